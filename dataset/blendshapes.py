@@ -1,0 +1,184 @@
+"""The 52 ARKit blendshapes: names, groups, and the curve CSV, always by name and never by position."""
+
+import csv
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from config.errors import UserError
+from dataset.files import written_whole
+
+# The contest's order, which is also the order of Unreal's Live Link enum.
+ARKIT: tuple[str, ...] = (
+    "EyeBlinkLeft", "EyeLookDownLeft", "EyeLookInLeft", "EyeLookOutLeft", "EyeLookUpLeft", "EyeSquintLeft",
+    "EyeWideLeft", "EyeBlinkRight", "EyeLookDownRight", "EyeLookInRight", "EyeLookOutRight", "EyeLookUpRight",
+    "EyeSquintRight", "EyeWideRight", "JawForward", "JawLeft", "JawRight", "JawOpen", "MouthClose", "MouthFunnel",
+    "MouthPucker", "MouthLeft", "MouthRight", "MouthSmileLeft", "MouthSmileRight", "MouthFrownLeft",
+    "MouthFrownRight", "MouthDimpleLeft", "MouthDimpleRight", "MouthStretchLeft", "MouthStretchRight",
+    "MouthRollLower", "MouthRollUpper", "MouthShrugLower", "MouthShrugUpper", "MouthPressLeft", "MouthPressRight",
+    "MouthLowerDownLeft", "MouthLowerDownRight", "MouthUpperUpLeft", "MouthUpperUpRight", "BrowDownLeft",
+    "BrowDownRight", "BrowInnerUp", "BrowOuterUpLeft", "BrowOuterUpRight", "CheekPuff", "CheekSquintLeft",
+    "CheekSquintRight", "NoseSneerLeft", "NoseSneerRight", "TongueOut",
+)  # fmt: skip
+
+
+def _starting(*prefixes: str) -> tuple[str, ...]:
+    return tuple(name for name in ARKIT if name.startswith(prefixes))
+
+
+EYE = _starting("Eye")  # 14
+JAW = _starting("Jaw")
+MOUTH = _starting("Mouth")
+BROW = _starting("Brow")
+CHEEK_NOSE = _starting("Cheek", "Nose")
+FACE = JAW + MOUTH + BROW + CHEEK_NOSE  # the contest's 37, in its order
+GROUPS: dict[str, tuple[str, ...]] = {
+    "face": FACE, "jaw": JAW, "mouth": MOUTH, "brow": BROW, "cheek_nose": CHEEK_NOSE, "eye": EYE, "all": ARKIT,
+}  # fmt: skip
+
+# Columns of a Live Link Face recording that are no blendshape.
+EXTRA_COLUMNS = ("Timecode", "BlendShapeCount", "HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch",
+                 "LeftEyeRoll", "RightEyeYaw", "RightEyePitch", "RightEyeRoll")  # fmt: skip
+DECIMALS = 6
+
+
+def _key(name: str) -> str:
+    sided = re.sub(r"[\s_.\-]+([lr])$", lambda side: {"l": "left", "r": "right"}[side[1]], name.strip().lower())
+    return re.sub(r"[\s_.\-]", "", sided)
+
+
+_BY_KEY = {_key(name): name for name in ARKIT}
+_EXTRA_KEYS = {_key(name) for name in EXTRA_COLUMNS}
+
+
+def canonical(name: str) -> str | None:
+    """The ARKit name of a column, whatever its case and separators (`jaw_open`, `mouthSmile_L`); None if it is none."""
+    return _BY_KEY.get(_key(name))
+
+
+def indices(names: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
+    """Where each wanted channel stands in `names`. Raises KeyError for one that is not there."""
+    place = {name: index for index, name in enumerate(names)}
+    return [place[name] for name in wanted]
+
+
+def to_arkit(values: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """(frames, len(names)) placed by name among the 52 channels, the others 0 → (frames, 52), same dtype."""
+    full = np.zeros((len(values), len(ARKIT)), values.dtype)
+    full[:, indices(ARKIT, names)] = values
+    return full
+
+
+@dataclass(frozen=True)
+class CurveTable:
+    """A curve CSV: its header as written, its channels by ARKit name, and whatever other columns it carries as text."""
+
+    header: tuple[str, ...]
+    names: tuple[str, ...]  # the channels, in the file's order
+    values: np.ndarray  # (frames, len(names)) float64
+    extras: dict[str, list[str]]  # header name → cells, for columns such as Timecode
+
+    def select(self, wanted: tuple[str, ...]) -> np.ndarray:
+        """(frames, len(wanted)), by name. Raises KeyError for a channel that is not there."""
+        return self.values[:, indices(self.names, wanted)]
+
+    def with_channels(self, wanted: tuple[str, ...], values: np.ndarray) -> "CurveTable":
+        """The same table, with the columns of the wanted channels replaced by values (frames, len(wanted))."""
+        changed = self.values.copy()
+        changed[:, indices(self.names, wanted)] = values
+        return replace(self, values=changed)
+
+
+def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveTable:
+    """Read a curve CSV by column name: any order, case and separators; BOM, CRLF and Live Link columns are fine.
+
+    Raises UserError, with file and line, for a file that is not text or has no header, no frames, an unknown, doubled
+    or missing column, a row of another length, or a cell that is not a finite number.
+    """
+    rows = _read_rows(path)
+    header = tuple(cell.strip() for cell in rows[0])
+    channels = _resolve_header(path, header, required)
+    for line, row in enumerate(rows[1:], 2):
+        if len(row) != len(header):
+            raise UserError(f"{path}, line {line}: {len(row)} cells, but the header has {len(header)}")
+    body = rows[1:]
+    columns = list(channels)
+    values = _to_numbers(path, [[row[column] for column in columns] for row in body], list(channels.values()))
+    extras = {name: [row[i] for row in body] for i, name in enumerate(header) if i not in channels}
+    return CurveTable(header, tuple(channels.values()), values, extras)
+
+
+def _read_rows(path: Path) -> list[list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise UserError(f"{path}: not a csv text file in UTF-8") from None
+    while rows and not rows[-1]:
+        rows.pop()
+    if not rows:
+        raise UserError(f"{path}: empty file; expected a header with blendshape names")
+    if len(rows) == 1:
+        raise UserError(f"{path}: a header but no frames")
+    return rows
+
+
+def _resolve_header(path: Path, header: tuple[str, ...], required: tuple[str, ...]) -> dict[int, str]:
+    """Column index → ARKit name, for the columns that are channels."""
+    channels: dict[int, str] = {}
+    for index, name in enumerate(header):
+        arkit = canonical(name)
+        if arkit is None and _key(name) not in _EXTRA_KEYS:
+            raise UserError(f'{path}, line 1: "{name}" is no ARKit blendshape; rename or remove the column')
+        if arkit in channels.values():
+            raise UserError(f'{path}, line 1: two columns for {arkit} (the second is "{name}"); keep one')
+        if arkit is not None:
+            channels[index] = arkit
+    missing = [name for name in required if name not in channels.values()]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise UserError(f"{path}, line 1: no column for {', '.join(missing[:3])}{more}")
+    return channels
+
+
+def _to_numbers(path: Path, cells: list[list[str]], names: list[str]) -> np.ndarray:
+    try:
+        values = np.array(cells, np.float64)
+    except ValueError:
+        values = None
+    if values is not None and np.isfinite(values).all():
+        return values
+    for line, row in enumerate(cells, 2):
+        for name, cell in zip(names, row, strict=True):
+            if not _is_number(cell):
+                raise UserError(f'{path}, line {line}: {name} is not a number: "{cell}"')
+    raise AssertionError("unreachable: some cell is not a number")
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False
+
+
+def write_csv(path: Path, table: CurveTable) -> None:
+    """Write a table with its own header and columns, channels with DECIMALS decimals; whole or not at all."""
+    channel = dict(zip(table.names, table.values.T, strict=True))
+    columns: list[list[str]] = []
+    for name in table.header:
+        arkit = canonical(name)
+        columns.append(table.extras[name] if arkit is None else [f"{v:.{DECIMALS}f}" for v in channel[arkit]])
+    with written_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table.header)
+        writer.writerows(zip(*columns, strict=True))
+
+
+def write_curves(path: Path, values: np.ndarray, names: tuple[str, ...] = ARKIT) -> None:
+    """Write (frames, len(names)) as a CSV of the 52 channels in the contest's order, the channels not named 0."""
+    write_csv(path, CurveTable(ARKIT, ARKIT, to_arkit(values, names), {}))

@@ -1,0 +1,42 @@
+"""What every command shares: errors as one line on stderr, and a clean stop on Ctrl-C."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from config.errors import UserError
+
+__all__ = ["UserError", "parser", "run"]
+
+
+def parser(description: str | None, examples: str) -> argparse.ArgumentParser:
+    """An argument parser whose help shows defaults and ends with examples.
+
+    description: usually the module's docstring. examples: one command a line.
+    """
+
+    class Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+        def _get_help_string(self, action: argparse.Action) -> str | None:
+            if action.default in (None, False, True) or action.required:
+                return action.help
+            return super()._get_help_string(action)
+
+    lines = "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
+    return argparse.ArgumentParser(
+        description=description, epilog=f"examples:\n{lines}", formatter_class=Formatter, allow_abbrev=False
+    )
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a command's main; a UserError becomes one line and exit status 1, Ctrl-C exit status 130."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) went away: point stdout at nothing so that the interpreter's last flush is quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

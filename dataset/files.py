@@ -1,0 +1,52 @@
+"""Files on the way in and out: found by suffix, matched by stem, and written whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from config.errors import UserError
+
+
+def find(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The file itself, or a folder's files with these suffixes (lower case, with the dot), sorted by name.
+
+    Raises UserError when the path does not exist or a folder holds no such file.
+    """
+    if path.is_file():
+        return [path]
+    kinds = " or ".join(suffixes)
+    if not path.is_dir():
+        raise UserError(f"{path}: no such file or folder")
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes and file.is_file())
+    if not found:
+        raise UserError(f"{path}: no {kinds} file in this folder")
+    return found
+
+
+def by_stem(files: list[Path]) -> dict[str, Path]:
+    """Files by stem. Raises UserError when two files share a stem, for either could be meant."""
+    stems: dict[str, Path] = {}
+    for file in files:
+        if file.stem in stems:
+            raise UserError(f"{file}: has the same stem as {stems[file.stem]}; keep one of them")
+        stems[file.stem] = file
+    return stems
+
+
+def output_path(file: Path, source: Path, output: Path) -> Path:
+    """Where the result for `file` goes: `output` is a folder when `source` is one, else a file (or a folder there)."""
+    return output / file.name if source.is_dir() or output.is_dir() else output
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; renamed into place at the end, removed when anything fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
