@@ -1,0 +1,160 @@
+"""Every key a run can set: its type and its bounds. The values, with their units, are in default.yml."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Run(Section):
+    name: Annotated[str, Field(pattern=r"^[\w.\-]+$")]
+    dir: Path
+    seed: Count
+
+
+class Domain(Section):
+    name: str
+    clips: tuple[str, ...]
+    weight: Rate
+
+
+class Split(Section):
+    by: Literal["fold", "list", "folder", "none"]
+    fold: Count
+    folds: Annotated[int, Field(ge=2)]
+    val: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> "Split":
+        if self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} does not exist: {self.folds} folds count from 0 to {self.folds - 1}")
+        return self
+
+
+class Data(Section):
+    corpus: Path
+    lmdb: Path
+    fps: Annotated[float, Field(gt=0, le=240)]
+    source_fps: Annotated[float, Field(gt=0, le=240)] | None
+    max_gap_s: Weight
+    require_transcripts: bool
+    exclude: tuple[str, ...]
+    domains: Annotated[tuple[Domain, ...], Field(min_length=1)]
+    split: Split
+
+    @model_validator(mode="after")
+    def _domains_differ(self) -> "Data":
+        names = [domain.name for domain in self.domains]
+        if len(set(names)) < len(names):
+            raise ValueError("two domains have the same name")
+        return self
+
+
+class Windows(Section):
+    window_frames: Positive
+    stride_frames: Positive
+    min_tokens: Count
+
+
+class LogMel(Section):
+    bands: Positive
+    window_ms: Rate
+    steps_per_frame: Positive
+    context_steps: Count
+    fmin_hz: Weight
+    fmax_hz: Annotated[float, Field(gt=0, le=8000)]
+
+
+class Features(Section):
+    encoder: Literal["logmel", "hubert"]
+    model: str
+    layer: Annotated[int, Field(ge=-1)]
+    context: Literal["clip", "window"]
+    chunk_s: Annotated[float, Field(ge=1)]
+    cache: Path
+    logmel: LogMel
+
+
+class Model(Section):
+    channels: Literal["face", "jaw", "mouth", "brow", "cheek_nose", "eye", "all"]
+    normalise_features: bool
+    width: Positive
+    domain_one_hot: bool
+    conv_layers: Count
+    conv_kernel: Positive
+    positional: Literal["none", "sinusoidal"]
+    encoder_layers: Count
+    decoder_layers: Count
+    heads: Positive
+    feedforward: Positive
+    dropout: Share
+    head_dropout: Share
+    output: Literal["tanh", "linear"]
+
+
+class Loss(Section):
+    dtw: Weight
+    mse: Weight
+    l1: Weight
+    velocity: Weight
+    dtw_mode: Literal["exact", "fastdtw"]
+    dtw_band: Positive | None
+
+    @model_validator(mode="after")
+    def _some_loss(self) -> "Loss":
+        if not (self.dtw or self.mse or self.l1 or self.velocity):
+            raise ValueError("every loss weight is 0; give at least one of dtw, mse, l1, velocity a weight")
+        return self
+
+
+class Train(Section):
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Rate
+    betas: tuple[Share, Share]
+    weight_decay: Weight
+    schedule: Literal["constant", "cosine"]
+    warmup_steps: Count
+    clip_norm: Weight
+    ema: Share
+    patience_epochs: Count
+    checkpoint_steps: Count
+    workers: Count
+
+
+class Config(Section):
+    run: Run
+    data: Data
+    windows: Windows
+    features: Features
+    model: Model
+    loss: Loss
+    train: Train
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Config":
+        if self.model.width % self.model.heads:
+            raise ValueError(f"model.heads {self.model.heads} does not divide model.width {self.model.width}")
+        if self.windows.min_tokens and not self.data.require_transcripts:
+            raise ValueError("windows.min_tokens needs data.require_transcripts: true")
+        return self
+
+    @property
+    def one_hot_size(self) -> int:
+        """Columns of the domain one-hot: none for one domain, else filled up so that the heads divide the width."""
+        domains, heads = len(self.data.domains), self.model.heads
+        return -(-domains // heads) * heads if self.model.domain_one_hot and domains > 1 else 0
+
+    @property
+    def run_dir(self) -> Path:
+        return self.run.dir / self.run.name
