@@ -1,0 +1,140 @@
+"""What the training clips' curves look like, channel by channel: computed by pack, carried by every checkpoint."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from config.errors import UserError
+from dataset.blendshapes import ARKIT, indices
+from dataset.files import written_whole
+
+CHECKPOINT_KEY = "stats"  # where a checkpoint's safetensors header holds the same JSON
+_ROWS = ("mean", "std", "min", "max")
+
+
+@dataclass(frozen=True, eq=False)
+class Stats:
+    """Per-channel statistics over every frame of the training clips; a channel that never moves has std 0."""
+
+    channels: tuple[str, ...]
+    mean: np.ndarray  # (len(channels),) float64, as are the next three
+    std: np.ndarray  # of the population: divided by frames, not by frames - 1
+    min: np.ndarray
+    max: np.ndarray
+    frames: int
+    clips: tuple[str, ...]
+
+    def select(self, wanted: tuple[str, ...]) -> "Stats":
+        """The same statistics for the wanted channels, in that order. Raises KeyError for one that is not there."""
+        places = indices(self.channels, wanted)
+        rows = {row: getattr(self, row)[places] for row in _ROWS}
+        return Stats(wanted, **rows, frames=self.frames, clips=self.clips)
+
+    def to_json(self) -> str:
+        """One JSON object; floats in full precision, so that from_json gives the same bits."""
+        rows = {row: getattr(self, row).tolist() for row in _ROWS}
+        return json.dumps(
+            {"channels": list(self.channels), **rows, "frames": self.frames, "clips": list(self.clips)}, indent=1
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Stats":
+        """Raises ValueError, saying what is wrong, for text that is not what to_json writes."""
+        fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise ValueError("not a JSON object")
+        missing = [name for name in cls.__dataclass_fields__ if name not in fields]
+        if missing:
+            raise ValueError(f"no {', '.join(missing)}")
+        channels = tuple(fields["channels"])
+        unknown = [name for name in channels if name not in ARKIT]
+        if unknown:
+            raise ValueError(f'"{unknown[0]}" is no ARKit blendshape')
+        rows = {row: _row(row, fields[row], len(channels)) for row in _ROWS}
+        return cls(channels, **rows, frames=int(fields["frames"]), clips=tuple(fields["clips"]))
+
+
+def _row(name: str, cells: Any, size: int) -> np.ndarray:
+    """One statistic as (size,) float64. Raises ValueError for another count or a cell that is not a finite number."""
+    row = np.array(cells, np.float64)
+    if row.shape != (size,) or not np.isfinite(row).all():
+        raise ValueError(f"{name} is not {size} finite numbers")
+    return row
+
+
+def compute_stats(curves: Iterable[np.ndarray], clip_ids: Iterable[str]) -> Stats:
+    """Statistics of the clips' curves, each (frames, 52) in ARKIT order; one clip in memory at a time.
+
+    Means and squared deviations are merged clip by clip in float64 (Chan, Golub & LeVeque 1979), which does not lose a
+    small std to cancellation as a sum of squares would. Raises UserError when there is no clip.
+    """
+    clips = tuple(clip_ids)
+    if not clips:
+        raise UserError("no training clips: stats need at least one")
+    frames = 0
+    mean, deviation = np.zeros(len(ARKIT)), np.zeros(len(ARKIT))
+    lowest, highest = np.full(len(ARKIT), np.inf), np.full(len(ARKIT), -np.inf)
+    for _, clip in zip(clips, curves, strict=True):
+        values = clip.astype(np.float64)
+        centre = values.mean(axis=0)
+        shift, total = centre - mean, frames + len(values)
+        deviation += ((values - centre) ** 2).sum(axis=0) + shift**2 * frames * len(values) / total
+        mean += shift * len(values) / total
+        lowest, highest = np.minimum(lowest, values.min(axis=0)), np.maximum(highest, values.max(axis=0))
+        frames = total
+    flat = lowest == highest  # exactly: rounding must not give a channel that never moves a tiny std to divide by
+    return Stats(
+        channels=ARKIT,
+        mean=np.where(flat, lowest, mean),
+        std=np.where(flat, 0.0, np.sqrt(deviation / frames)),
+        min=lowest,
+        max=highest,
+        frames=frames,
+        clips=clips,
+    )
+
+
+def save_stats(path: Path, stats: Stats) -> None:
+    """Write stats.json, whole or not at all."""
+    with written_whole(path) as partial:
+        partial.write_text(stats.to_json() + "\n", encoding="utf-8")
+
+
+def load_stats(path: Path) -> Stats:
+    """Stats from a stats.json, or from the header of a .safetensors checkpoint (no weight is loaded).
+
+    Raises UserError for a file that is missing, is neither of the two, or is a checkpoint without stats.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    text = _checkpoint_header(path) if path.suffix == ".safetensors" else _text(path)
+    try:
+        return Stats.from_json(text)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: not stats as data_process.pack writes them: {error}") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not a stats.json, nor a checkpoint named .safetensors") from None
+
+
+def _checkpoint_header(path: Path) -> str:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as checkpoint:
+            header = checkpoint.metadata() or {}
+    except (SafetensorError, OSError):
+        raise UserError(f"{path}: not a safetensors file; a renamed pickle is never loaded") from None
+    if CHECKPOINT_KEY not in header:
+        raise UserError(f"{path}: a safetensors file without stats; expected a checkpoint of scripts/train.py")
+    return header[CHECKPOINT_KEY]

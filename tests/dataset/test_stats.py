@@ -1,0 +1,143 @@
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from config.errors import UserError
+from dataset.blendshapes import ARKIT, FACE
+from dataset.stats import Stats, compute_stats, load_stats, save_stats
+
+
+def clips(*lengths: int) -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    return [random.random((length, 52)) for length in lengths]
+
+
+def same(one: Stats, two: Stats) -> bool:
+    return one.to_json() == two.to_json()
+
+
+def test_streaming_equals_numpy_over_all_frames_at_once() -> None:
+    curves = clips(7, 1, 230)
+    stats = compute_stats(iter(curves), ["a", "b", "c"])
+    everything = np.concatenate(curves)
+    np.testing.assert_allclose(stats.mean, everything.mean(0), rtol=1e-13)
+    np.testing.assert_allclose(stats.std, everything.std(0), rtol=1e-13)
+    np.testing.assert_array_equal(stats.min, everything.min(0))
+    np.testing.assert_array_equal(stats.max, everything.max(0))
+    assert (stats.frames, stats.clips, stats.channels) == (238, ("a", "b", "c"), ARKIT)
+
+
+def test_a_small_std_far_from_zero_survives() -> None:
+    curves = [100 + 1e-6 * clip for clip in clips(400, 300)]
+    stats = compute_stats(curves, ["a", "b"])
+    np.testing.assert_allclose(stats.std, np.concatenate(curves).std(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 0.3])
+def test_a_channel_that_never_moves_has_std_exactly_zero(level: float) -> None:
+    curves = clips(1001, 333)
+    for clip in curves:
+        clip[:, 5] = level
+    stats = compute_stats(curves, ["a", "b"])
+    assert stats.std[5] == 0
+    assert stats.mean[5] == stats.min[5] == stats.max[5] == level
+    assert (np.delete(stats.std, 5) > 0).all()
+
+
+def test_float32_curves_are_summed_in_float64() -> None:
+    curves = [clip.astype(np.float32) for clip in clips(5000)]
+    np.testing.assert_allclose(
+        compute_stats(curves, ["a"]).mean, np.concatenate(curves).astype(np.float64).mean(0), rtol=1e-13
+    )
+
+
+def test_no_clip_is_refused_and_counts_must_agree() -> None:
+    with pytest.raises(UserError, match="no training clips: stats need at least one"):
+        compute_stats([], [])
+    with pytest.raises(ValueError, match="zip"):
+        compute_stats(clips(3), ["a", "b"])
+
+
+def test_select_goes_by_name() -> None:
+    stats = compute_stats(clips(9), ["a"])
+    face = stats.select(FACE)
+    assert face.channels == FACE
+    assert face.max[FACE.index("JawOpen")] == stats.max[ARKIT.index("JawOpen")]
+
+
+def test_saved_stats_come_back_bit_for_bit(tmp_path: Path) -> None:
+    stats = compute_stats(clips(11, 4), ["a", "啊"])
+    save_stats(tmp_path / "stats.json", stats)
+    assert same(load_stats(tmp_path / "stats.json"), stats)
+    assert [file.name for file in tmp_path.iterdir()] == ["stats.json"]
+
+
+def test_stats_come_out_of_a_checkpoint_header(tmp_path: Path) -> None:
+    stats = compute_stats(clips(11), ["a"])
+    path = tmp_path / "best.safetensors"
+    save_file({"weight": np.zeros(3, np.float32)}, path, metadata={"stats": stats.to_json()})
+    assert same(load_stats(path), stats)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        load_stats(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    assert refused(tmp_path / "none.json") == "no such file"
+    assert refused(tmp_path / "none.safetensors") == "no such file"
+    assert refused(tmp_path) == "no such file"
+
+
+def test_checkpoints_that_hold_no_stats(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file({"weight": np.zeros(3, np.float32)}, path)
+    assert refused(path) == "a safetensors file without stats; expected a checkpoint of scripts/train.py"
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("raise SystemExit('the pickle was loaded')",)
+
+
+def test_a_pickle_renamed_is_never_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "renamed.safetensors"
+    path.write_bytes(pickle.dumps(Bomb()))
+    assert refused(path) == "not a safetensors file; a renamed pickle is never loaded"
+    path = path.rename(tmp_path / "renamed.json")
+    assert refused(path) == "not a stats.json, nor a checkpoint named .safetensors"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"channels": None}, "no channels"),
+        ({"mean": None, "max": None}, "no mean, max"),
+        ({"channels": ["Jaw"] * 52}, '"Jaw" is no ARKit blendshape'),
+        ({"std": [0.5]}, "std is not 52 finite numbers"),
+        ({"std": ["x"] * 52}, "could not convert string to float: 'x'"),
+        ({"max": [float("nan")] * 52}, "max is not 52 finite numbers"),
+        ({"clips": 3}, "'int' object is not iterable"),
+    ],
+)
+def test_stats_that_are_damaged(tmp_path: Path, change: dict[str, object], reason: str) -> None:
+    fields = json.loads(compute_stats(clips(3), ["a"]).to_json()) | change
+    path = tmp_path / "stats.json"
+    path.write_text(json.dumps({name: value for name, value in fields.items() if value is not None}))
+    assert refused(path) == f"not stats as data_process.pack writes them: {reason}"
+
+
+@pytest.mark.parametrize("text", ["", "hello", "[1, 2]", "3"])
+def test_text_that_is_no_stats(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "stats.json"
+    path.write_text(text)
+    assert refused(path).startswith("not stats as data_process.pack writes them: ")
