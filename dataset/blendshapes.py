@@ -2,7 +2,7 @@
 
 import csv
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +79,7 @@ class CurveTable:
     names: tuple[str, ...]  # the channels, in the file's order
     values: np.ndarray  # (frames, len(names)) float64
     extras: dict[str, list[str]]  # header name → cells, for columns such as Timecode
+    written: dict[str, list[str]] = field(default_factory=dict)  # channel → its cells as read, for those not changed
 
     def select(self, wanted: tuple[str, ...]) -> np.ndarray:
         """(frames, len(wanted)), by name. Raises KeyError for a channel that is not there."""
@@ -88,7 +89,8 @@ class CurveTable:
         """The same table, with the columns of the wanted channels replaced by values (frames, len(wanted))."""
         changed = self.values.copy()
         changed[:, indices(self.names, wanted)] = values
-        return replace(self, values=changed)
+        kept = {name: cells for name, cells in self.written.items() if name not in wanted}
+        return replace(self, values=changed, written=kept)
 
 
 def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveTable:
@@ -107,7 +109,8 @@ def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveTable:
     columns = list(channels)
     values = _to_numbers(path, [[row[column] for column in columns] for row in body], list(channels.values()))
     extras = {name: [row[i] for row in body] for i, name in enumerate(header) if i not in channels}
-    return CurveTable(header, tuple(channels.values()), values, extras)
+    written = {name: [row[i] for row in body] for i, name in channels.items()}
+    return CurveTable(header, tuple(channels.values()), values, extras, written)
 
 
 def _read_rows(path: Path) -> list[list[str]]:
@@ -167,12 +170,18 @@ def _is_number(cell: str) -> bool:
 
 
 def write_csv(path: Path, table: CurveTable) -> None:
-    """Write a table with its own header and columns, channels with DECIMALS decimals; whole or not at all."""
+    """Write a table with its own header and columns, whole or not at all.
+
+    Channels that were not changed since reading keep their cells to the letter, the others get DECIMALS decimals.
+    """
     channel = dict(zip(table.names, table.values.T, strict=True))
     columns: list[list[str]] = []
     for name in table.header:
         arkit = canonical(name)
-        columns.append(table.extras[name] if arkit is None else [f"{v:.{DECIMALS}f}" for v in channel[arkit]])
+        if arkit is None:
+            columns.append(table.extras[name])
+        else:
+            columns.append(table.written.get(arkit) or [f"{value:.{DECIMALS}f}" for value in channel[arkit]])
     with written_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.header)
