@@ -1,6 +1,5 @@
 """Files on the way in and out: found by suffix, matched by stem, and written whole or not at all."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,9 +44,10 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     Raises UserError when the place cannot be written to.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)  # what a killed run left
         yield partial
         partial.replace(path)
     except BaseException as error:

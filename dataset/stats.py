@@ -1,7 +1,7 @@
 """What the training clips' curves look like, channel by channel: computed by pack, carried by every checkpoint."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from config.errors import UserError
 from dataset.blendshapes import ARKIT, indices
 from dataset.files import written_whole
+from dataset.store import ClipInfo, ClipStore
 
 CHECKPOINT_KEY = "stats"  # where a checkpoint's safetensors header holds the same JSON
 _ROWS = ("mean", "std", "min", "max")
@@ -96,6 +97,16 @@ def compute_stats(curves: Iterable[np.ndarray], clip_ids: Iterable[str]) -> Stat
         frames=frames,
         clips=clips,
     )
+
+
+def stats_path(lmdb: Path) -> Path:
+    """Where pack puts the stats of a clip database: beside it."""
+    return lmdb.with_name("stats.json")
+
+
+def training_stats(store: ClipStore, train: Sequence[ClipInfo]) -> Stats:
+    """Statistics of the training clips of a database."""
+    return compute_stats((store[clip.id].curves for clip in train), [clip.id for clip in train])
 
 
 def save_stats(path: Path, stats: Stats) -> None:

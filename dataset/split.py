@@ -1,0 +1,41 @@
+"""Which clips train and which validate, and which domain a clip belongs to: pure functions of names and config."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from config.errors import UserError
+from config.schema import Domain, Split
+
+if TYPE_CHECKING:
+    from dataset.store import ClipInfo
+
+
+def matches(clip_id: str, patterns: Sequence[str]) -> bool:
+    """Whether a clip's id is one of the names or matches one of the patterns, such as `a1*`."""
+    return any(fnmatchcase(clip_id, pattern) for pattern in patterns)
+
+
+def domain_of(clip_id: str, domains: Sequence[Domain]) -> str:
+    """The first domain with a pattern for the clip. Raises UserError when there is none."""
+    for domain in domains:
+        if matches(clip_id, domain.clips):
+            return domain.name
+    raise UserError(f"{clip_id}: matches no domain; add its pattern to data.domains")
+
+
+def split_clips(clips: Sequence["ClipInfo"], split: Split) -> tuple[list["ClipInfo"], list["ClipInfo"]]:
+    """(training clips, validation clips). Raises UserError when a side is empty that should not be."""
+    if split.by == "none":
+        return list(clips), []
+    if split.by == "fold":
+        held_out = {clip.id for index, clip in enumerate(clips) if index % split.folds == split.fold}
+    elif split.by == "list":
+        held_out = {clip.id for clip in clips if matches(clip.id, split.val)}
+    else:
+        held_out = {clip.id for clip in clips if clip.folder == "val"}
+    train = [clip for clip in clips if clip.id not in held_out]
+    if not train or not held_out:
+        side = "training" if not train else "validation"
+        raise UserError(f"no {side} clips among {len(clips)}; see data.split (by: {split.by})")
+    return train, [clip for clip in clips if clip.id in held_out]

@@ -1,0 +1,128 @@
+"""Clips cut into training examples: a window of features, the window of curves beside it, and the clip's domain."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from config.errors import UserError
+from config.schema import Windows
+from dataset.blendshapes import ARKIT, indices
+from dataset.feature_store import FeatureStore
+from dataset.stats import Stats
+from dataset.store import ClipInfo, ClipStore
+from dataset.transcript import Word
+
+
+class Batch(NamedTuple):
+    """B examples of T motion frames."""
+
+    features: np.ndarray  # (B, T, feature size) float32
+    target: np.ndarray  # (B, T, channels) float32, normalised by the training stats
+    domain: np.ndarray  # (B,) int64
+
+
+def window_starts(frames: int, window: int, stride: int) -> np.ndarray:
+    """First frames of a clip's windows, `stride` apart; one more ends at the clip's end where the last falls short.
+
+    A clip shorter than a window has one, at 0.
+    """
+    starts = np.arange(0, max(frames - window, 0) + 1, stride)
+    last = max(frames - window, 0)
+    return starts if starts[-1] == last else np.append(starts, last)
+
+
+def cut(frames: np.ndarray, start: int, window: int) -> np.ndarray:
+    """frames (N, ...) → (window, ...) from `start` on, the last frame held where the clip ends before the window."""
+    piece = frames[start : start + window]
+    if len(piece) < window:
+        piece = np.concatenate([piece, np.repeat(piece[-1:], window - len(piece), axis=0)])
+    return piece
+
+
+def tokens_in(words: Sequence[Word], start_s: float, end_s: float) -> int:
+    """How many words sound, in part at least, between the two times."""
+    return sum(word.start_s < end_s and word.end_s > start_s for word in words)
+
+
+def std_for_division(stats: Stats) -> np.ndarray:
+    """The stats' std, 1 where a channel never moves: its normalised target is then 0."""
+    return np.where(stats.std > 0, stats.std, 1.0).astype(np.float32)
+
+
+class WindowDataset:
+    """The windows of some clips, as a torch dataset whose items are fetched a batch at a time.
+
+    per_window: the cached features are (windows, T, size), an entry a window (features.context: window), instead of
+    (frames, size). Raises UserError when no window is left.
+    """
+
+    def __init__(
+        self,
+        store: ClipStore,
+        features: FeatureStore,
+        keys: dict[str, bytes],  # clip id → feature key
+        clips: Sequence[ClipInfo],
+        domains: Sequence[str],
+        windows: Windows,
+        stats: Stats,  # of the channels to train
+        per_window: bool = False,
+    ) -> None:
+        self.store, self.features, self.keys = store, features, keys
+        self.clips, self.per_window, self.window = tuple(clips), per_window, windows.window_frames
+        self.channels = indices(ARKIT, stats.channels)
+        self.mean, self.std = stats.mean.astype(np.float32), std_for_division(stats)
+        self.domain = np.array([domains.index(clip.domain) for clip in clips], np.int64)
+        self.examples = np.array(list(self._examples(windows)), np.int64).reshape(-1, 3)  # clip, number, first frame
+        if not len(self.examples):
+            raise UserError(f"{store.path}: no window has {windows.min_tokens} tokens; see windows.min_tokens")
+        self._open_clips: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def _examples(self, windows: Windows) -> Iterator[tuple[int, int, int]]:
+        for index, clip in enumerate(self.clips):
+            words = self.store[clip.id].words if windows.min_tokens else ()
+            for number, start in enumerate(window_starts(clip.frames, self.window, windows.stride_frames)):
+                start_s, end_s = start / self.store.fps, (start + self.window) / self.store.fps
+                if not windows.min_tokens or tokens_in(words, start_s, end_s) >= windows.min_tokens:
+                    yield index, number, int(start)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitems__(self, items: Sequence[int]) -> Batch:
+        """The batch of these examples; torch's loader calls this once a batch."""
+        rows = self.examples[np.asarray(items)]
+        features = np.stack([self._features(*row) for row in rows]).astype(np.float32)
+        curves = np.stack([cut(self._clip(clip)[1], start, self.window) for clip, _, start in rows])
+        target = (curves[:, :, self.channels] - self.mean) / self.std
+        return Batch(features, target, self.domain[rows[:, 0]])
+
+    def _features(self, clip: int, number: int, start: int) -> np.ndarray:
+        features = self._clip(clip)[0]
+        return features[number] if self.per_window else cut(features, start, self.window)
+
+    def _clip(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """(features, curves) of a clip, views into the databases."""
+        if index not in self._open_clips:
+            clip_id = self.clips[index].id
+            self._open_clips[index] = self.features[self.keys[clip_id]], self.store[clip_id].curves
+        return self._open_clips[index]
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_open_clips": {}}
+
+
+def epoch_batches(
+    weights: np.ndarray, batch_size: int, seed: int, epoch: int, process: int = 0, processes: int = 1
+) -> list[list[int]]:
+    """Batches of example numbers for one process of an epoch, shuffled; a pure function of seed and epoch.
+
+    weights: (examples,), how many times each is seen: its whole part always, one more with the odds of the rest, so
+    that a domain weighs more without a record being stored twice. Every process gets as many batches of as many
+    examples; the last batch is a short one.
+    """
+    random = np.random.default_rng((seed, epoch))
+    times = np.floor(weights).astype(int) + (random.random(len(weights)) < weights % 1)
+    order = random.permutation(np.repeat(np.arange(len(weights)), times))
+    order = np.resize(order, -(-len(order) // processes) * processes)[process::processes]
+    return [order[first : first + batch_size].tolist() for first in range(0, len(order), batch_size)]
