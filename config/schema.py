@@ -61,7 +61,7 @@ class Data(Section):
 
 
 class Windows(Section):
-    window_frames: Positive
+    window_frames: Annotated[int, Field(ge=2)]
     stride_frames: Positive
     min_tokens: Count
 

@@ -1,0 +1,112 @@
+"""From speech features to normalised curves: a projection, attention over a window, and a head."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from config.schema import Config, Model
+
+
+class Decoder(nn.Module):
+    """Speech features of a window and the clip's domain → curves normalised by the training stats.
+
+    The reference decoder is projection → one-hot → one encoder layer → one decoder layer (target: the encoder's output,
+    memory: the encoder's input) → head; the rest of `model:` in the config adds to it.
+    """
+
+    def __init__(self, config: Model, feature_size: int, one_hot_size: int, channels: int) -> None:
+        super().__init__()
+        width = config.width + one_hot_size
+        self.one_hot_size = one_hot_size
+        self.normalise = FeatureNorm(feature_size) if config.normalise_features else nn.Identity()
+        self.project = nn.Linear(feature_size, config.width)
+        self.front = nn.Sequential(
+            *(ConvLayer(width, config.conv_kernel, config.dropout) for _ in range(config.conv_layers))
+        )
+        self.position = SinusoidalPosition(width) if config.positional == "sinusoidal" else nn.Identity()
+        self.encoder = nn.ModuleList(_layers(nn.TransformerEncoderLayer, config.encoder_layers, width, config))
+        self.decoder = nn.ModuleList(_layers(nn.TransformerDecoderLayer, config.decoder_layers, width, config))
+        self.head = Head(width, channels, config.head_dropout, config.output)
+
+    def forward(self, features: Tensor, domain: Tensor) -> Tensor:
+        """features: (B, T, feature size), at motion rate; domain: (B,) int64 → (B, T, channels), normalised."""
+        B, T, _ = features.shape
+        x = self.project(self.normalise(features))
+        if self.one_hot_size:
+            one_hot = nn.functional.one_hot(domain, self.one_hot_size).to(x.dtype)
+            x = torch.cat([x, one_hot[:, None].expand(B, T, -1)], dim=-1)
+        memory = encoded = self.position(self.front(x))
+        for layer in self.encoder:
+            encoded = layer(encoded)
+        decoded = encoded
+        for layer in self.decoder:
+            decoded = layer(decoded, memory)
+        return self.head(decoded)
+
+
+def _layers(kind: type[nn.Module], count: int, width: int, config: Model) -> list[nn.Module]:
+    return [kind(width, config.heads, config.feedforward, config.dropout, batch_first=True) for _ in range(count)]
+
+
+class Head(nn.Module):
+    """(B, T, width) → (B, T, channels); tanh bounds normalised curves to mean ± 1 std."""
+
+    def __init__(self, width: int, channels: int, dropout: float, output: str) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, channels)
+        self.dropout = nn.Dropout(dropout)
+        self.bound = nn.Tanh() if output == "tanh" else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bound(self.dropout(self.linear(x)))
+
+
+class FeatureNorm(nn.Module):
+    """Features normalised by the training clips' mean and std, size by size; never per clip, so that they stream."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("std", torch.ones(size))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return (features - self.mean) / self.std
+
+
+class ConvLayer(nn.Module):
+    """A residual convolution over time, (B, T, width) → (B, T, width): what a frame's neighbours say, in order."""
+
+    def __init__(self, width: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.conv = nn.Conv1d(width, width, kernel, padding="same")
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(self.norm(x).transpose(1, 2)).transpose(1, 2)
+        return x + self.dropout(nn.functional.gelu(y))
+
+
+class SinusoidalPosition(nn.Module):
+    """Adds the frame's position in the window as sines and cosines (Vaswani et al. 2017, section 3.5)."""
+
+    rates: Tensor
+
+    def __init__(self, width: int, longest_period: float = 10_000.0) -> None:
+        super().__init__()
+        rates = torch.exp(torch.arange(0, width, 2) * (-math.log(longest_period) / width))
+        self.register_buffer("rates", rates, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        angle = torch.arange(x.shape[1], device=x.device)[:, None] * self.rates
+        waves = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, : x.shape[2]]
+        return x + waves.to(x.dtype)
+
+
+def build_decoder(config: Config, feature_size: int, channels: int) -> Decoder:
+    """The decoder that `model:` describes, with random weights."""
+    return Decoder(config.model, feature_size, config.one_hot_size, channels)

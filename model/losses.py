@@ -1,0 +1,26 @@
+"""The losses of a run, by the names that the config, the log and TensorBoard use."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+from torch.nn import functional
+
+from config.schema import Loss
+from model.dtw import dtw_loss
+
+TOTAL = "total"
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, Loss], Tensor]] = {
+    "dtw": lambda prediction, target, loss: dtw_loss(prediction, target, mode=loss.dtw_mode, band=loss.dtw_band),
+    "mse": lambda prediction, target, _: functional.mse_loss(prediction, target),
+    "l1": lambda prediction, target, _: functional.l1_loss(prediction, target),
+    "velocity": lambda prediction, target, _: functional.mse_loss(prediction.diff(dim=1), target.diff(dim=1)),
+}
+
+
+def compute_losses(prediction: Tensor, target: Tensor, loss: Loss) -> dict[str, Tensor]:
+    """prediction, target: (B, T, channels), normalised → every loss with a weight, and their weighted `total`."""
+    losses = {name: compute(prediction, target, loss) for name, compute in LOSSES.items() if getattr(loss, name)}
+    losses[TOTAL] = sum((getattr(loss, name) * value for name, value in losses.items()), start=prediction.new_zeros(()))
+    return losses
