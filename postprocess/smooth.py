@@ -1,0 +1,55 @@
+"""Smooth curves in time with a Savitzky–Golay filter: jitter goes, peaks keep their height."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+from dataset.command import UserError, run
+from postprocess.files import add_channels, arguments, resolve_channels, rewrite
+
+EXAMPLES = """
+python postprocess/smooth.py --input csvs/ --output smoothed/
+python postprocess/smooth.py --input a.csv --output smooth.csv --window 7 --order 3 --channels mouth JawOpen
+"""
+
+
+def smooth(curves: np.ndarray, window: int = 9, order: int = 4) -> np.ndarray:
+    """curves: (frames, channels) → the same shape, each channel filtered along time; nothing is clamped.
+
+    Each frame becomes the value there of the polynomial of degree `order` that fits the `window` frames (odd, more
+    than order) around it best (Savitzky & Golay 1964); the first and last half window take theirs from the polynomial
+    of the outermost whole window. A clip shorter than the window shrinks it to the largest odd length that fits; when
+    that is not more than the order, a polynomial meets every frame and the clip passes through.
+    """
+    from scipy.signal import savgol_filter
+
+    frames = len(curves)
+    fitting = min(window, frames - 1 + frames % 2)
+    if fitting <= order:
+        return curves.copy()
+    return savgol_filter(curves, fitting, order, axis=0)
+
+
+def main() -> None:
+    options = arguments(__doc__, EXAMPLES)
+    options.add_argument("--window", type=int, default=9, help="frames that each polynomial spans, odd")
+    options.add_argument("--order", type=int, default=4, help="degree of the polynomial, less than the window")
+    add_channels(options)
+    given = options.parse_args()
+    if given.window < 1 or given.window % 2 == 0:
+        raise UserError(f"--window {given.window}: must be an odd number of frames")
+    if not 0 <= given.order < given.window:
+        raise UserError(f"--order {given.order}: must be from 0 to {given.window - 1}, less than --window")
+    wanted = resolve_channels(given.channels)
+
+    def change(_: Path, __: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
+        return smooth(curves, given.window, given.order)
+
+    rewrite("smoothed", given.input, given.output, wanted, change)
+
+
+if __name__ == "__main__":
+    run(main)
