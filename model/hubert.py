@@ -1,0 +1,243 @@
+"""Pretrained speech models (HuBERT, WavLM, wav2vec 2.0) as frozen speech encoders."""
+
+import hashlib
+import json
+import math
+import pickle
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+from torch.nn.utils import parametrize
+
+from config.errors import UserError
+from config.units import SAMPLE_RATE
+from model.speech_encoder import SpeechEncoder
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")  # in the order of preference
+ONLY_FOR_TRAINING = "masked_spec_embed"
+EXAMPLE = "TencentGameMate/chinese-hubert-large"
+
+
+class HubertEncoder(SpeechEncoder):
+    """The hidden states of a pretrained transformer over raw audio, at 50 Hz for all known models.
+
+    layer 0 is what enters the first transformer layer, k what leaves the k-th (transformers' hidden_states[k]), and the
+    last one (or -1) the model's last_hidden_state, final normalisation included. Layers above are not even kept.
+    The items of a batch have equal length, so there is nothing for an attention mask to hide.
+    """
+
+    margin_s = 2.0  # attention sees all there is; beyond this, what it sees hardly matters
+
+    def __init__(self, model: str, layer: int = -1) -> None:
+        """model: a folder as on the Hugging Face hub, or a hub id (from the local cache, else downloaded).
+
+        Raises UserError when there is no such model, or its files are not whole, or it has no such layer.
+        """
+        super().__init__()
+        folder = _find(model)
+        self.model = _load(folder)
+        config = self.model.config
+        layers = config.num_hidden_layers
+        if not -layers - 1 <= layer <= layers:
+            raise UserError(f"features.layer: {model} has hidden states 0 to {layers} (or -1, the last), not {layer}")
+        layer %= layers + 1
+        self._keep_layers(layer)
+        self.normalise = _wants_normalised_audio(folder)
+        self.receptive_field = 1
+        for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
+            self.receptive_field = (self.receptive_field - 1) * stride + kernel
+        self.rate_hz = SAMPLE_RATE / math.prod(config.conv_stride)
+        self.size = config.hidden_size
+        self.identity = (
+            f"hubert 1: {Path(model).name}, content {_content_hash(folder)}, layer {layer},"
+            f" {'normalised' if self.normalise else 'plain'} audio"
+        )
+        self.requires_grad_(False).eval()
+
+    def _keep_layers(self, layer: int) -> None:
+        """Make layer's hidden state the model's last one."""
+        encoder: Any = self.model.encoder
+        if layer == len(encoder.layers):
+            return
+        encoder.layers = encoder.layers[:layer]
+        if getattr(self.model.config, "do_stable_layer_norm", False):  # only there, the norm comes after the layers
+            encoder.layer_norm = nn.Identity()
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """audio: (B, samples), 16 kHz, float32 → (B, N, size); N = 1 + (samples - 400) // 320 and at least 1."""
+        if self.normalise:  # as transformers' Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm
+            variance, mean = torch.var_mean(audio, dim=1, keepdim=True, correction=0)
+            audio = (audio - mean) / torch.sqrt(variance + 1e-7)
+        audio = pad(audio, (0, max(0, self.receptive_field - audio.shape[1])))
+        return self.model(audio).last_hidden_state
+
+
+def _find(model: str) -> Path:
+    """The folder that holds the model's files."""
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        if not _weight_files(folder):
+            raise UserError(f"{folder}: holds no {' or '.join(WEIGHTS)}; " + _how_to_get(EXAMPLE))
+        return folder
+    if found := _find_on_hub(model):
+        return found
+    raise UserError(f"features.model: no folder {model}, and the hub does not give it either; {_how_to_get(model)}")
+
+
+def _how_to_get(model: str) -> str:
+    hub_id = model if model.count("/") == 1 and model[0] not in "./~" else EXAMPLE
+    name = hub_id.partition("/")[2]
+    return f"get one with `hf download {hub_id} --local-dir {name}`, then set features.model={name}"
+
+
+def _find_on_hub(model: str) -> Path | None:
+    """The snapshot of a hub id: from the local cache without asking the network, else downloaded."""
+    from huggingface_hub import snapshot_download
+
+    for offline in (True, False):
+        for weights in WEIGHTS:
+            wanted = ["config.json", "preprocessor_config.json", f"{weights.partition('*')[0]}*.index.json", weights]
+            try:
+                folder = Path(snapshot_download(model, allow_patterns=wanted, local_files_only=offline))
+            except (OSError, ValueError):  # no such model, no network, or no hub id at all
+                continue
+            if _weight_files(folder):
+                return folder
+    return None
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return [file for pattern in WEIGHTS for file in sorted(folder.glob(pattern))]
+
+
+def _load(folder: Path) -> "PreTrainedModel":
+    """The model with every one of its weights from the folder, float32. Nothing pickled and no code there is run.
+
+    Raises UserError for files that cannot be read, and for weights that are missing, left over or of another shape.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoModel
+
+    config = _load_config(folder)
+    try:
+        with _quiet():
+            model, report = AutoModel.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                weights_only=True,
+                local_files_only=True,
+                ignore_mismatched_sizes=True,  # reported, and refused below by name
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+        kind = type(error).__name__
+        raise UserError(
+            f"{folder}: the weights are damaged or no plain weights ({kind}); download them again"
+        ) from None
+    _check_complete(folder, model, report)
+    _fold_weight_norm(model)
+    return model
+
+
+def _load_config(folder: Path) -> "PretrainedConfig":
+    from transformers import AutoConfig
+
+    try:
+        with _quiet():
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError):
+        raise UserError(
+            f"{folder / 'config.json'}: missing, damaged, or of a model that transformers does not know by itself;"
+            " download it again or take another model"
+        ) from None
+    if not hasattr(config, "conv_stride") or getattr(config, "add_adapter", False):
+        raise UserError(
+            f"{folder}: a {config.model_type} model is no HuBERT, WavLM or wav2vec 2.0 encoder; take another model"
+        )
+    return config
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' own reports and progress bars; what matters in them becomes a UserError."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _check_complete(folder: Path, model: "PreTrainedModel", report: dict) -> None:
+    """Raise UserError unless the file filled the whole model, and held no more of it than the config says.
+
+    Weights of heads (a CTC layer, quantisers) stand beside the encoder's parts and may be left over.
+    """
+    parts = tuple(f"{name}." for name, _ in model.named_children())
+    missing = sorted(key for key in report["missing_keys"] if key != ONLY_FOR_TRAINING)
+    unexpected = sorted(
+        key for key in report["unexpected_keys"] if key.removeprefix(f"{model.base_model_prefix}.").startswith(parts)
+    )
+    reshaped = sorted(str(key[0]) for key in report["mismatched_keys"])
+    for keys, problem in ((missing, "missing"), (unexpected, "left over"), (reshaped, "of another shape")):
+        if keys:
+            raise UserError(
+                f"{folder}: weights and config.json do not belong together: {len(keys)} of the weights {problem}, such"
+                f" as {keys[0]}; download both again"
+            )
+
+
+def _fold_weight_norm(model: nn.Module) -> None:
+    """Replace each weight-normalised weight g · v / |v| by its value, which is the same at every forward."""
+    for module in list(model.modules()):
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+
+
+def _wants_normalised_audio(folder: Path) -> bool:
+    """do_normalize of preprocessor_config.json. Raises UserError when the file does not say, or wants another rate."""
+    path = folder / "preprocessor_config.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        wanted, rate = settings["do_normalize"], settings.get("sampling_rate", SAMPLE_RATE)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(f"{path}: missing, or without do_normalize; download it from where the weights are") from None
+    if rate != SAMPLE_RATE:
+        raise UserError(f"{path}: the model hears {rate} Hz, but audio here has {SAMPLE_RATE} Hz; take another model")
+    return bool(wanted)
+
+
+def _content_hash(folder: Path) -> str:
+    """A hash of config.json and the weights: 16 hex digits."""
+    files = [folder / "config.json", *_weight_files(folder)]
+    digests = [_file_digest(file.resolve(), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=64)
+def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
+    """Read once a process for as long as size and time of change stay the same."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return f"{size}:{digest.hexdigest()}"
