@@ -1,7 +1,6 @@
 """Pack a corpus (wav/ + bs/ + tsv/) into an LMDB of clips, with the training clips' stats beside it."""
 
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from config.schema import Data
 from config.units import SAMPLE_RATE, frame_count
 from dataset.audio import AUDIO_SUFFIXES, read_audio, to_int16
 from dataset.blendshapes import ARKIT, read_csv
-from dataset.command import UserError, parser, run
+from dataset.command import UserError, config_arguments, run
 from dataset.files import by_stem, find
 from dataset.resample import resample_curves
 from dataset.split import domain_of, matches, split_clips
@@ -42,19 +41,12 @@ class UnusableError(Exception):
     """Why a recording is dropped."""
 
 
-def parse_arguments() -> Namespace:
-    commands = parser(
+def main() -> None:
+    arguments = config_arguments(
         __doc__,
         """python -m data_process.pack --config config/facegood.yml
         python -m data_process.pack --config config/aiwin.yml data.corpus=~/contest data.split.fold=2""",
-    )
-    commands.add_argument("--config", type=Path, required=True, help="YAML file; config/default.yml lists every key")
-    commands.add_argument("overrides", nargs="*", metavar="section.key=value", help="what differs from the YAML")
-    return commands.parse_args()
-
-
-def main() -> None:
-    arguments = parse_arguments()
+    ).parse_args()
     from dataset.stats import save_stats, stats_path, training_stats
     from dataset.store import ClipStore, write_store
 

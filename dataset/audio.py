@@ -2,12 +2,17 @@
 
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from config.errors import UserError
 from config.units import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    import soundfile
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 BLOCK_SECONDS = 30
@@ -26,33 +31,46 @@ def read_audio(path: Path) -> np.ndarray:
 
 def audio_blocks(path: Path) -> Iterator[np.ndarray]:
     """The same samples as read_audio, in blocks of at most about BLOCK_SECONDS, so that hours need little memory."""
-    import soundfile
     import soxr
+
+    with _opened(path) as file:
+        resampler = soxr.ResampleStream(file.samplerate, SAMPLE_RATE, 1, dtype="float32")
+        expected = round(file.frames * SAMPLE_RATE / file.samplerate)
+        written = read = 0
+        while read < file.frames:
+            block = file.read(BLOCK_SECONDS * file.samplerate, dtype="float32", always_2d=True).mean(axis=1)
+            read += len(block)
+            if not len(block):
+                raise UserError(f"{path}: truncated after {read / file.samplerate:.2f} s; export it again")
+            if not np.isfinite(block).all():
+                raise UserError(f"{path}: holds NaN or infinite samples; export it again")
+            if file.samplerate != SAMPLE_RATE:
+                block = resampler.resample_chunk(block, last=read >= file.frames)
+            block = block[: expected - written]
+            written += len(block)
+            yield block
+        if written < expected:
+            yield np.zeros(expected - written, np.float32)
+
+
+def sample_count(path: Path) -> int:
+    """How many samples read_audio gives, from the file's header. Raises UserError as read_audio does."""
+    with _opened(path) as file:
+        return round(file.frames * SAMPLE_RATE / file.samplerate)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["soundfile.SoundFile"]:
+    import soundfile
 
     _check_length(path)
     try:
         with soundfile.SoundFile(path) as file:
             if not file.frames:
                 raise UserError(f"{path}: holds no samples")
-            resampler = soxr.ResampleStream(file.samplerate, SAMPLE_RATE, 1, dtype="float32")
-            expected = round(file.frames * SAMPLE_RATE / file.samplerate)
-            written = read = 0
-            while read < file.frames:
-                block = file.read(BLOCK_SECONDS * file.samplerate, dtype="float32", always_2d=True).mean(axis=1)
-                read += len(block)
-                if not len(block):
-                    raise UserError(f"{path}: truncated after {read / file.samplerate:.2f} s; export it again")
-                if not np.isfinite(block).all():
-                    raise UserError(f"{path}: holds NaN or infinite samples; export it again")
-                if file.samplerate != SAMPLE_RATE:
-                    block = resampler.resample_chunk(block, last=read >= file.frames)
-                block = block[: expected - written]
-                written += len(block)
-                yield block
-            if written < expected:
-                yield np.zeros(expected - written, np.float32)
+            yield file
     except soundfile.LibsndfileError as error:
-        reason = "no such file" if not path.exists() else str(error).rpartition(": ")[2].rstrip(".").lower()
+        reason = str(error).rpartition(": ")[2].rstrip(".").lower()
         raise UserError(f"{path}: cannot be read as sound: {reason}") from None
 
 

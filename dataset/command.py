@@ -4,10 +4,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from config.errors import UserError
 
-__all__ = ["UserError", "parser", "run"]
+__all__ = ["UserError", "config_arguments", "parser", "run"]
 
 
 def parser(description: str | None, examples: str) -> argparse.ArgumentParser:
@@ -26,6 +27,14 @@ def parser(description: str | None, examples: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         description=description, epilog=f"examples:\n{lines}", formatter_class=Formatter, allow_abbrev=False
     )
+
+
+def config_arguments(description: str | None, examples: str) -> argparse.ArgumentParser:
+    """A parser for a command that a YAML config steers: --config and `section.key=value` overrides."""
+    commands = parser(description, examples)
+    commands.add_argument("--config", type=Path, required=True, help="YAML file; config/default.yml lists every key")
+    commands.add_argument("overrides", nargs="*", metavar="section.key=value", help="what differs from the YAML")
+    return commands
 
 
 def run(main: Callable[[], None]) -> None:

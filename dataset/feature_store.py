@@ -30,13 +30,13 @@ class FeatureStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._reader: tuple[int, Any] | None = None
+        self._reader: tuple[int, Any, Any] | None = None  # process, environment, transaction
 
     def __contains__(self, key: bytes) -> bool:
         return self.path.is_file() and self._transaction().get(key) is not None
 
     def __getitem__(self, key: bytes) -> np.ndarray:
-        """A read-only float16 view into the database, valid as long as the store. Raises KeyError."""
+        """A read-only float16 view into the database, valid until something is stored. Raises KeyError."""
         value = self._transaction().get(key) if self.path.is_file() else None
         if value is None:
             raise KeyError(key)
@@ -50,7 +50,7 @@ class FeatureStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(features, np.float16))
-        self._reader = None
+        self._close()
         environment = _open(self.path, readonly=False)
         put(environment, key, buffer.getvalue())
         environment.close()
@@ -60,8 +60,16 @@ class FeatureStore:
 
     def _transaction(self) -> Any:
         if self._reader is None or self._reader[0] != os.getpid():
-            self._reader = os.getpid(), _open(self.path, readonly=True).begin(buffers=True)
-        return self._reader[1]
+            environment = _open(self.path, readonly=True)
+            self._reader = os.getpid(), environment, environment.begin(buffers=True)
+        return self._reader[2]
+
+    def _close(self) -> None:
+        """A process may open an LMDB once only, and a writer wants no reader to be under way."""
+        if self._reader and self._reader[0] == os.getpid():
+            self._reader[2].abort()
+            self._reader[1].close()
+        self._reader = None
 
 
 def _open(path: Path, readonly: bool) -> Any:

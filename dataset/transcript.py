@@ -61,3 +61,13 @@ def _parse(place: str, cells: list[str]) -> Word:
     if end_s < start_s:
         raise UserError(f"{place}: ends at {end_s:g} s, before it starts at {start_s:g} s")
     return Word(cells[2].strip(), start_s, end_s)
+
+
+def check_within(path: Path, words: list[Word], duration_s: float) -> None:
+    """Raises UserError when a word lies past the sound's end: most likely another recording's transcript."""
+    late = [word for word in words if word.start_s > duration_s + TOLERANCE_S]
+    if late:
+        raise UserError(
+            f'{path}: "{late[0].text}" starts at {late[0].start_s:g} s, but the sound ends at {duration_s:.2f} s; '
+            "is this another recording's transcript?"
+        )

@@ -6,13 +6,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from config.schema import Loss
-from model.dtw import dtw_loss
 
 TOTAL = "total"
 
 
+def _dtw(prediction: Tensor, target: Tensor, loss: Loss) -> Tensor:
+    from model.dtw import dtw_loss
+
+    return dtw_loss(prediction, target, mode=loss.dtw_mode, band=loss.dtw_band)
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor, Loss], Tensor]] = {
-    "dtw": lambda prediction, target, loss: dtw_loss(prediction, target, mode=loss.dtw_mode, band=loss.dtw_band),
+    "dtw": _dtw,
     "mse": lambda prediction, target, _: functional.mse_loss(prediction, target),
     "l1": lambda prediction, target, _: functional.l1_loss(prediction, target),
     "velocity": lambda prediction, target, _: functional.mse_loss(prediction.diff(dim=1), target.diff(dim=1)),

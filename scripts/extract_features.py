@@ -1,0 +1,105 @@
+"""Run the frozen speech encoder over every clip of a database and keep its features; train.py does so by itself."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import numpy as np
+
+from config.load import load_config
+from config.schema import Config, Windows
+from config.units import SAMPLE_RATE
+from dataset.command import config_arguments, run
+
+if TYPE_CHECKING:
+    import torch
+
+    from dataset.clip import Clip
+    from dataset.feature_store import FeatureStore
+    from dataset.store import ClipInfo, ClipStore
+    from model.speech_encoder import SpeechEncoder
+
+
+def main() -> None:
+    arguments = config_arguments(
+        __doc__,
+        """python scripts/extract_features.py --config config/facegood.yml
+        python scripts/extract_features.py --config config/aiwin.yml features.model=~/models/chinese-hubert-large""",
+    ).parse_args()
+    config = load_config(arguments.config, arguments.overrides)
+    import torch
+
+    from dataset.feature_store import FeatureStore
+    from dataset.store import ClipStore
+    from model.speech_encoder import build_encoder
+
+    store, cache = ClipStore(config.data.lmdb), FeatureStore(config.features.cache)
+    encoder = build_encoder(config.features, store.fps)
+    encoder.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    made = cache_features(cache, store, store.clips, encoder, config, config.windows)
+    print(f"{made} clips encoded, {len(store.clips) - made} were there: {config.features.cache}")
+
+
+def cache_features(
+    cache: "FeatureStore",
+    store: "ClipStore",
+    clips: Sequence["ClipInfo"],
+    encoder: "SpeechEncoder",
+    config: Config,
+    windows: Windows,
+) -> int:
+    """Encode those of the clips that the cache lacks; how many they were."""
+    from tqdm import tqdm
+
+    keys = feature_keys(clips, encoder, config, windows)
+    missing = [clip for clip in clips if keys[clip.id] not in cache]
+    for clip in tqdm(missing, "features", unit="clip", disable=not missing):
+        cache[keys[clip.id]] = clip_features(store[clip.id], encoder, config, windows).cpu().numpy()
+    return len(missing)
+
+
+def feature_keys(
+    clips: Sequence["ClipInfo"], encoder: "SpeechEncoder", config: Config, windows: Windows
+) -> dict[str, bytes]:
+    """Clip id → the key of its features in the cache, for whole clips or for the windows of this grid."""
+    from dataset.feature_store import feature_key
+
+    grid = f"{config.data.fps:g} fps, "
+    if config.features.context == "window":
+        grid += f"windows of {windows.window_frames} frames, {windows.stride_frames} apart"
+    else:
+        grid += f"clips in chunks of {config.features.chunk_s:g} s"
+    return {clip.id: feature_key(encoder.identity, grid, clip.audio_hash) for clip in clips}
+
+
+def clip_features(clip: "Clip", encoder: "SpeechEncoder", config: Config, windows: Windows) -> "torch.Tensor":
+    """Motion-rate features of a clip: (frames, size), or with features.context: window (windows, frames, size)."""
+    import torch
+
+    from dataset.audio import to_float
+    from dataset.windows import window_starts
+    from model.speech_encoder import encode_clip, encode_windows
+
+    audio = torch.from_numpy(to_float(clip.audio))
+    if config.features.context == "clip":
+        return encode_clip(encoder, audio, clip.fps, config.features.chunk_s)
+    starts = window_starts(len(clip.curves), windows.window_frames, windows.stride_frames)
+    return encode_windows(
+        encoder, audio_windows(audio, starts, windows.window_frames, clip.fps), windows.window_frames, clip.fps
+    )
+
+
+def audio_windows(audio: "torch.Tensor", starts: np.ndarray, window_frames: int, fps: float) -> "torch.Tensor":
+    """(samples,) → (windows, samples of a window): the sound of each window of motion frames, zeros past the end."""
+    import torch
+
+    length = round(window_frames * SAMPLE_RATE / fps)
+    first = np.round(starts * (SAMPLE_RATE / fps)).astype(int)
+    padded = torch.nn.functional.pad(audio, (0, max(0, int(first[-1]) + length - len(audio))))
+    return torch.stack([padded[start : start + length] for start in first])
+
+
+if __name__ == "__main__":
+    run(main)

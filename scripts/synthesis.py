@@ -1,0 +1,132 @@
+"""From a sound file to curves: windows as trained, cross-faded, in memory that does not grow with the sound."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from config.units import SAMPLE_RATE, frame_count
+from dataset.audio import audio_blocks, sample_count
+from dataset.command import UserError
+from dataset.stats import Stats
+from model.checkpoint import load_decoder
+from model.speech_encoder import build_encoder, encode_stream, encode_windows
+from scripts.extract_features import audio_windows
+
+WINDOWS_A_BATCH = 64
+
+
+class Synthesizer:
+    """A checkpoint's encoder and decoder, loaded once for any number of sounds.
+
+    encoder_path: where the speech model's folder is now, for checkpoints whose features come from one.
+    Raises UserError when the checkpoint or the encoder cannot be had, or the encoder is not the one trained with.
+    """
+
+    def __init__(self, checkpoint: Path, encoder_path: str | None = None, device: str = "cpu") -> None:
+        self.header, decoder = load_decoder(checkpoint)
+        self.decoder = decoder.to(device)
+        self.device = device
+        features = self.header.config.features
+        if encoder_path:
+            features = features.model_copy(update={"model": encoder_path})
+        self.encoder = build_encoder(features, self.header.fps).to(device)
+        if self.header.encoder not in ("", self.encoder.identity):
+            raise UserError(
+                f"{checkpoint}: trained on features of another encoder: {self.header.encoder}; "
+                f"this one is {self.encoder.identity}"
+            )
+        stats = Stats.from_json(self.header.stats).select(self.header.channels)
+        self.mean, self.std = stats.mean.astype(np.float32), stats.std.astype(np.float32)
+
+    @property
+    def domains(self) -> list[str]:
+        return [domain.name for domain in self.header.config.data.domains]
+
+    @torch.inference_mode()
+    def synthesize(self, wav: Path, domain: str | None = None, overlap: int | None = None) -> np.ndarray:
+        """(frames, channels) float32 curves, not clamped; channels are header.channels, frames at header.fps.
+
+        domain: the recording set to sound like, by default the first. overlap: frames that neighbouring windows share
+        and cross-fade over, by default half a window; 0 is the reference's plain concatenation.
+        Raises UserError for a sound that cannot be read or is shorter than half a frame, or a domain it was not
+        trained on.
+        """
+        number = self._domain_number(domain)
+        window = self.header.config.windows.window_frames
+        overlap = window // 2 if overlap is None else overlap
+        if not 0 <= overlap < window:
+            raise UserError(f"--overlap {overlap}: must be from 0 to {window - 1} frames")
+        samples = sample_count(wav)
+        frames = frame_count(samples, self.header.fps)
+        if not frames:
+            raise UserError(f"{wav}: {samples / SAMPLE_RATE:.3f} s of sound is less than one frame")
+        starts = np.arange(0, max(frames - overlap, 1), window - overlap)
+        total, weights = np.zeros((starts[-1] + window, len(self.mean)), np.float32), np.zeros(starts[-1] + window)
+        fade = fade_weights(window, overlap)
+        for batch, features in self._features(wav, starts, window):
+            curves = self.decoder(features, torch.full((len(batch),), number, device=self.device)).cpu().numpy()
+            for start, piece in zip(batch, curves, strict=True):
+                total[start : start + window] += piece * fade[:, None]
+                weights[start : start + window] += fade
+        normalised = total[:frames] / weights[:frames, None].astype(np.float32)
+        return normalised * self.std + self.mean
+
+    def _features(self, wav: Path, starts: np.ndarray, window: int) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Window starts a batch at a time, with their features (B, window, size); silence follows the sound."""
+        fps = self.header.fps
+        audio = ForwardReader(audio_blocks(wav))
+        padded_samples = round((starts[-1] + window) * SAMPLE_RATE / fps)
+        features = self.header.config.features
+        pieces = encode_stream(self.encoder, audio.read, padded_samples, fps, features.chunk_s)
+        rows = ForwardReader(piece.cpu().numpy() for piece in pieces)
+        for first in range(0, len(starts), WINDOWS_A_BATCH):
+            batch = starts[first : first + WINDOWS_A_BATCH]
+            if features.context == "window":
+                begin, end = (round(frame * SAMPLE_RATE / fps) for frame in (batch[0], batch[-1] + window))
+                sound = audio_windows(torch.from_numpy(audio.read(begin, end)), batch - batch[0], window, fps)
+                yield batch, encode_windows(self.encoder, sound, window, fps)
+            else:
+                frames = rows.read(batch[0], batch[-1] + window)
+                stacked = np.stack([frames[start : start + window] for start in batch - batch[0]])
+                yield batch, torch.from_numpy(stacked).to(self.device)
+
+    def _domain_number(self, domain: str | None) -> int:
+        if domain is None:
+            return 0
+        if domain not in self.domains:
+            raise UserError(f"--domain {domain}: the checkpoint knows {', '.join(self.domains)}")
+        return self.domains.index(domain)
+
+
+class ForwardReader:
+    """Pieces of an array, one after the other along axis 0, read as if they were one; what was passed is forgotten.
+
+    Neither end of a read may go back. Past the end of the pieces there are zeros.
+    """
+
+    def __init__(self, pieces: Iterator[np.ndarray]) -> None:
+        self.pieces = pieces
+        self.first = 0  # the row that held begins with
+        self.held = next(pieces)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Rows from start to stop."""
+        parts = [self.held[start - self.first :]]
+        end = self.first + len(self.held)
+        while end < stop:
+            piece = next(self.pieces, None)
+            if piece is None:
+                piece = np.zeros((stop - end, *self.held.shape[1:]), self.held.dtype)
+            parts.append(piece[max(0, start - end) :])
+            end += len(piece)
+        self.first, self.held = start, np.concatenate(parts) if len(parts) > 1 else parts[0]
+        return self.held[: stop - start]
+
+
+def fade_weights(window: int, overlap: int) -> np.ndarray:
+    """(window,) weights that rise over the first and fall over the last `overlap` frames, so that neighbours blend."""
+    rise = np.arange(1, window + 1) / (overlap + 1)
+    return np.minimum(1, np.minimum(rise, rise[::-1]))

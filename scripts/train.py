@@ -1,0 +1,60 @@
+"""Train a decoder on a packed corpus: features are cached once, the best and the last checkpoint kept in the run."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from config.load import load_config
+from config.schema import Config
+from dataset.command import UserError, config_arguments, run
+
+EXAMPLES = """
+    python scripts/train.py --config config/facegood.yml
+    python scripts/train.py --config config/facegood.yml run.name=wide model.width=256 train.epochs=30
+    python scripts/train.py --config config/facegood.yml --resume
+    accelerate launch scripts/train.py --config config/aiwin.yml
+"""
+
+
+def main() -> None:
+    commands = config_arguments(__doc__, EXAMPLES)
+    commands.add_argument("--resume", action="store_true", help="go on from the run's last.safetensors, if it has one")
+    commands.add_argument("--overwrite", action="store_true", help="start afresh where the run's folder holds a run")
+    arguments = commands.parse_args()
+    config = load_config(arguments.config, arguments.overrides)
+    if (config.run_dir / "last.safetensors").exists() and not (arguments.resume or arguments.overwrite):
+        raise UserError(f"{config.run_dir}: holds a run; add --resume or --overwrite, or choose another run.name")
+    train(config, resume=arguments.resume)
+
+
+def train(config: Config, resume: bool = False) -> None:
+    """Train for config.train.epochs, or until train.patience_epochs is used up; the run is in config.run_dir."""
+    from accelerate import Accelerator
+    from tqdm import tqdm
+
+    from model.losses import compute_losses
+    from scripts.training import Training
+
+    accelerator = Accelerator()
+    run = Training(config, accelerator, resume)
+    bar = tqdm(total=run.total_steps, initial=run.step, unit="step", disable=not accelerator.is_main_process)
+    while run.epoch < config.train.epochs and not run.out_of_patience:
+        bar.set_description(f"epoch {run.epoch + 1}/{config.train.epochs}")
+        run.model.train()
+        for batch in run.batches():
+            prediction = run.model(batch.features, batch.domain)
+            losses = compute_losses(prediction, batch.target, config.loss)
+            accelerator.backward(losses["total"])
+            if config.train.clip_norm:
+                accelerator.clip_grad_norm_(run.model.parameters(), config.train.clip_norm)
+            run.optimizer.step()
+            run.optimizer.zero_grad()
+            run.finish_step(losses)
+            bar.update()
+        bar.set_postfix(run.finish_epoch())
+    bar.close()
+    accelerator.print(run.summary())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,364 @@
+"""What a training run carries from step to step: its data, weights and place, and how these are logged and saved."""
+
+import json
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from config.load import save_config
+from config.schema import Config, Train
+from dataset import windows
+from dataset.blendshapes import GROUPS
+from dataset.command import UserError
+from dataset.feature_store import FeatureStore
+from dataset.files import written_whole
+from dataset.split import split_clips
+from dataset.stats import Stats, load_stats, save_stats, stats_path, training_stats
+from dataset.store import ClipInfo, ClipStore
+from dataset.windows import WindowDataset, epoch_batches
+from model import checkpoint
+from model.checkpoint import Header, prefixed, unprefixed
+from model.decoder import FeatureNorm, build_decoder
+from model.losses import TOTAL, compute_losses
+from model.speech_encoder import build_encoder
+from scripts.extract_features import cache_features, feature_keys
+
+BEST, LAST, METRICS, TENSORBOARD = "best.safetensors", "last.safetensors", "metrics.jsonl", "tensorboard"
+OPTIMIZER, RNG, PROGRESS = "optimizer.", "rng.", "progress"
+# What a resumed run may change without becoming another run.
+FREE_TO_CHANGE = {
+    "run": {"dir"},
+    "data": {"corpus", "lmdb"},
+    "features": {"cache", "model"},
+    "train": {"epochs", "patience_epochs", "checkpoint_steps", "workers"},
+}
+CACHED_STD_FLOOR = 1e-3  # a feature that is flat in training must not blow up in use
+
+
+class Batch(NamedTuple):
+    """dataset.windows.Batch as tensors on the device."""
+
+    features: Tensor
+    target: Tensor
+    domain: Tensor
+
+
+class Data:
+    """The clips of a run, cut into examples, with their features in the cache."""
+
+    def __init__(self, config: Config, accelerator: Accelerator) -> None:
+        self.store = ClipStore(config.data.lmdb)
+        if self.store.fps != config.data.fps:
+            raise UserError(f"{config.data.lmdb}: packed at {self.store.fps:g} fps, data.fps is {config.data.fps:g}")
+        train, val = split_clips(self.store.clips, config.data.split)
+        self.stats = _stats(config.data.lmdb, self.store, train)
+        encoder = build_encoder(config.features, self.store.fps).to(accelerator.device)
+        cache = FeatureStore(config.features.cache)
+        self.encoder_identity, self.feature_size = encoder.identity, encoder.size
+
+        def examples(clips: list[ClipInfo], stride_frames: int) -> WindowDataset:
+            grid = config.windows.model_copy(update={"stride_frames": stride_frames})
+            with accelerator.main_process_first():
+                cache_features(cache, self.store, clips, encoder, config, grid)
+            keys = feature_keys(clips, encoder, config, grid)
+            domains = [domain.name for domain in config.data.domains]
+            stats = self.stats.select(GROUPS[config.model.channels])
+            per_window = config.features.context == "window"
+            return WindowDataset(self.store, cache, keys, clips, domains, grid, stats, per_window)
+
+        self.train = examples(train, config.windows.stride_frames)
+        self.val = examples(val, config.windows.window_frames) if val else None
+        weights = np.array([domain.weight for domain in config.data.domains])
+        self.weights = weights[self.train.domain[self.train.examples[:, 0]]]
+
+    def fit(self, norm: FeatureNorm) -> None:
+        """Give the decoder's feature norm the mean and std of the training clips' features."""
+        count, total, squares = 0, 0.0, 0.0
+        for clip in self.train.clips:
+            features = self.train.features[self.train.keys[clip.id]].astype(np.float64)
+            features = features.reshape(-1, features.shape[-1])
+            count, total, squares = count + len(features), total + features.sum(0), squares + (features**2).sum(0)
+        mean = total / count
+        std = np.sqrt(np.maximum(squares / count - mean**2, 0))
+        norm.mean.copy_(torch.from_numpy(mean))
+        norm.std.copy_(torch.from_numpy(np.maximum(std, CACHED_STD_FLOOR)))
+
+
+def _stats(lmdb: Path, store: ClipStore, train: list[ClipInfo]) -> Stats:
+    """The stats that pack wrote, computed anew where this run trains on other clips."""
+    if stats_path(lmdb).exists():
+        stats = load_stats(stats_path(lmdb))
+        if stats.clips == tuple(clip.id for clip in train):
+            return stats
+    return training_stats(store, train)
+
+
+class Training:
+    """The state of a run. Everything that the next step depends on is in last.safetensors, bit for bit."""
+
+    def __init__(self, config: Config, accelerator: Accelerator, resume: bool) -> None:
+        self.config, self.accelerator = config, accelerator
+        self.data = Data(config, accelerator)
+        torch.manual_seed(config.run.seed)
+        self.decoder = build_decoder(config, self.data.feature_size, len(GROUPS[config.model.channels]))
+        if isinstance(self.decoder.normalise, FeatureNorm):
+            self.data.fit(self.decoder.normalise)
+        self.model = accelerator.prepare(self.decoder)
+        self.averaged = deepcopy(self.decoder).eval() if config.train.ema else self.decoder
+        self.optimizer = torch.optim.AdamW(
+            self.decoder.parameters(), betas=config.train.betas, weight_decay=config.train.weight_decay
+        )
+        torch.manual_seed(config.run.seed + 1 + accelerator.process_index)  # dropout differs between processes
+
+        self.step = self.epoch = self.batch = self.stale_epochs = self.best_epoch = 0
+        self.best = math.inf
+        self.losses: list[dict[str, Tensor]] = []  # of the epoch's steps so far
+        folder = config.run_dir
+        if resume and (folder / LAST).exists():
+            self._restore(folder / LAST)
+        elif accelerator.is_main_process:
+            _clear(folder)
+            save_config(config, folder / "config.yml")
+            save_stats(folder / "stats.json", self.data.stats)
+        self.log = Log(folder, self.step) if accelerator.is_main_process else None
+        self._set_learning_rate()
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all epochs; domain weights with fractions may make an epoch a batch longer or shorter."""
+        return self.config.train.epochs * len(self._batches_of(0))
+
+    @property
+    def out_of_patience(self) -> bool:
+        return 0 < self.config.train.patience_epochs <= self.stale_epochs
+
+    def batches(self) -> Iterator[Batch]:
+        """What is left of the epoch."""
+        loader: DataLoader[Batch] = DataLoader(
+            self.data.train,  # type: ignore[arg-type]  # its items are fetched a batch at a time, by __getitems__
+            batch_sampler=self._batches_of(self.epoch)[self.batch :],
+            collate_fn=_to_tensors,  # type: ignore[arg-type]
+            num_workers=self.config.train.workers,
+            generator=torch.Generator(),  # the loader's own, so that a resumed epoch draws the same dropout
+        )
+        for batch in loader:
+            yield Batch(*(tensor.to(self.accelerator.device, non_blocking=True) for tensor in batch))
+
+    def _batches_of(self, epoch: int) -> list[list[int]]:
+        process, processes = self.accelerator.process_index, self.accelerator.num_processes
+        train, seed = self.config.train, self.config.run.seed
+        return epoch_batches(self.data.weights, train.batch_size, seed, epoch, process, processes)
+
+    def finish_step(self, losses: Mapping[str, Tensor]) -> None:
+        """Average the weights, note the losses and move on."""
+        self.losses.append({name: loss.detach() for name, loss in losses.items()})
+        self.step, self.batch = self.step + 1, self.batch + 1
+        if self.config.train.ema:
+            self._average()
+        self._set_learning_rate()
+        if self.config.train.checkpoint_steps and self.step % self.config.train.checkpoint_steps == 0:
+            self._save(LAST)
+
+    def finish_epoch(self) -> dict[str, str]:
+        """Validate, log and save; the losses to show."""
+        steps = _to_floats(self.losses)
+        rows = [
+            {"epoch": self.epoch, "step": self.step - len(steps) + n + 1, "split": "step", **losses}
+            for n, losses in enumerate(steps)
+        ]
+        shown = {"train": {name: float(np.mean([row[name] for row in steps])) for name in steps[0]}}
+        if self.data.val is not None:
+            shown["val"] = self.validate()
+        rows += [{"epoch": self.epoch, "step": self.step, "split": split, **row} for split, row in shown.items()]
+        self.epoch, self.batch, self.losses = self.epoch + 1, 0, []
+        loss = shown.get("val", shown["train"])[TOTAL]
+        better = loss < self.best or self.data.val is None
+        self.best, self.best_epoch = (loss, self.epoch) if better else (self.best, self.best_epoch)
+        self.stale_epochs = 0 if better else self.stale_epochs + 1
+        if self.log:
+            self.log.write(rows)
+        if better:
+            self._save(BEST)
+        self._save(LAST)
+        return {split: f"{row[TOTAL]:.4f}" for split, row in shown.items()}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Each loss over the validation clips' windows, by the averaged weights where there are any."""
+        assert self.data.val is not None
+        self.averaged.eval()
+        size, device = self.config.train.batch_size, self.accelerator.device
+        first = range(self.accelerator.process_index * size, len(self.data.val), self.accelerator.num_processes * size)
+        sums: dict[str, Tensor] = {}
+        for start in first:
+            items = range(start, min(start + size, len(self.data.val)))
+            batch = Batch(*(tensor.to(device) for tensor in _to_tensors(self.data.val.__getitems__(items))))
+            losses = compute_losses(self.averaged(batch.features, batch.domain), batch.target, self.config.loss)
+            for name, loss in losses.items():
+                sums[name] = sums.get(name, torch.zeros((), device=device)) + loss * len(items)
+        names = [*(name for name in ("dtw", "mse", "l1", "velocity") if getattr(self.config.loss, name)), TOTAL]
+        row = torch.stack([sums.get(name, torch.zeros((), device=device)) for name in names])
+        return dict(zip(names, (self.accelerator.reduce(row) / len(self.data.val)).tolist(), strict=True))
+
+    def summary(self) -> str:
+        kept = (
+            "the last epoch" if self.data.val is None else f"epoch {self.best_epoch}, validation loss {self.best:.4f}"
+        )
+        return f"trained {self.epoch} epochs, {self.step:,} steps; best: {kept}\n{self.config.run_dir / BEST}"
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # Early on a short memory, so that the random start is forgotten.
+        decay = min(self.config.train.ema, (1 + self.step) / (10 + self.step))
+        for ours, theirs in zip(self.averaged.parameters(), self.decoder.parameters(), strict=True):
+            ours.lerp_(theirs, 1 - decay)
+
+    def _set_learning_rate(self) -> None:
+        rate = learning_rate(self.step, self.total_steps, self.config.train)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _header(self) -> Header:
+        return Header(
+            config=self.config,
+            stats=self.data.stats.to_json(),
+            channels=GROUPS[self.config.model.channels],
+            fps=self.data.store.fps,
+            encoder=self.data.encoder_identity,
+            feature_size=self.data.feature_size,
+            step=self.step,
+        )
+
+    def _save(self, name: str) -> None:
+        """best: the weights to use. last: all that the next step depends on."""
+        tensors = prefixed(self.averaged.state_dict(), checkpoint.WEIGHTS)
+        more: dict[str, str] = {}
+        if name == LAST:
+            tensors = prefixed(self.decoder.state_dict(), checkpoint.WEIGHTS)
+            if self.config.train.ema:
+                tensors |= prefixed(self.averaged.state_dict(), checkpoint.AVERAGED)
+            tensors |= prefixed(checkpoint.optimizer_tensors(self.decoder, self.optimizer), OPTIMIZER)
+            tensors |= prefixed(self._random_states(), RNG)
+            more = {PROGRESS: json.dumps(self._progress())}
+        if self.accelerator.is_main_process:
+            with written_whole(self.config.run_dir / name) as partial:
+                checkpoint.save_checkpoint(partial, self._header(), tensors, **more)
+
+    def _progress(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "stale_epochs": self.stale_epochs,
+            "losses": _to_floats(self.losses),
+        }
+
+    def _random_states(self) -> dict[str, Tensor]:
+        """Dropout's random state in every process: (processes, bytes)."""
+        states = {"cpu": torch.get_rng_state()}
+        if self.accelerator.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.accelerator.device)
+        return {
+            kind: self.accelerator.gather(state[None].to(self.accelerator.device)) for kind, state in states.items()
+        }
+
+    def _restore(self, path: Path) -> None:
+        header, tensors, metadata = checkpoint.load_checkpoint(path)
+        _check_same_run(path, header.config, self.config)
+        self.decoder.load_state_dict(unprefixed(tensors, checkpoint.WEIGHTS))
+        if self.config.train.ema:
+            self.averaged.load_state_dict(unprefixed(tensors, checkpoint.AVERAGED))
+        checkpoint.restore_optimizer(self.decoder, self.optimizer, unprefixed(tensors, OPTIMIZER))
+        process = self.accelerator.process_index
+        states = {kind: states for kind, states in unprefixed(tensors, RNG).items() if process < len(states)}
+        if "cpu" in states:
+            torch.set_rng_state(states["cpu"][process])
+        if "cuda" in states and self.accelerator.device.type == "cuda":
+            torch.cuda.set_rng_state(states["cuda"][process], self.accelerator.device)
+        progress = json.loads(metadata[PROGRESS])
+        self.step, self.epoch, self.batch = header.step, progress["epoch"], progress["batch"]
+        self.best, self.best_epoch = progress["best"], progress["best_epoch"]
+        self.stale_epochs = progress["stale_epochs"]
+        self.losses = [{name: torch.tensor(loss) for name, loss in row.items()} for row in progress["losses"]]
+
+
+def learning_rate(step: int, total_steps: int, train: Train) -> float:
+    """The rate of a step: a linear warm-up, then constant, or half a cosine down to 0 at the last step."""
+    if step < train.warmup_steps:
+        return train.learning_rate * (step + 1) / train.warmup_steps
+    if train.schedule == "constant":
+        return train.learning_rate
+    done = (step - train.warmup_steps) / max(1, total_steps - train.warmup_steps)
+    return train.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
+
+
+class Log:
+    """metrics.jsonl, a row a step and an epoch, and TensorBoard; a resumed run drops rows past its checkpoint."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path = folder / METRICS
+        if self.path.exists():
+            rows = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            with written_whole(self.path) as partial:
+                partial.write_text("".join(_rows_until(rows, step)), encoding="utf-8")
+        self.board = SummaryWriter(str(folder / TENSORBOARD), purge_step=step + 1)
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+        for row in rows:
+            for name, value in row.items():
+                if name not in ("epoch", "step", "split"):
+                    self.board.add_scalar(f"{name}/{row['split']}", value, row["step"])
+        self.board.flush()
+
+
+def _rows_until(rows: list[str], step: int) -> Iterator[str]:
+    for row in rows:
+        if not row.endswith("\n") or json.loads(row)["step"] > step:  # a row cut short by a kill is past the checkpoint
+            return
+        yield row
+
+
+def _to_tensors(batch: windows.Batch) -> Batch:
+    return Batch(*(torch.from_numpy(array) for array in batch))
+
+
+def _to_floats(losses: list[dict[str, Tensor]]) -> list[dict[str, float]]:
+    """One wait for the device instead of one a step."""
+    if not losses:
+        return []
+    table = torch.stack([torch.stack([loss.cpu() for loss in row.values()]) for row in losses]).tolist()
+    return [dict(zip(row, values, strict=True)) for row, values in zip(losses, table, strict=True)]
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier run left, and nothing else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (BEST, LAST, METRICS):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
+
+
+def _check_same_run(path: Path, old: Config, new: Config) -> None:
+    """Raises UserError where the config says another run than the checkpoint's."""
+    before, after = old.model_dump(), new.model_dump()
+    for section, keys in before.items():
+        for key, value in keys.items():
+            if after[section][key] != value and key not in FREE_TO_CHANGE.get(section, ()):
+                raise UserError(
+                    f"{path}: trained with {section}.{key} {value}, the config says {after[section][key]}; "
+                    "set it back, or start afresh with --overwrite"
+                )
