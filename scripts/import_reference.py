@@ -1,0 +1,141 @@
+"""Turn a published .bin checkpoint of the reference implementation into one of ours, without running its pickle."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from config.load import ROOT, load_config
+from config.schema import Config
+from dataset.blendshapes import ARKIT, FACE, indices
+from dataset.command import UserError, parser, run
+from dataset.files import written_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dataset.stats import Stats
+
+# Module of the reference → ours. HuBERT itself, text_encoder.* and the discriminator are not needed.
+MODULES = {
+    "audio_encoder.audio_feature_map.": "project.",
+    "AIWIN.0.layers.0.": "encoder.0.",
+    "TransformerDecoder.layers.0.": "decoder.0.",
+    "AIWIN_.0.": "head.linear.",
+}
+
+
+def main() -> None:
+    commands = parser(__doc__, "python scripts/import_reference.py checkpoint.bin result/reference/best.safetensors")
+    commands.add_argument("source", type=Path, help="the reference's .bin file, written by torch.save")
+    commands.add_argument("target", type=Path, help="our checkpoint, .safetensors")
+    arguments = commands.parse_args()
+    from model.checkpoint import WEIGHTS, Header, prefixed, save_checkpoint
+
+    weights, published = read_reference(arguments.source)
+    config = config_of(arguments.source, weights, published)
+    header = Header(
+        config=config,
+        stats=stats_of(arguments.source, published).to_json(),
+        channels=FACE,
+        fps=config.data.fps,
+        encoder="",
+        feature_size=weights["project.weight"].shape[1],
+        step=0,
+    )
+    check_weights(arguments.source, header.config, header.feature_size, weights)
+    with written_whole(arguments.target) as partial:
+        save_checkpoint(partial, header, prefixed(weights, WEIGHTS))
+    domains = "with" if config.one_hot_size else "without"
+    print(f"imported {len(weights)} tensors, {config.data.fps:g} fps, {domains} domain one-hot: {arguments.target}")
+
+
+def read_reference(path: Path) -> tuple[dict[str, "Tensor"], Namespace]:
+    """(weights by our names, the published arguments). Raises UserError for any other file; no pickle code is run."""
+    import pickle
+
+    import torch
+
+    try:
+        with torch.serialization.safe_globals([Namespace]):
+            published = torch.load(path, map_location="cpu", weights_only=True)
+        state, arguments = published["gen_dict"], published["args"]
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from None
+    except pickle.UnpicklingError:
+        raise UserError(f"{path}: holds more than tensors and an argparse Namespace, or is no torch file") from None
+    except (RuntimeError, EOFError, KeyError, TypeError):
+        raise UserError(f"{path}: not a reference checkpoint: expected a torch file with gen_dict and args") from None
+    weights = {
+        ours + name.removeprefix("module.").removeprefix(theirs): tensor.float()
+        for name, tensor in state.items()
+        for theirs, ours in MODULES.items()
+        if name.removeprefix("module.").startswith(theirs)
+    }
+    missing = [theirs for theirs, ours in MODULES.items() if not any(name.startswith(ours) for name in weights)]
+    if missing:
+        raise UserError(f"{path}: gen_dict has no {missing[0]}*; is it a checkpoint of the reference decoder?")
+    return weights, arguments
+
+
+def config_of(path: Path, weights: Mapping[str, "Tensor"], published: Namespace) -> Config:
+    """config/aiwin.yml with the sizes that the weights and the published arguments tell."""
+    base = load_config(ROOT / "config" / "aiwin.yml")
+    width = weights["project.weight"].shape[0]
+    one_hot = weights["encoder.0.linear1.weight"].shape[1] - width
+    if one_hot not in (0, len(base.data.domains)):
+        raise UserError(f"{path}: a width of {width} + {one_hot}; expected {width} or {width + len(base.data.domains)}")
+    overlay = {
+        "run": {"name": "reference"},
+        "data": {"fps": _published(path, published, "motion_resampling_framerate", float)},
+        "windows": {"window_frames": _published(path, published, "n_poses", int)},
+        "model": {
+            "width": width,
+            "domain_one_hot": one_hot > 0,
+            "feedforward": weights["encoder.0.linear1.weight"].shape[0],
+        },
+    }
+    updates = {name: getattr(base, name).model_copy(update=values) for name, values in overlay.items()}
+    return base.model_copy(update=updates)
+
+
+def stats_of(path: Path, published: Namespace) -> "Stats":
+    """The published mean and std (lists of one-element lists, of the 37 or the 52 channels) as our stats.
+
+    What was not published is set to what limits nothing: minimum 0 and maximum 1.
+    """
+    import numpy as np
+
+    from dataset.stats import Stats
+
+    rows = {}
+    for row, name in (("mean", "data_mean"), ("std", "data_std")):
+        values = np.array(_published(path, published, name, list), np.float64).reshape(-1)
+        if len(values) not in (len(FACE), len(ARKIT)):
+            raise UserError(f"{path}: {name} has {len(values)} values; expected {len(FACE)} or {len(ARKIT)}")
+        rows[row] = np.zeros(len(ARKIT))
+        rows[row][indices(ARKIT, FACE if len(values) == len(FACE) else ARKIT)] = values
+    return Stats(ARKIT, **rows, min=np.zeros(len(ARKIT)), max=np.ones(len(ARKIT)), frames=0, clips=())
+
+
+def check_weights(path: Path, config: Config, feature_size: int, weights: Mapping[str, "Tensor"]) -> None:
+    """Raises UserError where the weights are not those of the reference decoder."""
+    from model.decoder import build_decoder
+
+    try:
+        build_decoder(config, feature_size, len(FACE)).load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"{path}: not the reference decoder: {str(error).splitlines()[1].strip()}") from None
+
+
+def _published(path: Path, published: Namespace, name: str, kind: type) -> Any:
+    try:
+        return kind(getattr(published, name))
+    except (AttributeError, TypeError, ValueError):
+        raise UserError(f"{path}: args has no {name} that is {kind.__name__}") from None
+
+
+if __name__ == "__main__":
+    run(main)
