@@ -1,0 +1,35 @@
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+
+.PHONY: setup demo test check
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "Python 3.10 or newer is needed; make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet -r requirements.txt
+	touch $@
+
+# The main job on what the repository ships: train a small model and score it on clips it never saw, then give a
+# recording a moving face with the shipped weights.
+demo: setup
+	$(RUN) data_process/pack.py --config config/demo.yml
+	$(RUN) scripts/train.py --config config/demo.yml --overwrite
+	$(RUN) scripts/synthesize.py --ckpt_path result/demo/best.safetensors --wav_path dataset/demo/wav --out_path result/demo/csv
+	$(RUN) scripts/evaluate.py --predictions result/demo/csv --targets dataset/demo/bs --unseen_by result/demo/best.safetensors
+	$(RUN) scripts/synthesize.py --wav_path dataset/demo/hello.flac --transcript_path dataset/demo/hello.tsv --out_path result/demo/hello.csv
+	$(RUN) postprocess/smooth.py --input result/demo/hello.csv --output result/demo/hello_smooth.csv
+	$(RUN) scripts/plot.py --csv result/demo/hello_smooth.csv --wav dataset/demo/hello.flac --transcript_path dataset/demo/hello.tsv --out_path result/demo/hello.png
+	@echo; echo "curves: result/demo/hello_smooth.csv"; echo "plot:   result/demo/hello.png"
+
+test: check
+	$(RUN) -m pytest
+
+check: setup
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy .
