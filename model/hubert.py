@@ -59,7 +59,7 @@ class HubertEncoder(SpeechEncoder):
         self.rate_hz = SAMPLE_RATE / math.prod(config.conv_stride)
         self.size = config.hidden_size
         self.identity = (
-            f"hubert 1: {Path(model).name}, content {_content_hash(folder)}, layer {layer},"
+            f"hubert 1: content {_content_hash(folder)}, layer {layer},"
             f" {'normalised' if self.normalise else 'plain'} audio"
         )
         self.requires_grad_(False).eval()
