@@ -1,0 +1,169 @@
+"""Scores of predicted curves against recorded ones: pure functions on arrays, each with its formula and source."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dataset.blendshapes import FACE, GROUPS, indices
+
+STILL = 1e-5  # a target that spans no more than this over a clip is csv rounding, not motion
+MAX_LAG_S = 0.5
+SCORED_GROUPS = ("jaw", "mouth", "brow", "cheek_nose", "eye", "face")
+
+Scores = dict[str, Any]
+"""Scores by name; a number, None where a score has no meaning, or a dict of the same for each group or channel."""
+
+
+def is_still(curves: np.ndarray) -> np.ndarray:
+    """curves: (frames, channels) → (channels,) bool: the channel does not move."""
+    return np.ptp(curves, axis=0) <= STILL
+
+
+def correlation(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Pearson's r over time, both (frames, channels) → (channels,).
+
+    NaN where the target is still, for there is nothing to follow; 0 where only the prediction is, for it follows
+    nothing (so that predicting a constant for a hard channel does not raise the mean).
+    """
+    p, t = prediction - prediction.mean(axis=0), target - target.mean(axis=0)
+    scale = np.sqrt((p**2).sum(axis=0) * (t**2).sum(axis=0))
+    follows = ~is_still(prediction) & ~is_still(target)
+    r = np.divide((p * t).sum(axis=0), scale, out=np.zeros(scale.shape), where=follows)
+    return np.where(is_still(target), np.nan, r)
+
+
+def jerk(curves: np.ndarray, fps: float) -> np.ndarray:
+    """Mean |third difference| · fps³, (frames, channels) → (channels,), per s³: how jittery the motion is.
+
+    The third derivative of position is the usual measure of smoothness (Flash & Hogan 1985). NaN below 4 frames.
+    """
+    if len(curves) < 4:
+        return np.full(curves.shape[1], np.nan)
+    return np.abs(np.diff(curves, 3, axis=0)).mean(axis=0) * fps**3
+
+
+def lag_ms(prediction: np.ndarray, target: np.ndarray, fps: float) -> float | None:
+    """By how much one channel's prediction, (frames,), is late against its target, (frames,); negative: early.
+
+    The shift within ± 500 ms (at most half the clip) at which Pearson's r of the overlapping parts peaks, refined
+    below a frame by the parabola through the peak and its neighbours. None where either is still.
+    """
+    reach = min(round(MAX_LAG_S * fps), len(target) // 2)
+    if is_still(prediction[:, None])[0] or is_still(target[:, None])[0]:
+        return None
+    similarity = [_shifted_correlation(prediction, target, shift) for shift in range(-reach, reach + 1)]
+    peak = int(np.argmax(similarity))
+    offset = 0.0
+    if 0 < peak < 2 * reach:
+        before, at, after = similarity[peak - 1 : peak + 2]
+        if curvature := before - 2 * at + after:
+            offset = (before - after) / (2 * curvature)
+    return (peak - reach + offset) * 1000 / fps
+
+
+def _shifted_correlation(prediction: np.ndarray, target: np.ndarray, shift: int) -> float:
+    """r of prediction[i + shift] and target[i] where both exist."""
+    frames = len(target) - abs(shift)
+    late, early = max(shift, 0), max(-shift, 0)
+    p, t = prediction[late : late + frames, None], target[early : early + frames, None]
+    return float(np.nan_to_num(correlation(p, t)[0]))
+
+
+def dtw_scores(prediction: np.ndarray, target: np.ndarray, piece_frames: int | None = None) -> Scores:
+    """The contest score and its relatives, for (frames, 37) and (frames, 37) of possibly other length.
+
+    contest: FastDTW (Salvador & Chan 2007) of radius 1, cost the mean squared error over channels, summed along the
+    warping path. exact_dtw: the same sum along the best path of all. …_per_step: divided by the path's length, so that
+    clips of different lengths compare. With piece_frames the clip is cut into pieces of that length, what remains is
+    left out, and the scores are the pieces' means; a clip shorter than a piece is one.
+    """
+    from model.dtw import exact_dtw, fastdtw
+
+    scores: Scores = {}
+    pieces = _pieces(prediction, target, piece_frames)
+    for name, dtw in (("contest", fastdtw), ("exact_dtw", exact_dtw)):
+        found = [dtw(np.ascontiguousarray(p), np.ascontiguousarray(t)) for p, t in pieces]
+        total = sum(distance for distance, _ in found)
+        scores[name] = float(total / len(pieces))
+        scores[f"{name}_per_step"] = float(total / sum(len(path) for _, path in found))
+    return scores
+
+
+def _pieces(prediction: np.ndarray, target: np.ndarray, frames: int | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    count = min(len(prediction), len(target)) // frames if frames else 0
+    if not frames or not count:
+        return [(prediction, target)]
+    cuts = [slice(i * frames, (i + 1) * frames) for i in range(count)]
+    return [(prediction[cut], target[cut]) for cut in cuts]
+
+
+def clip_scores(
+    prediction: np.ndarray, target: np.ndarray, names: tuple[str, ...], fps: float, piece_frames: int | None = None
+) -> Scores:
+    """Every score of one clip, for (frames, len(names)) and likewise of possibly other length.
+
+    names must hold the 37 face channels. DTW sees both whole; the other scores compare frame by frame over the length
+    that both have. "groups" and "channels" hold the scores that summarise gives.
+    """
+    face, jaw_open = indices(names, FACE), names.index("JawOpen")
+    frames = min(len(prediction), len(target))
+    p, t = np.ascontiguousarray(prediction[:frames]), np.ascontiguousarray(target[:frames])  # sums by one order
+    columns = {
+        "mae": np.abs(p - t).mean(axis=0),
+        "mse": ((p - t) ** 2).mean(axis=0),
+        "correlation": correlation(p, t),
+        "std": p.std(axis=0),
+        "target_std": t.std(axis=0),
+        "jerk": jerk(p, fps),
+        "target_jerk": jerk(t, fps),
+        "moving": ~is_still(t),
+    }
+    groups = {group: tuple(name for name in GROUPS[group] if name in names) for group in SCORED_GROUPS}
+    return {
+        "frames": len(prediction),
+        "target_frames": len(target),
+        **dtw_scores(prediction[:, face], target[:, face], piece_frames),
+        "jaw_open_lag_ms": lag_ms(p[:, jaw_open], t[:, jaw_open], fps),
+        "groups": {group: summarise(columns, indices(names, members)) for group, members in groups.items() if members},
+        "channels": {name: summarise(columns, [index]) for index, name in enumerate(names)},
+    }
+
+
+def summarise(columns: Mapping[str, np.ndarray], members: list[int]) -> Scores:
+    """The scores of some channels together, from each measure's (channels,).
+
+    mae: the channels' mean. rmse: root of their mean squared error. correlation: mean over the channels whose target
+    moves. std, jerk: means. amplitude_ratio and jerk_ratio: the prediction's mean over the target's, 1 for motion as
+    large, as jittery as the target's; None where nothing moves. moving: how many targets move.
+    """
+    part = {name: column[members] for name, column in columns.items()}
+    moving = part["moving"]
+    return {
+        "mae": float(part["mae"].mean()),
+        "rmse": float(np.sqrt(part["mse"].mean())),
+        "correlation": float(part["correlation"][moving].mean()) if moving.any() else None,
+        **{name: _number(part[name].mean()) for name in ("std", "target_std", "jerk", "target_jerk")},
+        "amplitude_ratio": _ratio(part["std"], part["target_std"]) if moving.any() else None,
+        "jerk_ratio": _ratio(part["jerk"], part["target_jerk"]) if moving.any() else None,
+        "moving": int(moving.sum()),
+    }
+
+
+def _ratio(prediction: np.ndarray, target: np.ndarray) -> float | None:
+    return _number(prediction.mean() / target.mean()) if target.mean() else None
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def mean_scores(clips: Sequence[Scores]) -> Scores:
+    """The mean over clips of every score, clips for which it is None or absent left out."""
+    names = list(dict.fromkeys(name for clip in clips for name in clip))
+    mean: Scores = {}
+    for name in names:
+        known = [clip[name] for clip in clips if clip.get(name) is not None]
+        nested = bool(known) and isinstance(known[0], dict)
+        mean[name] = mean_scores(known) if nested else sum(known) / len(known) if known else None
+    return mean
