@@ -42,11 +42,16 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def save_config(config: Config, path: Path) -> None:
     """Write every key as YAML that load_config reads back; paths below the repository's root are written from there."""
+    path.write_text(yaml.safe_dump(portable(config), sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+
+
+def portable(config: Config) -> Tree:
+    """The config as plain values, paths below the repository's root from there: files that hold it can be moved."""
     tree = config.model_dump(mode="json")
     for section, key in PATH_KEYS:
         place = Path(tree[section][key])
         tree[section][key] = str(place.relative_to(ROOT) if place.is_relative_to(ROOT) else place)
-    path.write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+    return tree
 
 
 class _Loader(yaml.SafeLoader):

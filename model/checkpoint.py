@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from config.errors import UserError
+from config.load import portable
 from config.schema import Config
 from model.decoder import Decoder, build_decoder
 
@@ -22,7 +23,7 @@ WEIGHTS, AVERAGED = "model.", "averaged."  # prefixes of tensor names; a checkpo
 class Header:
     """What a checkpoint says of itself."""
 
-    config: Config
+    config: Config  # read back, its paths below the repository's root are relative to it
     stats: str  # the training stats as JSON, as dataset/stats.py writes and reads it
     channels: tuple[str, ...]  # of the curves, in the model's order
     fps: float
@@ -35,7 +36,7 @@ class Header:
         return {
             "format": FORMAT,
             "version": str(VERSION),
-            "config": self.config.model_dump_json(),
+            "config": json.dumps(portable(self.config)),
             "stats": self.stats,
             "channels": json.dumps(self.channels),
             "fps": repr(self.fps),
@@ -46,7 +47,7 @@ class Header:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> "Header":
-        """Raises KeyError or ValueError for metadata that to_metadata did not write."""
+        """Raises KeyError, TypeError or ValueError for metadata that to_metadata did not write."""
         if metadata["format"] != FORMAT or int(metadata["version"]) != VERSION:
             raise ValueError(f"{metadata['format']} version {metadata['version']}")
         return cls(
@@ -82,7 +83,7 @@ def load_checkpoint(path: Path) -> tuple[Header, dict[str, Tensor], dict[str, st
         raise UserError(f"{path}: not a safetensors file, or a truncated one; pickled weights are not loaded") from None
     try:
         return Header.from_metadata(metadata), tensors, metadata
-    except (KeyError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise UserError(f"{path}: a safetensors file, but no checkpoint that scripts/train.py wrote") from None
 
 
