@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -175,13 +176,13 @@ def write_csv(path: Path, table: CurveTable) -> None:
     Channels that were not changed since reading keep their cells to the letter, the others get DECIMALS decimals.
     """
     channel = dict(zip(table.names, table.values.T, strict=True))
-    columns: list[list[str]] = []
+    columns: list[Iterable[str]] = []
     for name in table.header:
         arkit = canonical(name)
         if arkit is None:
             columns.append(table.extras[name])
         else:
-            columns.append(table.written.get(arkit) or [f"{value:.{DECIMALS}f}" for value in channel[arkit]])
+            columns.append(table.written.get(arkit) or (f"{value:.{DECIMALS}f}" for value in channel[arkit]))
     with written_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.header)
