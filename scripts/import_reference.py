@@ -1,10 +1,13 @@
 """Turn a published .bin checkpoint of the reference implementation into one of ours, without running its pickle."""
 
+import json
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.load import ROOT, load_config
@@ -25,6 +28,7 @@ MODULES = {
     "TransformerDecoder.layers.0.": "decoder.0.",
     "AIWIN_.0.": "head.linear.",
 }
+FEEDFORWARD = "encoder.0.linear1.weight"  # of (feedforward, width + one-hot)
 
 
 def main() -> None:
@@ -61,30 +65,38 @@ def read_reference(path: Path) -> tuple[dict[str, "Tensor"], Namespace]:
     try:
         with torch.serialization.safe_globals([Namespace]):
             published = torch.load(path, map_location="cpu", weights_only=True)
-        state, arguments = published["gen_dict"], published["args"]
+        weights = _renamed(published["gen_dict"])
+        arguments = published["args"]
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from None
     except pickle.UnpicklingError:
         raise UserError(f"{path}: holds more than tensors and an argparse Namespace, or is no torch file") from None
-    except (RuntimeError, EOFError, KeyError, TypeError):
+    except (RuntimeError, ValueError, EOFError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path}: not a reference checkpoint: expected a torch file with gen_dict and args") from None
-    weights = {
-        ours + name.removeprefix("module.").removeprefix(theirs): tensor.float()
-        for name, tensor in state.items()
-        for theirs, ours in MODULES.items()
-        if name.removeprefix("module.").startswith(theirs)
-    }
     missing = [theirs for theirs, ours in MODULES.items() if not any(name.startswith(ours) for name in weights)]
     if missing:
         raise UserError(f"{path}: gen_dict has no {missing[0]}*; is it a checkpoint of the reference decoder?")
     return weights, arguments
 
 
+def _renamed(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+    plain = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    return {
+        ours + name.removeprefix(theirs): tensor.float()
+        for theirs, ours in MODULES.items()
+        for name, tensor in plain.items()
+        if name.startswith(theirs)
+    }
+
+
 def config_of(path: Path, weights: Mapping[str, "Tensor"], published: Namespace) -> Config:
     """config/aiwin.yml with the sizes that the weights and the published arguments tell."""
     base = load_config(ROOT / "config" / "aiwin.yml")
-    width = weights["project.weight"].shape[0]
-    one_hot = weights["encoder.0.linear1.weight"].shape[1] - width
+    try:
+        (width, _), (feedforward, total) = (weights[name].shape for name in ("project.weight", FEEDFORWARD))
+    except (KeyError, ValueError):
+        raise UserError(f"{path}: not the reference decoder: no matrix of the projection or of {FEEDFORWARD}") from None
+    one_hot = total - width
     if one_hot not in (0, len(base.data.domains)):
         raise UserError(f"{path}: a width of {width} + {one_hot}; expected {width} or {width + len(base.data.domains)}")
     overlay = {
@@ -94,11 +106,17 @@ def config_of(path: Path, weights: Mapping[str, "Tensor"], published: Namespace)
         "model": {
             "width": width,
             "domain_one_hot": one_hot > 0,
-            "feedforward": weights["encoder.0.linear1.weight"].shape[0],
+            "feedforward": feedforward,
         },
     }
-    updates = {name: getattr(base, name).model_copy(update=values) for name, values in overlay.items()}
-    return base.model_copy(update=updates)
+    tree = base.model_dump(mode="json")
+    for section, values in overlay.items():
+        tree[section] |= values
+    try:
+        return Config.model_validate_json(json.dumps(tree))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UserError(f"{path}: args or weights: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
 
 
 def stats_of(path: Path, published: Namespace) -> "Stats":
@@ -110,9 +128,12 @@ def stats_of(path: Path, published: Namespace) -> "Stats":
 
     from dataset.stats import Stats
 
+    def numbers(cells: Any) -> np.ndarray:
+        return np.asarray_chkfinite(cells, np.float64).reshape(-1)
+
     rows = {}
     for row, name in (("mean", "data_mean"), ("std", "data_std")):
-        values = np.array(_published(path, published, name, list), np.float64).reshape(-1)
+        values = _published(path, published, name, numbers)
         if len(values) not in (len(FACE), len(ARKIT)):
             raise UserError(f"{path}: {name} has {len(values)} values; expected {len(FACE)} or {len(ARKIT)}")
         rows[row] = np.zeros(len(ARKIT))
@@ -130,11 +151,11 @@ def check_weights(path: Path, config: Config, feature_size: int, weights: Mappin
         raise UserError(f"{path}: not the reference decoder: {str(error).splitlines()[1].strip()}") from None
 
 
-def _published(path: Path, published: Namespace, name: str, kind: type) -> Any:
+def _published(path: Path, published: Namespace, name: str, kind: Callable[[Any], Any]) -> Any:
     try:
         return kind(getattr(published, name))
     except (AttributeError, TypeError, ValueError):
-        raise UserError(f"{path}: args has no {name} that is {kind.__name__}") from None
+        raise UserError(f"{path}: args has no {name} that reads as {kind.__name__}") from None
 
 
 if __name__ == "__main__":
