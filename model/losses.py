@@ -24,8 +24,13 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Loss], Tensor]] = {
 }
 
 
+def loss_names(loss: Loss) -> list[str]:
+    """Those with a weight."""
+    return [name for name in LOSSES if getattr(loss, name)]
+
+
 def compute_losses(prediction: Tensor, target: Tensor, loss: Loss) -> dict[str, Tensor]:
     """prediction, target: (B, T, channels), normalised → every loss with a weight, and their weighted `total`."""
-    losses = {name: compute(prediction, target, loss) for name, compute in LOSSES.items() if getattr(loss, name)}
+    losses = {name: LOSSES[name](prediction, target, loss) for name in loss_names(loss)}
     losses[TOTAL] = sum((getattr(loss, name) * value for name, value in losses.items()), start=prediction.new_zeros(()))
     return losses

@@ -11,7 +11,7 @@ import numpy as np
 from config.load import load_config
 from config.schema import Config, Windows
 from config.units import SAMPLE_RATE
-from dataset.command import config_arguments, run
+from dataset.command import UserError, config_arguments, run
 
 if TYPE_CHECKING:
     import torch
@@ -32,14 +32,30 @@ def main() -> None:
     import torch
 
     from dataset.feature_store import FeatureStore
-    from dataset.store import ClipStore
     from model.speech_encoder import build_encoder
 
-    store, cache = ClipStore(config.data.lmdb), FeatureStore(config.features.cache)
+    store, cache = open_clips(config), FeatureStore(config.features.cache)
     encoder = build_encoder(config.features, store.fps)
     encoder.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     made = cache_features(cache, store, store.clips, encoder, config, config.windows)
+    if config.features.context == "window":  # any split finds its clips encoded, whichever side they are on
+        cache_features(cache, store, store.clips, encoder, config, validation_windows(config.windows))
     print(f"{made} clips encoded, {len(store.clips) - made} were there: {config.features.cache}")
+
+
+def open_clips(config: Config) -> "ClipStore":
+    """The clip database of the config. Raises UserError when it was packed at another frame rate."""
+    from dataset.store import ClipStore
+
+    store = ClipStore(config.data.lmdb)
+    if store.fps != config.data.fps:
+        raise UserError(f"{config.data.lmdb}: packed at {store.fps:g} fps, data.fps is {config.data.fps:g}")
+    return store
+
+
+def validation_windows(windows: Windows) -> Windows:
+    """Validation hears each frame once: windows side by side."""
+    return windows.model_copy(update={"stride_frames": windows.window_frames})
 
 
 def cache_features(
@@ -66,11 +82,11 @@ def feature_keys(
     """Clip id → the key of its features in the cache, for whole clips or for the windows of this grid."""
     from dataset.feature_store import feature_key
 
-    grid = f"{config.data.fps:g} fps, "
+    grid = f"{config.data.fps!r} fps, "
     if config.features.context == "window":
         grid += f"windows of {windows.window_frames} frames, {windows.stride_frames} apart"
     else:
-        grid += f"clips in chunks of {config.features.chunk_s:g} s"
+        grid += f"clips in chunks of {config.features.chunk_s!r} s"
     return {clip.id: feature_key(encoder.identity, grid, clip.audio_hash) for clip in clips}
 
 
@@ -95,10 +111,14 @@ def audio_windows(audio: "torch.Tensor", starts: np.ndarray, window_frames: int,
     """(samples,) → (windows, samples of a window): the sound of each window of motion frames, zeros past the end."""
     import torch
 
-    length = round(window_frames * SAMPLE_RATE / fps)
-    first = np.round(starts * (SAMPLE_RATE / fps)).astype(int)
+    first, length = window_samples(starts, window_frames, fps)
     padded = torch.nn.functional.pad(audio, (0, max(0, int(first[-1]) + length - len(audio))))
     return torch.stack([padded[start : start + length] for start in first])
+
+
+def window_samples(starts: np.ndarray, window_frames: int, fps: float) -> tuple[np.ndarray, int]:
+    """(the first sample of each window of motion frames, samples in a window)."""
+    return np.round(starts * (SAMPLE_RATE / fps)).astype(int), round(window_frames * SAMPLE_RATE / fps)
 
 
 if __name__ == "__main__":

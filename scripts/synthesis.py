@@ -13,7 +13,7 @@ from dataset.command import UserError
 from dataset.stats import Stats
 from model.checkpoint import load_decoder
 from model.speech_encoder import build_encoder, encode_stream, encode_windows
-from scripts.extract_features import audio_windows
+from scripts.extract_features import window_samples
 
 WINDOWS_A_BATCH = 64
 
@@ -27,12 +27,17 @@ class Synthesizer:
 
     def __init__(self, checkpoint: Path, encoder_path: str | None = None, device: str = "cpu") -> None:
         self.header, decoder = load_decoder(checkpoint)
-        self.decoder = decoder.to(device)
-        self.device = device
+        self.device = usable_device(device)
+        self.decoder = decoder.to(self.device)
         features = self.header.config.features
         if encoder_path:
             features = features.model_copy(update={"model": encoder_path})
-        self.encoder = build_encoder(features, self.header.fps).to(device)
+        self.encoder = build_encoder(features, self.header.fps).to(self.device)
+        if self.encoder.size != self.header.feature_size:
+            raise UserError(
+                f"{checkpoint}: takes features of {self.header.feature_size} values, but those of "
+                f"{features.model} have {self.encoder.size}"
+            )
         if self.header.encoder not in ("", self.encoder.identity):
             raise UserError(
                 f"{checkpoint}: trained on features of another encoder: {self.header.encoder}; "
@@ -51,14 +56,11 @@ class Synthesizer:
 
         domain: the recording set to sound like, by default the first. overlap: frames that neighbouring windows share
         and cross-fade over, by default half a window; 0 is the reference's plain concatenation.
-        Raises UserError for a sound that cannot be read or is shorter than half a frame, or a domain it was not
-        trained on.
+        Raises UserError for a sound that cannot be read or is shorter than half a frame, a domain it was not trained
+        on, and an overlap that is not shorter than the window.
         """
-        number = self._domain_number(domain)
+        number, overlap = self.check(domain, overlap)
         window = self.header.config.windows.window_frames
-        overlap = window // 2 if overlap is None else overlap
-        if not 0 <= overlap < window:
-            raise UserError(f"--overlap {overlap}: must be from 0 to {window - 1} frames")
         samples = sample_count(wav)
         frames = frame_count(samples, self.header.fps)
         if not frames:
@@ -76,29 +78,46 @@ class Synthesizer:
 
     def _features(self, wav: Path, starts: np.ndarray, window: int) -> Iterator[tuple[np.ndarray, Tensor]]:
         """Window starts a batch at a time, with their features (B, window, size); silence follows the sound."""
-        fps = self.header.fps
         audio = ForwardReader(audio_blocks(wav))
-        padded_samples = round((starts[-1] + window) * SAMPLE_RATE / fps)
-        features = self.header.config.features
-        pieces = encode_stream(self.encoder, audio.read, padded_samples, fps, features.chunk_s)
-        rows = ForwardReader(piece.cpu().numpy() for piece in pieces)
-        for first in range(0, len(starts), WINDOWS_A_BATCH):
-            batch = starts[first : first + WINDOWS_A_BATCH]
-            if features.context == "window":
-                begin, end = (round(frame * SAMPLE_RATE / fps) for frame in (batch[0], batch[-1] + window))
-                sound = audio_windows(torch.from_numpy(audio.read(begin, end)), batch - batch[0], window, fps)
-                yield batch, encode_windows(self.encoder, sound, window, fps)
-            else:
-                frames = rows.read(batch[0], batch[-1] + window)
-                stacked = np.stack([frames[start : start + window] for start in batch - batch[0]])
-                yield batch, torch.from_numpy(stacked).to(self.device)
+        encode = self._encode_windows if self.header.config.features.context == "window" else self._encode_whole
+        batches = [starts[first : first + WINDOWS_A_BATCH] for first in range(0, len(starts), WINDOWS_A_BATCH)]
+        return zip(batches, encode(audio, batches, window), strict=True)
 
-    def _domain_number(self, domain: str | None) -> int:
-        if domain is None:
-            return 0
-        if domain not in self.domains:
+    def _encode_windows(self, audio: "ForwardReader", batches: list[np.ndarray], window: int) -> Iterator[Tensor]:
+        """Each window heard on its own."""
+        for batch in batches:
+            first, length = window_samples(batch, window, self.header.fps)
+            sound = audio.read(first[0], first[-1] + length)
+            windows = torch.from_numpy(np.stack([sound[start : start + length] for start in first - first[0]]))
+            yield encode_windows(self.encoder, windows, window, self.header.fps)
+
+    def _encode_whole(self, audio: "ForwardReader", batches: list[np.ndarray], window: int) -> Iterator[Tensor]:
+        """The sound heard as a whole, then cut into windows."""
+        fps = self.header.fps
+        samples = round((batches[-1][-1] + window) * SAMPLE_RATE / fps)
+        pieces = encode_stream(self.encoder, audio.read, samples, fps, self.header.config.features.chunk_s)
+        rows = ForwardReader(piece.cpu().numpy() for piece in pieces)
+        for batch in batches:
+            frames = rows.read(batch[0], batch[-1] + window)
+            stacked = np.stack([frames[start : start + window] for start in batch - batch[0]])
+            yield torch.from_numpy(stacked).to(self.device)
+
+    def check(self, domain: str | None, overlap: int | None) -> tuple[int, int]:
+        """(the domain's number, the overlap in frames), defaults filled in. Raises UserError as synthesize does."""
+        window = self.header.config.windows.window_frames
+        if domain is not None and domain not in self.domains:
             raise UserError(f"--domain {domain}: the checkpoint knows {', '.join(self.domains)}")
-        return self.domains.index(domain)
+        if overlap is not None and not 0 <= overlap < window:
+            raise UserError(f"--overlap {overlap}: must be from 0 to {window - 1} frames")
+        return self.domains.index(domain) if domain else 0, window // 2 if overlap is None else overlap
+
+
+def usable_device(name: str) -> torch.device:
+    """Raises UserError for a device that torch does not know or that this machine lacks."""
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError):
+        raise UserError(f"--device {name}: there is none here; --device cpu always works") from None
 
 
 class ForwardReader:

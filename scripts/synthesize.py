@@ -42,7 +42,7 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.fps is not None and not 0 < arguments.fps <= 240:
         raise UserError(f"--fps {arguments.fps:g}: must be above 0 and at most 240")
-    wavs = find(arguments.wav_path, AUDIO_SUFFIXES)
+    wavs = list(by_stem(find(arguments.wav_path, AUDIO_SUFFIXES)).values())
     transcripts = pair_transcripts(wavs, arguments)
     targets = [output_of(wav, arguments) for wav in wavs]
     import torch
@@ -51,6 +51,7 @@ def main() -> None:
 
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     synthesizer = Synthesizer(arguments.ckpt_path, arguments.encoder_path, device)
+    synthesizer.check(arguments.domain, arguments.overlap)
     failed: list[str] = []
     for wav, transcript, target in zip(wavs, transcripts, targets, strict=True):
         try:

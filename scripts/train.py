@@ -18,12 +18,15 @@ EXAMPLES = """
 
 def main() -> None:
     commands = config_arguments(__doc__, EXAMPLES)
-    commands.add_argument("--resume", action="store_true", help="go on from the run's last.safetensors, if it has one")
-    commands.add_argument("--overwrite", action="store_true", help="start afresh where the run's folder holds a run")
+    either = commands.add_mutually_exclusive_group()
+    either.add_argument("--resume", action="store_true", help="go on from the run's last.safetensors, if it has one")
+    either.add_argument("--overwrite", action="store_true", help="start afresh where the run's folder holds a run")
     arguments = commands.parse_args()
     config = load_config(arguments.config, arguments.overrides)
-    if (config.run_dir / "last.safetensors").exists() and not (arguments.resume or arguments.overwrite):
-        raise UserError(f"{config.run_dir}: holds a run; add --resume or --overwrite, or choose another run.name")
+    held = {path.name for path in config.run_dir.glob("*.safetensors")}
+    if held and not arguments.overwrite and not (arguments.resume and "last.safetensors" in held):
+        mend = "it has no last.safetensors to resume from; add" if arguments.resume else "add --resume or"
+        raise UserError(f"{config.run_dir}: holds a run; {mend} --overwrite, or choose another run.name")
     train(config, resume=arguments.resume)
 
 
@@ -35,7 +38,7 @@ def train(config: Config, resume: bool = False) -> None:
     from model.losses import compute_losses
     from scripts.training import Training
 
-    accelerator = Accelerator()
+    accelerator = Accelerator(mixed_precision="no")  # losses sum over paths of hundreds of cells, in float32
     run = Training(config, accelerator, resume)
     bar = tqdm(total=run.total_steps, initial=run.step, unit="step", disable=not accelerator.is_main_process)
     while run.epoch < config.train.epochs and not run.out_of_patience:

@@ -5,6 +5,7 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from config.load import save_config
-from config.schema import Config, Train
+from config.schema import Config, Train, Windows
 from dataset import windows
 from dataset.blendshapes import GROUPS
 from dataset.command import UserError
@@ -28,9 +29,9 @@ from dataset.windows import WindowDataset, epoch_batches
 from model import checkpoint
 from model.checkpoint import Header, prefixed, unprefixed
 from model.decoder import FeatureNorm, build_decoder
-from model.losses import TOTAL, compute_losses
+from model.losses import TOTAL, compute_losses, loss_names
 from model.speech_encoder import build_encoder
-from scripts.extract_features import cache_features, feature_keys
+from scripts.extract_features import cache_features, feature_keys, open_clips, validation_windows
 
 BEST, LAST, METRICS, TENSORBOARD = "best.safetensors", "last.safetensors", "metrics.jsonl", "tensorboard"
 OPTIMIZER, RNG, PROGRESS = "optimizer.", "rng.", "progress"
@@ -56,17 +57,14 @@ class Data:
     """The clips of a run, cut into examples, with their features in the cache."""
 
     def __init__(self, config: Config, accelerator: Accelerator) -> None:
-        self.store = ClipStore(config.data.lmdb)
-        if self.store.fps != config.data.fps:
-            raise UserError(f"{config.data.lmdb}: packed at {self.store.fps:g} fps, data.fps is {config.data.fps:g}")
+        self.store = open_clips(config)
         train, val = split_clips(self.store.clips, config.data.split)
         self.stats = _stats(config.data.lmdb, self.store, train)
         encoder = build_encoder(config.features, self.store.fps).to(accelerator.device)
         cache = FeatureStore(config.features.cache)
         self.encoder_identity, self.feature_size = encoder.identity, encoder.size
 
-        def examples(clips: list[ClipInfo], stride_frames: int) -> WindowDataset:
-            grid = config.windows.model_copy(update={"stride_frames": stride_frames})
+        def examples(clips: list[ClipInfo], grid: Windows) -> WindowDataset:
             with accelerator.main_process_first():
                 cache_features(cache, self.store, clips, encoder, config, grid)
             keys = feature_keys(clips, encoder, config, grid)
@@ -75,8 +73,8 @@ class Data:
             per_window = config.features.context == "window"
             return WindowDataset(self.store, cache, keys, clips, domains, grid, stats, per_window)
 
-        self.train = examples(train, config.windows.stride_frames)
-        self.val = examples(val, config.windows.window_frames) if val else None
+        self.train = examples(train, config.windows)
+        self.val = examples(val, validation_windows(config.windows)) if val else None
         weights = np.array([domain.weight for domain in config.data.domains])
         self.weights = weights[self.train.domain[self.train.examples[:, 0]]]
 
@@ -129,10 +127,10 @@ class Training:
             _clear(folder)
             save_config(config, folder / "config.yml")
             save_stats(folder / "stats.json", self.data.stats)
-        self.log = Log(folder, self.step) if accelerator.is_main_process else None
+        self.log = Log(folder, self.epoch, self.step - self.batch) if accelerator.is_main_process else None
         self._set_learning_rate()
 
-    @property
+    @cached_property
     def total_steps(self) -> int:
         """Steps of all epochs; domain weights with fractions may make an epoch a batch longer or shorter."""
         return self.config.train.epochs * len(self._batches_of(0))
@@ -156,7 +154,10 @@ class Training:
     def _batches_of(self, epoch: int) -> list[list[int]]:
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
         train, seed = self.config.train, self.config.run.seed
-        return epoch_batches(self.data.weights, train.batch_size, seed, epoch, process, processes)
+        batches = epoch_batches(self.data.weights, train.batch_size, seed, epoch, process, processes)
+        if not batches:
+            raise UserError(f"data.domains: with these weights epoch {epoch + 1} has no example; raise one")
+        return batches
 
     def finish_step(self, losses: Mapping[str, Tensor]) -> None:
         """Average the weights, note the losses and move on."""
@@ -178,6 +179,8 @@ class Training:
         shown = {"train": {name: float(np.mean([row[name] for row in steps])) for name in steps[0]}}
         if self.data.val is not None:
             shown["val"] = self.validate()
+        if not all(math.isfinite(row[TOTAL]) for row in shown.values()):
+            raise UserError(f"epoch {self.epoch + 1}: the loss is not finite; lower train.learning_rate or clip_norm")
         rows += [{"epoch": self.epoch, "step": self.step, "split": split, **row} for split, row in shown.items()]
         self.epoch, self.batch, self.losses = self.epoch + 1, 0, []
         loss = shown.get("val", shown["train"])[TOTAL]
@@ -205,7 +208,7 @@ class Training:
             losses = compute_losses(self.averaged(batch.features, batch.domain), batch.target, self.config.loss)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, torch.zeros((), device=device)) + loss * len(items)
-        names = [*(name for name in ("dtw", "mse", "l1", "velocity") if getattr(self.config.loss, name)), TOTAL]
+        names = [*loss_names(self.config.loss), TOTAL]
         row = torch.stack([sums.get(name, torch.zeros((), device=device)) for name in names])
         return dict(zip(names, (self.accelerator.reduce(row) / len(self.data.val)).tolist(), strict=True))
 
@@ -274,7 +277,9 @@ class Training:
 
     def _restore(self, path: Path) -> None:
         header, tensors, metadata = checkpoint.load_checkpoint(path)
-        _check_same_run(path, header.config, self.config)
+        if PROGRESS not in metadata:
+            raise UserError(f"{path}: weights only, nothing to resume from; start afresh with --overwrite")
+        _check_same_run(path, header, self._header())
         self.decoder.load_state_dict(unprefixed(tensors, checkpoint.WEIGHTS))
         if self.config.train.ema:
             self.averaged.load_state_dict(unprefixed(tensors, checkpoint.AVERAGED))
@@ -303,16 +308,20 @@ def learning_rate(step: int, total_steps: int, train: Train) -> float:
 
 
 class Log:
-    """metrics.jsonl, a row a step and an epoch, and TensorBoard; a resumed run drops rows past its checkpoint."""
+    """metrics.jsonl, a row a step and an epoch, and TensorBoard.
 
-    def __init__(self, folder: Path, step: int) -> None:
+    Rows are written at the end of an epoch; a run that goes on in `epoch`, which began after `step` steps, drops those
+    of an epoch that was logged and then lost.
+    """
+
+    def __init__(self, folder: Path, epoch: int, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self.path = folder / METRICS
         if self.path.exists():
             rows = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
             with written_whole(self.path) as partial:
-                partial.write_text("".join(_rows_until(rows, step)), encoding="utf-8")
+                partial.write_text("".join(_rows_before(rows, epoch)), encoding="utf-8")
         self.board = SummaryWriter(str(folder / TENSORBOARD), purge_step=step + 1)
 
     def write(self, rows: list[dict[str, Any]]) -> None:
@@ -325,9 +334,9 @@ class Log:
         self.board.flush()
 
 
-def _rows_until(rows: list[str], step: int) -> Iterator[str]:
+def _rows_before(rows: list[str], epoch: int) -> Iterator[str]:
     for row in rows:
-        if not row.endswith("\n") or json.loads(row)["step"] > step:  # a row cut short by a kill is past the checkpoint
+        if not row.endswith("\n") or json.loads(row)["epoch"] >= epoch:  # a kill may have cut the last row short
             return
         yield row
 
@@ -352,9 +361,9 @@ def _clear(folder: Path) -> None:
     shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
 
 
-def _check_same_run(path: Path, old: Config, new: Config) -> None:
-    """Raises UserError where the config says another run than the checkpoint's."""
-    before, after = old.model_dump(), new.model_dump()
+def _check_same_run(path: Path, old: Header, new: Header) -> None:
+    """Raises UserError where config, clips or encoder are not those of the checkpoint's run."""
+    before, after = old.config.model_dump(), new.config.model_dump()
     for section, keys in before.items():
         for key, value in keys.items():
             if after[section][key] != value and key not in FREE_TO_CHANGE.get(section, ()):
@@ -362,3 +371,7 @@ def _check_same_run(path: Path, old: Config, new: Config) -> None:
                     f"{path}: trained with {section}.{key} {value}, the config says {after[section][key]}; "
                     "set it back, or start afresh with --overwrite"
                 )
+    for kind in ("stats", "encoder"):
+        if getattr(old, kind) != getattr(new, kind):
+            what = "clips" if kind == "stats" else "features"
+            raise UserError(f"{path}: trained on other {what} than there are now; start afresh with --overwrite")
