@@ -20,7 +20,7 @@ demo: setup
 	$(RUN) data_process/pack.py --config config/demo.yml
 	$(RUN) scripts/train.py --config config/demo.yml --overwrite
 	$(RUN) scripts/synthesize.py --ckpt_path result/demo/best.safetensors --wav_path dataset/demo/wav --out_path result/demo/csv
-	$(RUN) scripts/evaluate.py --predictions result/demo/csv --targets dataset/demo/bs --unseen_by result/demo/best.safetensors
+	$(RUN) scripts/evaluate.py --predictions result/demo/csv --targets dataset/demo/bs --stats result/demo/best.safetensors --unseen
 	$(RUN) scripts/synthesize.py --wav_path dataset/demo/hello.flac --transcript_path dataset/demo/hello.tsv --out_path result/demo/hello.csv
 	$(RUN) postprocess/smooth.py --input result/demo/hello.csv --output result/demo/hello_smooth.csv
 	$(RUN) scripts/plot.py --csv result/demo/hello_smooth.csv --wav dataset/demo/hello.flac --transcript_path dataset/demo/hello.tsv --out_path result/demo/hello.png

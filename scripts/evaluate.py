@@ -20,7 +20,7 @@ from scripts.metrics import Scores, clip_scores, mean_scores
 
 EXAMPLES = """
 python scripts/evaluate.py --predictions csvs/ --targets data/facegood/bs
-python scripts/evaluate.py --predictions csvs/ --targets bs/ --json scores.json --baseline mean --stats stats.json
+python scripts/evaluate.py --predictions csvs/ --targets bs/ --json scores.json --stats result/mine/best.safetensors --unseen
 python scripts/evaluate.py --predictions csvs/ --targets bs/ --ids val.txt --pieces 10 --fps 25
 """
 LIVELIEST = 8
@@ -165,15 +165,15 @@ def parse() -> argparse.Namespace:
     options.add_argument("--fps", type=float, default=30.0, help="frame rate of the csvs; for lag, jerk and pieces")
     options.add_argument("--ids", nargs="+", metavar="ID", help="only these clips: ids, or a file with an id a line")
     options.add_argument("--pieces", type=float, metavar="SECONDS", help="score DTW over pieces of this length")
-    options.add_argument("--baseline", choices=["mean"], help="also score the training clips' mean face, as a floor")
-    options.add_argument("--stats", type=Path, metavar="PATH", help="stats.json or checkpoint, for --baseline mean")
+    options.add_argument("--stats", type=Path, metavar="PATH", help="stats.json or checkpoint: score its mean face too")
+    options.add_argument("--unseen", action="store_true", help="leave out the clips that --stats were computed from")
     given = options.parse_args()
     if not 0 < given.fps < float("inf"):
         raise UserError(f"--fps {given.fps:g}: must be more than 0")
     if given.pieces is not None and not 1 <= given.pieces * given.fps < float("inf"):
         raise UserError(f"--pieces {given.pieces:g}: must be at least one frame long")
-    if (given.baseline is None) != (given.stats is None):
-        raise UserError("--baseline mean and --stats go together: the mean face is taken from the stats")
+    if given.unseen and given.stats is None:
+        raise UserError("--unseen needs --stats: a stats.json or checkpoint, which names its training clips")
     return given
 
 
@@ -198,6 +198,10 @@ def main() -> None:
 
     pairs, missing = match(given.predictions, given.targets, read_ids(given.ids))
     stats = load_stats(given.stats) if given.stats else None
+    if stats and given.unseen:
+        pairs = [pair for pair in pairs if pair.clip not in stats.clips]
+        if not pairs:
+            raise UserError(f"{given.stats}: trained on every clip that there is a prediction for; none is unseen")
     piece_frames = round(given.pieces * given.fps) if given.pieces else None
     clips: dict[str, Scores] = {}
     floors: dict[str, Scores] = {}

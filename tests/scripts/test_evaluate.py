@@ -74,7 +74,7 @@ def test_the_mean_face_is_a_row_of_its_own(
 ) -> None:
     stats = compute_stats([read_csv(tmp_path / "t" / "d.csv").values], ["d"])
     save_stats(tmp_path / "stats.json", stats)
-    words = ["--baseline", "mean", "--stats", tmp_path / "stats.json"]
+    words = ["--stats", tmp_path / "stats.json"]
     run_main(script, *folders, *words, "--json", tmp_path / "s.json")
     scores = json.loads((tmp_path / "s.json").read_text())
     target = read_csv(tmp_path / "t" / "b.csv").values
@@ -86,6 +86,19 @@ def test_the_mean_face_is_a_row_of_its_own(
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("(mean face)"))
     assert row.split()[3] == f"{scores['baseline']['contest']:.4f}"
     assert row.endswith("–")
+
+
+def test_unseen_leaves_out_the_clips_that_stats_name(
+    tmp_path: Path, folders: list[object], run_main: Callable[..., None], refusal: Callable[..., str]
+) -> None:
+    stats = tmp_path / "stats.json"
+    save_stats(stats, compute_stats([np.zeros((2, 52))], ["b"]))
+    run_main(script, *folders, "--stats", stats, "--unseen", "--json", tmp_path / "s.json")
+    assert list(json.loads((tmp_path / "s.json").read_text())["clips"]) == ["c"]
+    save_stats(stats, compute_stats([np.zeros((2, 52))] * 2, ["b", "c"]))
+    assert refusal(script, *folders, "--stats", stats, "--unseen") == (
+        f"{stats}: trained on every clip that there is a prediction for; none is unseen"
+    )
 
 
 def test_only_the_wanted_clips(tmp_path: Path, folders: list[object], run_main: Callable[..., None]) -> None:
@@ -131,9 +144,9 @@ def test_two_files_whatever_they_are_called_and_only_the_face_in_one(
 
 def test_refusals(tmp_path: Path, folders: list[object], refusal: Callable[..., str]) -> None:
     p, t = tmp_path / "p", tmp_path / "t"
-    together = "--baseline mean and --stats go together: the mean face is taken from the stats"
-    assert refusal(script, *folders, "--baseline", "mean") == together
-    assert refusal(script, *folders, "--stats", "x.json") == together
+    assert refusal(script, *folders, "--unseen") == (
+        "--unseen needs --stats: a stats.json or checkpoint, which names its training clips"
+    )
     assert refusal(script, *folders, "--fps", "0") == "--fps 0: must be more than 0"
     assert refusal(script, *folders, "--pieces", "0.01") == "--pieces 0.01: must be at least one frame long"
     assert refusal(script, *folders, "--ids", "z") == (
@@ -153,7 +166,7 @@ def test_refusals_of_files(tmp_path: Path, folders: list[object], refusal: Calla
     assert not (tmp_path / "s.json").exists()
     face = tmp_path / "face.json"
     save_stats(face, compute_stats([np.zeros((2, 52))], ["a"]).select(FACE))
-    words = ["--ids", "b", "--baseline", "mean", "--stats", face]
+    words = ["--ids", "b", "--stats", face]
     assert refusal(script, *folders, *words) == (
         f"{face}: no mean for EyeBlinkLeft; give the stats of all channels in the csvs"
     )
