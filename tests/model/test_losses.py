@@ -1,0 +1,64 @@
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from config.load import ROOT, load_config
+from config.schema import Loss
+from model.losses import compute_losses, loss_names
+
+
+def loss_of(**weights: object) -> Loss:
+    weights = {"dtw": 0.0} | weights
+    return load_config(
+        ROOT / "config" / "default.yml", [f"loss.{name}={value}" for name, value in weights.items()]
+    ).loss
+
+
+@pytest.fixture
+def curves() -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    return torch.randn(2, 4, 3, requires_grad=True), torch.randn(2, 4, 3)
+
+
+def test_each_loss_by_hand(curves: tuple[torch.Tensor, torch.Tensor]) -> None:
+    prediction, target = curves
+    losses = compute_losses(prediction, target, loss_of(mse=2.0, l1=0.5, velocity=3.0))
+    pairs = [(b, t, c) for b in range(2) for t in range(4) for c in range(3)]
+    error = {place: (prediction[place] - target[place]).item() for place in pairs}
+    mse = sum(value**2 for value in error.values()) / 24
+    l1 = sum(abs(value) for value in error.values()) / 24
+    velocity = sum((error[b, t, c] - error[b, t - 1, c]) ** 2 for b, t, c in pairs if t) / 18
+    assert list(losses) == ["mse", "l1", "velocity", "total"]
+    assert [loss.item() for loss in losses.values()] == pytest.approx(
+        [mse, l1, velocity, 2 * mse + 0.5 * l1 + 3 * velocity], rel=1e-5
+    )
+    losses["total"].backward()
+    assert prediction.grad is not None and (prediction.grad != 0).all()
+
+
+def test_equal_curves_lose_nothing(curves: tuple[torch.Tensor, torch.Tensor]) -> None:
+    losses = compute_losses(curves[1], curves[1], loss_of(mse=1.0, l1=1.0, velocity=1.0))
+    assert all(loss == 0 for loss in losses.values())
+
+
+def test_dtw_is_told_its_mode_and_band_and_left_alone_without_a_weight(
+    curves: tuple[torch.Tensor, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def dtw_loss(prediction: torch.Tensor, target: torch.Tensor, **how: object) -> torch.Tensor:
+        calls.append(how)
+        return (prediction - target).square().sum()
+
+    monkeypatch.setitem(sys.modules, "model.dtw", SimpleNamespace(dtw_loss=dtw_loss))
+    compute_losses(*curves, loss_of(mse=1.0))
+    assert not calls
+    losses = compute_losses(*curves, loss_of(dtw=0.5, dtw_mode="fastdtw", dtw_band=7))
+    assert calls == [{"mode": "fastdtw", "band": 7}]
+    assert losses["total"].item() == pytest.approx(0.5 * losses["dtw"].item())
+
+
+def test_names_in_the_order_of_the_log() -> None:
+    assert loss_names(loss_of(velocity=1.0, dtw=1.0)) == ["dtw", "velocity"]
