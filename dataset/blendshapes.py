@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,24 +39,44 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "face": FACE, "jaw": JAW, "mouth": MOUTH, "brow": BROW, "cheek_nose": CHEEK_NOSE, "eye": EYE, "all": ARKIT,
 }  # fmt: skip
 
-# Columns of a Live Link Face recording that are no blendshape.
-EXTRA_COLUMNS = ("Timecode", "BlendShapeCount", "HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch",
-                 "LeftEyeRoll", "RightEyeYaw", "RightEyePitch", "RightEyeRoll")  # fmt: skip
+# The head and eye angles that Live Link Face records beside the blendshapes, in its order.
+ANGLES: tuple[str, ...] = (
+    "HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll", "RightEyeYaw", "RightEyePitch",
+    "RightEyeRoll",
+)  # fmt: skip
+# Columns that are no blendshape: of Live Link Face, of MediaPipe, and a frame's number or time.
+EXTRA_COLUMNS = ("Timecode", "BlendShapeCount", *ANGLES, "_neutral",
+                 "frame", "time", "time_s", "time_ms", "timestamp_ms")  # fmt: skip
 DECIMALS = 6
 
 
 def _key(name: str) -> str:
-    sided = re.sub(r"[\s_.\-]+([lr])$", lambda side: {"l": "left", "r": "right"}[side[1]], name.strip().lower())
-    return re.sub(r"[\s_.\-]", "", sided)
+    return re.sub(r"[\s_.\-]", "", name.lower())
 
 
-_BY_KEY = {_key(name): name for name in ARKIT}
-_EXTRA_KEYS = {_key(name) for name in EXTRA_COLUMNS}
+def _keys(name: str) -> tuple[str, ...]:
+    """A sided channel is also known by its side's letter: mouthsmileleft, mouthsmilel."""
+    key = _key(name)
+    return (key, re.sub("(l)eft$|(r)ight$", r"\1\2", key))
+
+
+def _shown(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 40 else f"{line[:40]}…"  # a header with other separators is one long name
+
+
+_BY_KEY = {key: name for name in ARKIT for key in _keys(name)}
+_EXTRA_BY_KEY = {_key(name): name for name in EXTRA_COLUMNS}
 
 
 def canonical(name: str) -> str | None:
     """The ARKit name of a column, whatever its case and separators (`jaw_open`, `mouthSmile_L`); None if it is none."""
     return _BY_KEY.get(_key(name))
+
+
+def canonical_extra(name: str) -> str | None:
+    """The name among EXTRA_COLUMNS of a column that is no blendshape (`blendshapecount`); None if it is none."""
+    return _EXTRA_BY_KEY.get(_key(name))
 
 
 def indices(names: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
@@ -102,13 +122,15 @@ def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveTable:
     """
     rows = _read_rows(path)
     header = tuple(cell.strip() for cell in rows[0])
-    channels = _resolve_header(path, header, required)
+    channels = channel_columns(f"{path}, line 1", header)
+    require_channels(f"{path}, line 1", tuple(channels.values()), required)
     for line, row in enumerate(rows[1:], 2):
         if len(row) != len(header):
             raise UserError(f"{path}, line {line}: {len(row)} cells, but the header has {len(header)}")
     body = rows[1:]
     columns = list(channels)
-    values = _to_numbers(path, [[row[column] for column in columns] for row in body], list(channels.values()))
+    cells = [[row[column] for column in columns] for row in body]
+    values = to_numbers(cells, list(channels.values()), lambda row: f"{path}, line {row + 2}")
     extras = {name: [row[i] for row in body] for i, name in enumerate(header) if i not in channels}
     written = {name: [row[i] for row in body] for i, name in channels.items()}
     return CurveTable(header, tuple(channels.values()), values, extras, written)
@@ -131,42 +153,57 @@ def _read_rows(path: Path) -> list[list[str]]:
     return rows
 
 
-def _resolve_header(path: Path, header: tuple[str, ...], required: tuple[str, ...]) -> dict[int, str]:
-    """Column index → ARKit name, for the columns that are channels."""
+def channel_columns(place: str, header: tuple[str, ...]) -> dict[int, str]:
+    """Column index → ARKit name, for the columns that are channels.
+
+    Raises UserError, beginning with `place`, for a column that is neither a blendshape nor one of EXTRA_COLUMNS, and
+    for two columns of one meaning.
+    """
     channels: dict[int, str] = {}
+    taken: set[str] = set()
     for index, name in enumerate(header):
         arkit = canonical(name)
-        if arkit is None and _key(name) not in _EXTRA_KEYS:
-            raise UserError(f'{path}, line 1: "{name}" is no ARKit blendshape; rename or remove the column')
-        if arkit in channels.values():
-            raise UserError(f'{path}, line 1: two columns for {arkit} (the second is "{name}"); keep one')
+        meaning = arkit or canonical_extra(name)
+        if meaning is None:
+            raise UserError(f'{place}: "{_shown(name)}" is no ARKit blendshape; rename or remove the column')
+        if meaning in taken:
+            raise UserError(f'{place}: two columns for {meaning} (the second is "{name}"); keep one')
+        taken.add(meaning)
         if arkit is not None:
             channels[index] = arkit
-    missing = [name for name in required if name not in channels.values()]
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise UserError(f"{path}, line 1: no column for {', '.join(missing[:3])}{more}")
     return channels
 
 
-def _to_numbers(path: Path, cells: list[list[str]], names: list[str]) -> np.ndarray:
+def require_channels(place: str, names: tuple[str, ...], required: tuple[str, ...]) -> None:
+    """Raises UserError, beginning with `place`, when a required channel is not among the names."""
+    missing = [name for name in required if name not in names]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise UserError(f"{place}: no column for {', '.join(missing[:3])}{more}")
+
+
+def to_numbers(cells: Sequence[Sequence[object]], names: Sequence[str], place: Callable[[int], str]) -> np.ndarray:
+    """Rows of cells → (rows, len(names)) float64. place: a row's index → where that is, in words.
+
+    Raises UserError for a cell that is not a finite number.
+    """
     try:
         values = np.array(cells, np.float64)
-    except ValueError:
+    except (ValueError, TypeError):
         values = None
     if values is not None and np.isfinite(values).all():
         return values
-    for line, row in enumerate(cells, 2):
+    for index, row in enumerate(cells):
         for name, cell in zip(names, row, strict=True):
             if not _is_number(cell):
-                raise UserError(f'{path}, line {line}: {name} is not a number: "{cell}"')
+                raise UserError(f'{place(index)}: {name} is not a number: "{_shown(str(cell))}"')
     raise AssertionError("unreachable: some cell is not a number")
 
 
-def _is_number(cell: str) -> bool:
+def _is_number(cell: object) -> bool:
     try:
-        return bool(np.isfinite(float(cell)))
-    except ValueError:
+        return bool(np.isfinite(float(cell)))  # type: ignore[arg-type]
+    except (ValueError, TypeError):
         return False
 
 
