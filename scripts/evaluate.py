@@ -20,7 +20,7 @@ from scripts.metrics import Scores, clip_scores, mean_scores
 
 EXAMPLES = """
 python scripts/evaluate.py --predictions csvs/ --targets data/facegood/bs
-python scripts/evaluate.py --predictions csvs/ --targets bs/ --json scores.json --stats result/mine/best.safetensors --unseen
+python scripts/evaluate.py --predictions csvs/ --targets bs/ --stats result/mine/best.safetensors --unseen --json a.json
 python scripts/evaluate.py --predictions csvs/ --targets bs/ --ids val.txt --pieces 10 --fps 25
 """
 LIVELIEST = 8
