@@ -2,6 +2,8 @@
 
 LLVM's own vectoriser leaves the warping recursion scalar; written on lanes it is six times as fast. LLVM lowers the
 vectors to what the processor has (16 float32: one AVX-512 register, two of AVX2, four of NEON).
+
+numba's cache of compiled kernels does not notice a change of this file: touch the file of the kernels after one.
 """
 
 # numba compares the signatures of an overload and of its implementation, annotations and all, so there are none here.

@@ -1,0 +1,291 @@
+"""Time the parts that decide how fast training and scoring are, each beside a plain baseline, in one run."""
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset.blendshapes import FACE
+from dataset.command import parser, run
+from scripts.evaluate import table, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EXAMPLES = """
+python scripts/benchmark.py
+python scripts/benchmark.py --stages dtw_loss contest_score --json benchmark.json
+python scripts/benchmark.py --quick
+"""
+BATCH, FRAMES = 128, 55  # the reference method's batch and window
+CLIP_FRAMES = 750  # 30 s at 25 fps
+SEED = 0
+
+
+# ---- what a stage is ----
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a person is ready to wait."""
+
+    quick: bool
+
+    def repeats(self, full: int) -> int:
+        """How often a stage that asks for `full` repeats is run."""
+        return max(full // 10, 3) if self.quick else full
+
+
+class Timing(NamedTuple):
+    """What a stage measured, in seconds. A stage without a baseline is only timed."""
+
+    median_s: float
+    repeats: int
+    what: str
+    baseline_s: float | None = None
+    baseline: str = ""
+
+
+Stage = Callable[[Effort], Timing]
+STAGES: dict[str, Stage] = {}
+
+
+def stage(function: Stage) -> Stage:
+    """Add a stage to the benchmark, under its function's name."""
+    STAGES[function.__name__] = function
+    return function
+
+
+def seconds(work: Callable[[], object], repeats: int, warm_up: int = 3) -> list[float]:
+    """The wall-clock time of each of `repeats` calls, after some that don't count (compilation, caches, threads)."""
+    for _ in range(warm_up):
+        work()
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+# ---- the stages ----
+
+
+@stage
+def dtw_loss(effort: Effort) -> Timing:
+    """The exact DTW loss, forward and backward."""
+    return _time_loss(effort, "exact")
+
+
+@stage
+def dtw_loss_fastdtw(effort: Effort) -> Timing:
+    """The same along FastDTW's path."""
+    return _time_loss(effort, "fastdtw")
+
+
+@stage
+def contest_score(effort: Effort) -> Timing:
+    """The contest's score of one clip."""
+    import fastdtw as package
+    import numpy as np
+
+    from model.dtw import fastdtw
+
+    generator = np.random.default_rng(SEED)
+    x, y = np.cumsum(generator.normal(size=(2, CLIP_FRAMES, len(FACE))), axis=1) / 100
+    repeats, baseline_repeats = effort.repeats(100), effort.repeats(10)
+    median = statistics.median(seconds(lambda: fastdtw(x, y), repeats))
+    plain = seconds(lambda: package.fastdtw(x, y, dist=lambda a, b: np.mean((a - b) ** 2)), baseline_repeats, warm_up=1)
+    what = f"FastDTW radius 1 of ({CLIP_FRAMES}, {len(FACE)})"
+    return Timing(median, repeats, what, statistics.median(plain), f"fastdtw package, median of {baseline_repeats}")
+
+
+def _time_loss(effort: Effort, mode: Any) -> Timing:
+    from model.dtw import dtw_loss
+
+    prediction, target = _loss_batch()
+
+    def work() -> None:
+        prediction.grad = None
+        dtw_loss(prediction, target, mode=mode).backward()
+
+    repeats = effort.repeats(200)
+    median = statistics.median(seconds(work, repeats, warm_up=10))
+    what = f"{mode}, forward + backward, {tuple(prediction.shape)}"
+    return Timing(median, repeats, what, *_per_cell_baseline(min(8, BATCH) if effort.quick else BATCH))
+
+
+def _loss_batch() -> "tuple[Tensor, Tensor]":
+    """(BATCH, FRAMES, channels) twice: smooth curves with the normalised values that training sees."""
+    import torch
+
+    generator = torch.Generator().manual_seed(SEED)
+    steps = torch.randn(2, BATCH, FRAMES, len(FACE), generator=generator)
+    prediction, target = (steps.cumsum(dim=2) / FRAMES**0.5).unbind()
+    return prediction.contiguous().requires_grad_(), target.contiguous()
+
+
+@lru_cache
+def _per_cell_baseline(items: int) -> tuple[float, str]:
+    """The per-cell loss, timed once over the first items and scaled to the whole batch → seconds, how it was found."""
+    import torch
+
+    prediction, target = (batch[:items].detach() for batch in _loss_batch())
+    prediction.requires_grad_()
+
+    def work() -> None:
+        losses = [per_cell_fastdtw(list(p), list(t)) for p, t in zip(prediction, target, strict=True)]
+        torch.stack([cost for cost, _ in losses]).mean().backward()
+
+    (taken,) = seconds(work, repeats=1, warm_up=0)
+    how = "once" if items == BATCH else f"once, {items} of {BATCH} items, scaled"
+    return taken * BATCH / items, f"per-cell torch FastDTW, {how}"
+
+
+def per_cell_fastdtw(x: "list[Tensor]", y: "list[Tensor]", radius: int = 1) -> "tuple[Tensor, list[tuple[int, int]]]":
+    """The baseline: FastDTW (Salvador & Chan 2007) written plainly, one torch operation after another in each cell.
+
+    x, y: frames (channels,) → the cost of the path, which autograd can follow, and the path.
+    """
+    if min(len(x), len(y)) < radius + 2:
+        return _per_cell_dtw(x, y, [(i, j) for i in range(len(x)) for j in range(len(y))])
+    _, coarse = per_cell_fastdtw(_halve(x), _halve(y), radius)
+    near = range(-radius, radius + 1)
+    wide = {(i + a, j + b) for i, j in coarse for a in near for b in near}
+    window = {(2 * i + a, 2 * j + b) for i, j in wide for a in (0, 1) for b in (0, 1)}
+    return _per_cell_dtw(x, y, sorted((i, j) for i, j in window if 0 <= i < len(x) and 0 <= j < len(y)))
+
+
+def _halve(frames: "list[Tensor]") -> "list[Tensor]":
+    return [(a + b) / 2 for a, b in zip(frames[::2], frames[1::2], strict=False)]
+
+
+def _per_cell_dtw(
+    x: "list[Tensor]", y: "list[Tensor]", window: list[tuple[int, int]]
+) -> "tuple[Tensor, list[tuple[int, int]]]":
+    from torch.nn.functional import mse_loss
+
+    total: dict[tuple[int, int], Tensor] = {}
+    source: dict[tuple[int, int], tuple[int, int]] = {}
+    for i, j in window:
+        cost = mse_loss(x[i], y[j])
+        before = [cell for cell in ((i - 1, j), (i, j - 1), (i - 1, j - 1)) if cell in total]
+        if before:
+            source[i, j] = min(before, key=lambda cell: total[cell])
+            cost = total[source[i, j]] + cost
+        total[i, j] = cost
+    path = [(len(x) - 1, len(y) - 1)]
+    while path[-1] in source:
+        path.append(source[path[-1]])
+    return total[path[0]], path[::-1]
+
+
+# ---- the machine ----
+
+
+def describe_machine(effort: Effort) -> dict[str, Any]:
+    """What the times were measured on, with its measured limits."""
+    import torch
+
+    return {
+        "cpu": cpu_model(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "sgemm_gflop_per_s": sgemm_gflop_per_s(effort.repeats(30)),
+        "copy_gb_per_s": copy_gb_per_s(effort.repeats(30)),
+    }
+
+
+def cpu_model() -> str:
+    """As /proc/cpuinfo has it, or what Python knows on other systems."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def sgemm_gflop_per_s(repeats: int, size: int = 1536) -> float:
+    """The best pace of a float32 matrix product: 2 · size³ operations."""
+    import torch
+
+    a, b = torch.rand(2, size, size)
+    product = torch.empty(size, size)
+    return 2 * size**3 / min(seconds(lambda: torch.mm(a, b, out=product), repeats)) / 1e9
+
+
+def copy_gb_per_s(repeats: int, megabytes: int = 128) -> float:
+    """The best pace of a copy that no cache holds: bytes read plus bytes written."""
+    import torch
+
+    source = torch.rand(megabytes * 250_000)
+    copy = torch.empty_like(source)
+    return 2 * source.nbytes / min(seconds(lambda: copy.copy_(source), repeats)) / 1e9
+
+
+# ---- the report ----
+
+
+def as_row(name: str, timing: Timing) -> dict[str, Any]:
+    """A stage as the JSON holds it."""
+    ratio = None if timing.baseline_s is None else timing.baseline_s / timing.median_s
+    return {"name": name, **timing._asdict(), "ratio": ratio}
+
+
+def report(machine: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """What the screen shows."""
+    limits = f"sgemm {machine['sgemm_gflop_per_s']:.0f} GFLOP/s, copy {machine['copy_gb_per_s']:.0f} GB/s"
+    threads = f"{machine['threads']} threads on {machine['cores']} cores"
+    times = table(["stage", "ms", "baseline ms", "ratio"], [[row["name"], *_cells(row)] for row in rows])
+    notes = "\n".join(f"{row['name']}: {_note(row)}" for row in rows)
+    return f"{machine['cpu']}, {threads}, torch {machine['torch']}, {limits}\n\n{times}\n\n{notes}"
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    milliseconds = f"{row['median_s'] * 1e3:,.3f}"
+    if row["ratio"] is None:
+        return [milliseconds, "–", "–"]
+    return [milliseconds, f"{row['baseline_s'] * 1e3:,.1f}", f"{row['ratio']:,.0f} ×"]
+
+
+def _note(row: dict[str, Any]) -> str:
+    note = f"{row['what']}, median of {row['repeats']}"
+    return f"{note}; baseline: {row['baseline']}" if row["baseline"] else note
+
+
+def parse() -> argparse.Namespace:
+    options = parser(__doc__, EXAMPLES)
+    options.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES), metavar="NAME", help="only these")
+    options.add_argument("--quick", action="store_true", help="a tenth of the repeats, and part of the slow baselines")
+    options.add_argument("--json", type=Path, metavar="FILE", help="also write the machine and all times here")
+    return options.parse_args()
+
+
+def main() -> None:
+    given = parse()
+    from tqdm import tqdm
+
+    effort = Effort(given.quick)
+    machine = describe_machine(effort)
+    rows = []
+    for name in (bar := tqdm(dict.fromkeys(given.stages), unit="stage", disable=None, leave=False)):
+        bar.set_description(name)
+        rows.append(as_row(name, STAGES[name](effort)))
+    print(report(machine, rows), end="\n\n")
+    if given.json:
+        write_json(given.json, {"machine": machine, "stages": rows})
+    print(f"timed {len(rows)} stage{'s' * (len(rows) > 1)}{f': {given.json}' if given.json else ''}")
+
+
+if __name__ == "__main__":
+    run(main)

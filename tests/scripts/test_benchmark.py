@@ -1,0 +1,86 @@
+"""The benchmark's baseline is what it says, and the command writes what it measured."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import fastdtw as package
+import numpy as np
+import pytest
+import torch
+
+from model.dtw import dtw_loss
+from scripts import benchmark
+from scripts.benchmark import Effort, Timing
+
+MACHINE = {"cpu": "abacus", "cores": 2, "threads": 2, "torch": "2.0", "sgemm_gflop_per_s": 100.0, "copy_gb_per_s": 30.0}
+STAGES = ["dtw_loss", "dtw_loss_fastdtw", "contest_score"]
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "BATCH", 2)
+    monkeypatch.setattr(benchmark, "FRAMES", 8)
+    monkeypatch.setattr(benchmark, "CLIP_FRAMES", 20)
+    monkeypatch.setattr(benchmark, "describe_machine", lambda effort: MACHINE)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (2, 5), (13, 11), (30, 41)])
+def test_the_baseline_is_fastdtw_with_a_gradient(n: int, m: int) -> None:
+    generator = torch.Generator().manual_seed(n)
+    x, y = (torch.randn(frames, 5, generator=generator, dtype=torch.float64) for frames in (n, m))
+    x.requires_grad_()
+    cost, path = benchmark.per_cell_fastdtw(list(x), list(y))
+    expected, expected_path = package.fastdtw(x.detach().numpy(), y.numpy(), dist=lambda a, b: np.mean((a - b) ** 2))
+    assert cost.item() == pytest.approx(expected, rel=1e-12)
+    assert path == expected_path
+    ours = torch.autograd.grad(dtw_loss(x[None], y[None], mode="fastdtw"), x)
+    torch.testing.assert_close(torch.autograd.grad(cost, x), ours)
+
+
+def test_the_command_times_the_stages_and_writes_them(
+    small: None, tmp_path: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_main(benchmark, "--quick", "--stages", *STAGES, "--json", tmp_path / "times.json")
+    written = json.loads((tmp_path / "times.json").read_text(encoding="utf-8"))
+    assert written["machine"] == MACHINE
+    assert [row["name"] for row in written["stages"]] == STAGES
+    for row in written["stages"]:
+        assert row["median_s"] > 0
+        assert row["ratio"] is None or row["ratio"] == pytest.approx(row["baseline_s"] / row["median_s"])
+    shown = capsys.readouterr().out
+    assert "abacus" in shown and all(name in shown for name in STAGES)
+
+
+def test_a_stage_without_a_baseline_is_only_timed(
+    small: None, monkeypatch: pytest.MonkeyPatch, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(benchmark.STAGES, "nap", lambda effort: Timing(0.0125, effort.repeats(50), "asleep"))
+    run_main(benchmark, "--stages", "nap", "nap")
+    shown = capsys.readouterr().out
+    assert "12.500" in shown and "nap: asleep, median of 50\n" in shown
+    assert "timed 1 stage\n" in shown
+
+
+def test_warm_up_does_not_count() -> None:
+    calls: list[None] = []
+    assert len(benchmark.seconds(lambda: calls.append(None), repeats=5, warm_up=2)) == 5
+    assert len(calls) == 7
+
+
+def test_quick_repeats_less_but_enough_for_a_median() -> None:
+    assert Effort(quick=False).repeats(200) == 200
+    assert Effort(quick=True).repeats(200) == 20
+    assert Effort(quick=True).repeats(5) == 3
+
+
+def test_an_unknown_stage_is_refused(run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run_main(benchmark, "--stages", "warp")
+    assert "invalid choice: 'warp'" in capsys.readouterr().err
+
+
+def test_the_machine_is_measured() -> None:
+    assert benchmark.cpu_model()
+    assert benchmark.sgemm_gflop_per_s(repeats=1, size=64) > 0
+    assert benchmark.copy_gb_per_s(repeats=1, megabytes=1) > 0
