@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -34,7 +34,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         tree = _merge(tree, layer)
     try:
         # JSON mode is strict about types, yet takes a list for a tuple and a string for a path.
-        config = Config.model_validate_json(json.dumps(tree))
+        config = Config.model_validate_json(json.dumps(tree, default=str))
     except ValidationError as error:
         raise UserError(_explain(error.errors()[0], _place(error.errors()[0]["loc"], layers, path))) from None
     return config
@@ -42,7 +42,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def save_config(config: Config, path: Path) -> None:
     """Write every key as YAML that load_config reads back; paths below the repository's root are written from there."""
-    path.write_text(yaml.safe_dump(portable(config), sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+    text = yaml.dump(portable(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    path.write_text(text, encoding="utf-8")
 
 
 def portable(config: Config) -> Tree:
@@ -55,12 +56,23 @@ def portable(config: Config) -> Tree:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-4 is a number: PyYAML's own rule wants 1.0e-4."""
+    """YAML 1.2's plain values instead of PyYAML's 1.1: 1e-4 is a number; 007, 1114_3_15, 2024-01-31 and no are text."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"), list("-+0123456789.")
-)
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that a reader of either version would take for something else."""
+
+
+for _kind, _pattern, _first in (
+    ("int", r"[-+]?(0|[1-9]\d*)", "-+0123456789"),
+    ("float", r"[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?", "-+.0123456789"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
+):
+    for _yaml in (_Loader, _Dumper):
+        _yaml.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^({_pattern})$"), list(_first))
 
 
 def _read(path: Path) -> tuple[Tree, dict[Keys, str]]:
@@ -68,7 +80,7 @@ def _read(path: Path) -> tuple[Tree, dict[Keys, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         node = yaml.compose(text, _Loader)
-        tree = yaml.load(text, _Loader) or {}
+        tree = yaml.load(text, _Loader)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; a config is a YAML file such as config/demo.yml") from None
     except UnicodeDecodeError:
@@ -77,6 +89,7 @@ def _read(path: Path) -> tuple[Tree, dict[Keys, str]]:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}, line {mark.line + 1}" if mark else str(path)
         raise UserError(f"{place}: not YAML: {getattr(error, 'problem', None) or 'cannot be read'}") from None
+    tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise UserError(f"{path}: expected sections such as `train:`, found {type(tree).__name__}")
     _resolve_paths(tree, ROOT)
@@ -119,14 +132,20 @@ def _resolve_paths(tree: Tree, base: Path) -> None:
     for section, key in PATH_KEYS:
         values = tree.get(section)
         if isinstance(values, dict) and isinstance(values.get(key), str):
-            values[key] = str((base / Path(values[key]).expanduser()).resolve())
+            try:
+                values[key] = str((base / Path(values[key]).expanduser()).resolve())
+            except (RuntimeError, ValueError):  # ~nobody, a NUL character
+                raise UserError(f"{section}.{key}: not a path: {values[key]!r}") from None
 
 
 def _merge(base: Tree, layer: Tree) -> Tree:
     merged = dict(base)
     for key, value in layer.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
+        if isinstance(merged.get(key), dict) and isinstance(
+            value, dict | None
+        ):  # `train:` with nothing below: as it is
+            value = _merge(merged[key], value or {})
+        merged[key] = value
     return merged
 
 
@@ -149,6 +168,7 @@ def _explain(error: ErrorDetails, place: str) -> str:
         return f"{place}: {key}: missing in {section}"
     message = error["msg"].removeprefix("Value error, ")
     value = "" if error["type"] == "value_error" else f", not {error['input']!r}"
+    value += "; put it in quotes" if error["type"] == "string_type" else ""
     return f"{place}: {'.'.join(map(str, keys))}{': ' if keys else ''}{message[0].lower()}{message[1:]}{value}"
 
 

@@ -147,6 +147,8 @@ class Config(Section):
             raise ValueError(f"model.heads {self.model.heads} does not divide model.width {self.model.width}")
         if self.windows.min_tokens and not self.data.require_transcripts:
             raise ValueError("windows.min_tokens needs data.require_transcripts: true")
+        if self.features.cache == self.data.lmdb:
+            raise ValueError("features.cache and data.lmdb are the same file; give each its own")
         return self
 
     @property
