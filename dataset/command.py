@@ -5,10 +5,18 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from config.errors import UserError
 
 __all__ = ["UserError", "config_arguments", "parser", "run"]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes what has no flag anywhere among the options: `a=1 --resume b=2`."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        return self.parse_intermixed_args(args, namespace)
 
 
 def parser(description: str | None, examples: str) -> argparse.ArgumentParser:
@@ -24,9 +32,7 @@ def parser(description: str | None, examples: str) -> argparse.ArgumentParser:
             return super()._get_help_string(action)
 
     lines = "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
-    return argparse.ArgumentParser(
-        description=description, epilog=f"examples:\n{lines}", formatter_class=Formatter, allow_abbrev=False
-    )
+    return _Parser(description=description, epilog=f"examples:\n{lines}", formatter_class=Formatter, allow_abbrev=False)
 
 
 def config_arguments(description: str | None, examples: str) -> argparse.ArgumentParser:
