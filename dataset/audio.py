@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 BLOCK_SECONDS = 30
 INT16_SCALE = 32768.0
-# What a writer that cannot seek back (a pipe) leaves as the size of a WAV's data.
-UNKNOWN_SIZES = (0, 0xFFFFFFFF, 0xFFFFFFFF - 36)
+UNKNOWN_BYTES = (
+    0x7FFF0000  # what a writer that cannot seek back (espeak-ng, sox, ffmpeg) leaves as a WAV's size, or more
+)
 
 
 def read_audio(path: Path) -> np.ndarray:
@@ -66,10 +67,10 @@ def _opened(path: Path) -> Iterator["soundfile.SoundFile"]:
     _check_length(path)
     try:
         with soundfile.SoundFile(path) as file:
-            if not file.frames:
+            if not round(file.frames * SAMPLE_RATE / file.samplerate):
                 raise UserError(f"{path}: holds no samples")
             yield file
-    except soundfile.LibsndfileError as error:
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
         reason = str(error).rpartition(": ")[2].rstrip(".").lower()
         raise UserError(f"{path}: cannot be read as sound: {reason}") from None
 
@@ -87,7 +88,7 @@ def _check_length(path: Path) -> None:
         while len(header := file.read(8)) == 8:
             name, length = struct.unpack("<4sI", header)
             if name == b"data":
-                if length not in UNKNOWN_SIZES and file.tell() + length > size:
+                if length < UNKNOWN_BYTES and file.tell() + length > size:
                     kept = max(size - file.tell(), 0) / length
                     raise UserError(f"{path}: truncated: {kept:.0%} of the promised sound is there; export it again")
                 return
