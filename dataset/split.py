@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def matches(clip_id: str, patterns: Sequence[str]) -> bool:
     """Whether a clip's id is one of the names or matches one of the patterns, such as `a1*`."""
-    return any(fnmatchcase(clip_id, pattern) for pattern in patterns)
+    return clip_id in patterns or any(fnmatchcase(clip_id, pattern) for pattern in patterns)
 
 
 def domain_of(clip_id: str, domains: Sequence[Domain]) -> str:
