@@ -18,7 +18,7 @@ from dataset.command import UserError, config_arguments, run
 from dataset.files import by_stem, find
 from dataset.resample import resample_curves
 from dataset.split import domain_of, matches, split_clips
-from dataset.transcript import read_tsv
+from dataset.transcript import check_within, read_tsv
 
 if TYPE_CHECKING:
     from dataset.clip import Clip
@@ -52,9 +52,13 @@ def main() -> None:
 
     data = load_config(arguments.config, arguments.overrides).data
     recordings = find_recordings(data.corpus)
-    stats_path(data.lmdb).unlink(missing_ok=True)  # a killed run must not leave the old ones beside new clips
     dropped: list[str] = []
-    clips = write_store(data.lmdb, pack_recordings(recordings, data, dropped), data.fps)
+
+    def new_clips() -> Iterator[tuple["Clip", str]]:
+        yield from pack_recordings(recordings, data, dropped)
+        stats_path(data.lmdb).unlink(missing_ok=True)  # whenever the run is killed: no old stats beside new clips
+
+    clips = write_store(data.lmdb, new_clips(), data.fps)
     log = data.lmdb.with_name("pack.log")
     log.write_text("".join(f"{line}\n" for line in dropped), encoding="utf-8")
 
@@ -94,7 +98,7 @@ def pack_recordings(recordings: list[Recording], data: Data, dropped: list[str])
             yield read_clip(recording, data), recording.folder
             kept += 1
         except (UnusableError, UserError) as reason:
-            dropped.append(f"{recording.id}: {reason}")
+            dropped.append(f"{recording.id}: {str(reason).removeprefix(f'{recording.id}: ')}")
     if not kept:
         raise UserError(f"{data.corpus}: no usable clip; the first was dropped because {dropped[0]}")
 
@@ -114,10 +118,14 @@ def read_clip(recording: Recording, data: Data) -> "Clip":
         raise UnusableError("no tsv of this name in tsv/, and data.require_transcripts is true")
     domain = domain_of(recording.id, data.domains)
     words = read_tsv(recording.transcript) if recording.transcript else []
+    if data.require_transcripts and not words:
+        raise UnusableError("its tsv holds no words, and data.require_transcripts is true")
     audio = to_int16(read_audio(recording.wav))
     source_fps = data.source_fps or data.fps
     raw = read_csv(recording.curves, required=ARKIT).select(ARKIT)
 
+    if recording.transcript:
+        check_within(recording.transcript, words, len(audio) / SAMPLE_RATE)
     audio_s, curves_s = len(audio) / SAMPLE_RATE, len(raw) / source_fps
     if abs(audio_s - curves_s) > data.max_gap_s:
         raise UnusableError(
@@ -126,6 +134,8 @@ def read_clip(recording: Recording, data: Data) -> "Clip":
         )
     curves = resample_curves(raw, source_fps, data.fps)
     frames = min(len(curves), frame_count(len(audio), data.fps))
+    if not frames:
+        raise UnusableError(f"audio lasts {audio_s:.3f} s, less than a frame")
     samples = round(frames * SAMPLE_RATE / data.fps)
     audio = np.pad(audio[:samples], (0, max(0, samples - len(audio))))
     source = str(recording.wav.relative_to(data.corpus))
