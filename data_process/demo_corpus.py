@@ -101,7 +101,6 @@ HELLO = Line(
     "qing3 ni3 kan4 kan5 wo3 de5 zui3 ba5 zen3 me5 dong4.",
     MANDARIN_SPEAKERS[1],
 )
-VALIDATION = ("en_004", "en_009", "en_014", "zh_005", "zh_010", "zh_013")
 
 
 def lines() -> list[Line]:
@@ -377,7 +376,6 @@ def write_corpus(out: Path, fps: float) -> str:
         write_words(out / "tsv" / f"{name}.tsv", clip)
         _write_text(out / "text" / f"{name}.txt", [clip.line.text])
         frames += len(clip.curves)
-    _write_text(out / "val.txt", list(VALIDATION))
     for clip in make_clips([HELLO], fps):
         write_audio(out / "hello.flac", clip)
         write_words(out / "hello.tsv", clip)
