@@ -10,10 +10,8 @@ from model.losses import compute_losses, loss_names
 
 
 def loss_of(**weights: object) -> Loss:
-    weights = {"dtw": 0.0} | weights
-    return load_config(
-        ROOT / "config" / "default.yml", [f"loss.{name}={value}" for name, value in weights.items()]
-    ).loss
+    overrides = [f"loss.{name}={value}" for name, value in ({"dtw": 0.0} | weights).items()]
+    return load_config(ROOT / "config" / "default.yml", overrides).loss
 
 
 @pytest.fixture
