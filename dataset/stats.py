@@ -4,14 +4,16 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from config.errors import UserError
 from dataset.blendshapes import ARKIT, indices
 from dataset.files import written_whole
-from dataset.store import ClipInfo, ClipStore
+
+if TYPE_CHECKING:
+    from dataset.store import ClipInfo, ClipStore
 
 CHECKPOINT_KEY = "stats"  # where a checkpoint's safetensors header holds the same JSON
 _ROWS = ("mean", "std", "min", "max")
@@ -34,6 +36,15 @@ class Stats:
         places = indices(self.channels, wanted)
         rows = {row: getattr(self, row)[places] for row in _ROWS}
         return Stats(wanted, **rows, frames=self.frames, clips=self.clips)
+
+    def scale(self, kind: str) -> np.ndarray:
+        """(len(channels),) float32 by which normalised curves are multiplied, 0 for a channel that never moves.
+
+        kind: "channel" for each one's std; "common" for one scale, the root mean square of the stds, with which a
+        channel weighs in a loss as much as it moves, as in the contest score.
+        """
+        common = np.sqrt(np.mean(np.square(self.std[self.std > 0]))) if self.std.any() else 0.0
+        return np.where(self.std > 0, self.std if kind == "channel" else common, 0.0).astype(np.float32)
 
     def to_json(self) -> str:
         """One JSON object; floats in full precision, so that from_json gives the same bits."""
@@ -104,7 +115,7 @@ def stats_path(lmdb: Path) -> Path:
     return lmdb.with_name("stats.json")
 
 
-def training_stats(store: ClipStore, train: Sequence[ClipInfo]) -> Stats:
+def training_stats(store: "ClipStore", train: Sequence["ClipInfo"]) -> Stats:
     """Statistics of the training clips of a database."""
     return compute_stats((store[clip.id].curves for clip in train), [clip.id for clip in train])
 
