@@ -87,6 +87,7 @@ class Features(Section):
 
 class Model(Section):
     channels: Literal["face", "jaw", "mouth", "brow", "cheek_nose", "eye", "all"]
+    curve_scale: Literal["channel", "common"]
     normalise_features: bool
     width: Positive
     domain_one_hot: bool

@@ -45,11 +45,6 @@ def tokens_in(words: Sequence[Word], start_s: float, end_s: float) -> int:
     return sum(word.start_s < end_s and word.end_s > start_s for word in words)
 
 
-def std_for_division(stats: Stats) -> np.ndarray:
-    """The stats' std, 1 where a channel never moves: its normalised target is then 0."""
-    return np.where(stats.std > 0, stats.std, 1.0).astype(np.float32)
-
-
 class WindowDataset:
     """The windows of some clips, as a torch dataset whose items are fetched a batch at a time.
 
@@ -66,12 +61,14 @@ class WindowDataset:
         domains: Sequence[str],
         windows: Windows,
         stats: Stats,  # of the channels to train
+        curve_scale: str,  # as Stats.scale takes it
         per_window: bool = False,
     ) -> None:
         self.store, self.features, self.keys = store, features, keys
         self.clips, self.per_window, self.window = tuple(clips), per_window, windows.window_frames
         self.channels = indices(ARKIT, stats.channels)
-        self.mean, self.std = stats.mean.astype(np.float32), std_for_division(stats)
+        self.mean, scale = stats.mean.astype(np.float32), stats.scale(curve_scale)
+        self.scale = np.where(scale > 0, scale, 1)  # what never moves is 0 when normalised
         self.domain = np.array([domains.index(clip.domain) for clip in clips], np.int64)
         self.examples = np.array(list(self._examples(windows)), np.int64).reshape(-1, 3)  # clip, number, first frame
         if not len(self.examples):
@@ -94,7 +91,7 @@ class WindowDataset:
         rows = self.examples[np.asarray(items)]
         features = np.stack([self._features(*row) for row in rows]).astype(np.float32)
         curves = np.stack([cut(self._clip(clip)[1], start, self.window) for clip, _, start in rows])
-        target = (curves[:, :, self.channels] - self.mean) / self.std
+        target = (curves[:, :, self.channels] - self.mean) / self.scale
         return Batch(features, target, self.domain[rows[:, 0]])
 
     def _features(self, clip: int, number: int, start: int) -> np.ndarray:

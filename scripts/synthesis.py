@@ -44,7 +44,8 @@ class Synthesizer:
                 f"this one is {self.encoder.identity}"
             )
         stats = Stats.from_json(self.header.stats).select(self.header.channels)
-        self.mean, self.std = stats.mean.astype(np.float32), stats.std.astype(np.float32)
+        self.mean = stats.mean.astype(np.float32)
+        self.scale = stats.scale(self.header.config.model.curve_scale)
 
     @property
     def domains(self) -> list[str]:
@@ -74,7 +75,7 @@ class Synthesizer:
                 total[start : start + window] += piece * fade[:, None]
                 weights[start : start + window] += fade
         normalised = total[:frames] / weights[:frames, None].astype(np.float32)
-        return normalised * self.std + self.mean
+        return normalised * self.scale + self.mean
 
     def _features(self, wav: Path, starts: np.ndarray, window: int) -> Iterator[tuple[np.ndarray, Tensor]]:
         """Window starts a batch at a time, with their features (B, window, size); silence follows the sound."""

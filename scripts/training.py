@@ -5,7 +5,6 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,7 +70,9 @@ class Data:
             domains = [domain.name for domain in config.data.domains]
             stats = self.stats.select(GROUPS[config.model.channels])
             per_window = config.features.context == "window"
-            return WindowDataset(self.store, cache, keys, clips, domains, grid, stats, per_window)
+            return WindowDataset(
+                self.store, cache, keys, clips, domains, grid, stats, config.model.curve_scale, per_window
+            )
 
         self.train = examples(train, config.windows)
         self.val = examples(val, validation_windows(config.windows)) if val else None
@@ -106,6 +107,8 @@ class Training:
     def __init__(self, config: Config, accelerator: Accelerator, resume: bool) -> None:
         self.config, self.accelerator = config, accelerator
         self.data = Data(config, accelerator)
+        # Of all epochs; domain weights with fractions may make an epoch a batch longer or shorter.
+        self.total_steps = config.train.epochs * len(self._batches_of(0))
         torch.manual_seed(config.run.seed)
         self.decoder = build_decoder(config, self.data.feature_size, len(GROUPS[config.model.channels]))
         if isinstance(self.decoder.normalise, FeatureNorm):
@@ -129,11 +132,6 @@ class Training:
             save_stats(folder / "stats.json", self.data.stats)
         self.log = Log(folder, self.epoch, self.step - self.batch) if accelerator.is_main_process else None
         self._set_learning_rate()
-
-    @cached_property
-    def total_steps(self) -> int:
-        """Steps of all epochs; domain weights with fractions may make an epoch a batch longer or shorter."""
-        return self.config.train.epochs * len(self._batches_of(0))
 
     @property
     def out_of_patience(self) -> bool:
