@@ -115,6 +115,8 @@ class Loss(Section):
     def _some_loss(self) -> "Loss":
         if not (self.dtw or self.mse or self.l1 or self.velocity):
             raise ValueError("every loss weight is 0; give at least one of dtw, mse, l1, velocity a weight")
+        if self.dtw_band and self.dtw_mode == "fastdtw":
+            raise ValueError("dtw_band is for dtw_mode: exact; fastdtw has a window of its own")
         return self
 
 
