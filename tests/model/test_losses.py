@@ -53,8 +53,9 @@ def test_dtw_is_told_its_mode_and_band_and_left_alone_without_a_weight(
     monkeypatch.setitem(sys.modules, "model.dtw", SimpleNamespace(dtw_loss=dtw_loss))
     compute_losses(*curves, loss_of(mse=1.0))
     assert not calls
-    losses = compute_losses(*curves, loss_of(dtw=0.5, dtw_mode="fastdtw", dtw_band=7))
-    assert calls == [{"mode": "fastdtw", "band": 7}]
+    compute_losses(*curves, loss_of(dtw=1.0, dtw_mode="fastdtw"))
+    losses = compute_losses(*curves, loss_of(dtw=0.5, dtw_mode="exact", dtw_band=7))
+    assert calls == [{"mode": "fastdtw", "band": None}, {"mode": "exact", "band": 7}]
     assert losses["total"].item() == pytest.approx(0.5 * losses["dtw"].item())
 
 
