@@ -148,8 +148,6 @@ def _read_rows(path: Path) -> list[list[str]]:
         rows.pop()
     if not rows:
         raise UserError(f"{path}: empty file; expected a header with blendshape names")
-    if len(rows[0]) == 1 and ";" in rows[0][0]:
-        raise UserError(f"{path}, line 1: columns separated by semicolons; export it with commas")
     if len(rows) == 1:
         raise UserError(f"{path}: a header but no frames")
     return rows
@@ -193,7 +191,7 @@ def to_numbers(cells: Sequence[Sequence[object]], names: Sequence[str], place: C
         values = np.array(cells, np.float64)
     except (ValueError, TypeError):
         values = None
-    if values is not None and np.isfinite(values).all():
+    if values is not None and values.ndim == 2 and np.isfinite(values).all():
         return values
     for index, row in enumerate(cells):
         for name, cell in zip(names, row, strict=True):

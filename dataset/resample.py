@@ -1,6 +1,10 @@
-"""Curves from one frame rate to another, by time."""
+"""Curves from one frame rate, or from uneven times, to a constant rate, by time."""
+
+import math
 
 import numpy as np
+
+from dataset.timing import frame_rate
 
 FILTER_PERIODS = 8  # of the lower rate, in the low-pass filter's length
 
@@ -12,15 +16,48 @@ def resample_curves(curves: np.ndarray, from_fps: float, to_fps: float, frames: 
     low-pass at the lower rate's Nyquist frequency on the way down. The last frame is held past the end.
     """
     if frames is None:
-        frames = max(1, int(len(curves) * to_fps / from_fps + 0.5))
+        frames = _whole_frames(len(curves) * to_fps / from_fps)
     if from_fps == to_fps and frames == len(curves):
         return curves.astype(np.float32)
     source = _low_pass(curves, from_fps, to_fps / 2) if to_fps < from_fps else curves
-    position = np.minimum(np.arange(frames) * (from_fps / to_fps), len(curves) - 1)
+    return _interpolate(source, np.arange(frames) * (from_fps / to_fps)).astype(np.float32)
+
+
+def resample_times(curves: np.ndarray, times_s: np.ndarray, fps: float, frames: int | None = None) -> np.ndarray:
+    """(frames, channels) at times_s (frames,) → (frames', channels) at fps, float32; frame i stands at i / fps.
+
+    times_s: from 0 or any start, never decreasing, uneven as they are: dropped frames are bridged by a straight line,
+    of frames at one time the last counts. frames and the low-pass on the way down are as in resample_curves.
+    """
+    rate = frame_rate(times_s)
+    if rate is None:
+        return np.repeat(curves[-1:].astype(np.float32), frames or 1, axis=0)
+    span_s = times_s[-1] - times_s[0]
+    if frames is None:
+        frames = _whole_frames((span_s + 1 / rate) * fps)
+    if fps < rate:  # filters want even steps: first at the curves' own rate
+        even = _at_times(curves, times_s, np.arange(round(span_s * rate) + 1) / rate)
+        return resample_curves(even, rate, fps, frames)
+    return _at_times(curves, times_s, np.arange(frames) / fps).astype(np.float32)
+
+
+def _whole_frames(frames: float) -> int:
+    return max(1, math.floor(round(frames, 6) + 0.5))  # halves up, whatever the last bits say
+
+
+def _at_times(curves: np.ndarray, times_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
+    """The curves at times counted from the first frame's."""
+    times, last = np.unique(times_s[::-1] - times_s[0], return_index=True)
+    return _interpolate(curves[::-1][last], np.interp(wanted_s, times, np.arange(len(times))))
+
+
+def _interpolate(curves: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """The curves at fractional frame numbers, on straight lines between frames; the last is held past the end."""
+    position = np.minimum(position, len(curves) - 1)
     left = np.floor(position).astype(int)
     right = np.minimum(left + 1, len(curves) - 1)
     weight = (position - left)[:, None]
-    return (source[left] * (1 - weight) + source[right] * weight).astype(np.float32)
+    return curves[left] * (1 - weight) + curves[right] * weight
 
 
 def _low_pass(curves: np.ndarray, fps: float, cutoff_hz: float) -> np.ndarray:
