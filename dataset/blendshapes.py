@@ -148,6 +148,8 @@ def _read_rows(path: Path) -> list[list[str]]:
         rows.pop()
     if not rows:
         raise UserError(f"{path}: empty file; expected a header with blendshape names")
+    if len(rows[0]) == 1 and ";" in rows[0][0]:
+        raise UserError(f"{path}, line 1: columns separated by semicolons; export it with commas")
     if len(rows) == 1:
         raise UserError(f"{path}: a header but no frames")
     return rows

@@ -43,6 +43,8 @@ class Table:
         values = self.values / 100 if percent else self.values
         self._check_range(values)
         times_s, start_s = self._times()
+        if times_s is not None and len(times_s) > 1 and not times_s[-1]:
+            raise UserError(f"{self.heading}: all {len(times_s)} frames stand at one time; export the times again")
         fps = self.fps or (None if times_s is None else frame_rate(times_s))
         angles = {name: self._column(name) for name in ANGLES if name in self.extras}
         return Recording(self.names, values, times_s, fps, angles, self.layout, start_s, percent)

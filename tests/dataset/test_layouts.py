@@ -330,6 +330,7 @@ CSV: dict[str, tuple[dict[str, list[str]], str]] = {
     "minute 60": (changed(Timecode=["1:2:3:4", "1:60:3:4", "1:2:3:5"]), "line 3: Timecode is not"),
     "hour 24": (changed(Timecode=["24:2:3:4"] * 3), "line 2: Timecode is not"),
     "timecode runs back": (changed(Timecode=["1:2:3:4", "1:2:3:6", "1:2:3:5"]), "line 4: Timecode runs back, from"),
+    "timecode stands still": (changed(Timecode=["1:2:3:4"] * 3), "all 3 frames stand at one time"),
     "time is text": (changed(time_s=["0", "soon", "1"]), 'line 3: time_s is not a number: "soon"'),
     "time runs back": (changed(time_ms=["0", "40", "20"]), "line 4: time_ms runs back from 0.04 to 0.02"),
     "frame numbers skip": (changed(frame=["1", "2", "4"]), "line 4: frame skips: add a time_s column"),
