@@ -44,12 +44,16 @@ def main() -> None:
 
 
 def open_clips(config: Config) -> "ClipStore":
-    """The clip database of the config. Raises UserError when it was packed at another frame rate."""
+    """The clip database of the config. Raises UserError when it was packed at another rate or for other domains."""
     from dataset.store import ClipStore
 
     store = ClipStore(config.data.lmdb)
     if store.fps != config.data.fps:
         raise UserError(f"{config.data.lmdb}: packed at {store.fps:g} fps, data.fps is {config.data.fps:g}")
+    known = {domain.name for domain in config.data.domains}
+    for clip in store.clips:
+        if clip.domain not in known:
+            raise UserError(f"{config.data.lmdb}: {clip.id} is of domain {clip.domain}, data.domains has no such name")
     return store
 
 

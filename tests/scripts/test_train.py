@@ -1,0 +1,447 @@
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from config.load import ROOT, load_config
+from dataset.blendshapes import read_csv
+from dataset.stats import Stats, load_stats
+from model.checkpoint import load_checkpoint, load_decoder
+from model.logmel import LogMelEncoder
+from scripts import extract_features, synthesize, train, training
+
+Run = Callable[..., Path]
+STEPS_AN_EPOCH = 3  # 4 clips of 12 windows in batches of 16
+
+
+@pytest.fixture
+def run(packed: Path, tmp_path: Path, run_main: Callable[..., None]) -> Run:
+    """Train by the command, in this process; the run's folder."""
+
+    def command(*words: str, name: str = "run") -> Path:
+        run_main(train, "--config", packed, f"run.dir={tmp_path}", f"run.name={name}", *words)
+        return tmp_path / name
+
+    return command
+
+
+def rows(folder: Path, split: str | None = None) -> list[dict[str, Any]]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [row for row in map(json.loads, lines) if split in (None, row["split"])]
+
+
+def same_tensors(one: Path, two: Path) -> bool:
+    first, second = load_file(one), load_file(two)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def assert_same_run(one: Path, two: Path) -> None:
+    assert rows(one) == rows(two)
+    for name in ("best.safetensors", "last.safetensors"):
+        assert same_tensors(one / name, two / name), name
+        progress = [load_checkpoint(folder / name)[2].get("progress") for folder in (one, two)]
+        assert progress[0] == progress[1]
+
+
+def test_a_run_learns_and_leaves_all_that_a_later_stage_needs(
+    run: Run, packed: Path, capsys: pytest.CaptureFixture
+) -> None:
+    folder = run("train.epochs=12", "loss.l1=0.5", "loss.velocity=1.0")
+    val, steps = rows(folder, "val"), rows(folder, "step")
+    assert val[-1]["mse"] < 0.3 < 0.6 < val[0]["mse"], "from the mean face to the curves of an unheard clip"
+    assert [row["epoch"] for row in val] == list(range(12))
+    assert [row["step"] for row in steps] == list(range(1, 12 * STEPS_AN_EPOCH + 1))
+    for row in (*steps, *val, *rows(folder, "train")):
+        assert row["total"] == pytest.approx(row["mse"] + 0.5 * row["l1"] + row["velocity"], rel=1e-5)
+    first = [row["mse"] for row in steps[:STEPS_AN_EPOCH]]
+    assert rows(folder, "train")[0]["mse"] == pytest.approx(np.mean(first))
+
+    config = load_config(folder / "config.yml")
+    assert config.train.epochs == 12 and config.loss.l1 == 0.5 and config.data.lmdb == packed.parent / "clips.lmdb"
+    header, decoder = load_decoder(folder / "best.safetensors")
+    assert header.stats + "\n" == (folder / "stats.json").read_text()
+    assert load_stats(folder / "stats.json").clips == ("a2", "a3", "b1", "b2")
+    assert header.config.model == config.model and header.step == 12 * STEPS_AN_EPOCH
+    assert list((folder / "tensorboard").glob("events*"))
+    assert not list(folder.glob(".*")), "half-written files"
+    out = capsys.readouterr().out
+    assert "trained 12 epochs, 36 steps; best: epoch 12, validation loss" in out and str(folder) in out
+
+    # The feature norm holds the training clips' own mean and std.
+    from dataset.audio import to_float
+    from dataset.store import ClipStore
+    from model.speech_encoder import build_encoder, encode_clip
+
+    store, encoder = ClipStore(config.data.lmdb), build_encoder(config.features, 25)
+    clips = [torch.from_numpy(to_float(store[clip].audio)) for clip in ("a2", "a3", "b1", "b2")]
+    features = torch.cat([encode_clip(encoder, clip, 25) for clip in clips])
+    torch.testing.assert_close(decoder.normalise.mean, features.mean(0), atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(decoder.normalise.std, features.std(0, correction=0), atol=2e-3, rtol=1e-3)
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish_step = training.Training.finish_step
+
+    def stopping(run: training.Training, losses: Any) -> None:
+        finish_step(run, losses)
+        if run.step == step:
+            raise KilledError
+
+    monkeypatch.setattr(training.Training, "finish_step", stopping)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (2, ()),  # before there is anything to go on from
+        (4, ("train.ema=0.9", "train.schedule=cosine", "train.warmup_steps=4")),
+        (5, ("train.checkpoint_steps=2", "train.ema=0.9")),
+        (8, ("train.checkpoint_steps=1", "train.workers=1", "model.dropout=0.3")),
+        (7, ("train.checkpoint_steps=5", "data.domains=[{name: a, clips: [a*], weight: 1.7}, {name: b, clips: [b*], "
+             "weight: 0.6}]", "loss.dtw=1.0")),
+    ],
+)  # fmt: skip
+def test_resumed_run_equals_an_unbroken_one(step: int, words: tuple[str, ...], run: Run) -> None:
+    words = ("train.epochs=3", *words)
+    whole = run(*words, name="whole")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+        killed_at(step, patch)
+        run(*words, name="broken")
+    other_workers = "train.workers=1" if "train.workers=1" not in words else "train.workers=0"
+    assert_same_run(whole, run(*words, "--resume", other_workers, name="broken"))
+
+
+KILL = """
+import os, signal, sys, torch
+torch.set_num_threads(1)
+from scripts import train, training
+finish_step = training.Training.finish_step
+def kill(run, losses):
+    finish_step(run, losses)
+    if run.step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+training.Training.finish_step = kill
+train.main()
+"""
+
+
+def test_a_run_killed_in_mid_epoch_and_resumed_equals_an_unbroken_one(run: Run, packed: Path, tmp_path: Path) -> None:
+    words = ("train.epochs=3", "train.checkpoint_steps=2", "train.ema=0.9", "train.workers=1", "model.head_dropout=0.3")
+    whole = run(*words, name="whole")
+    overrides = (f"run.dir={tmp_path}", "run.name=killed", *words)
+    command = [sys.executable, "-c", KILL, "--config", str(packed), *overrides]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert load_checkpoint(tmp_path / "killed" / "last.safetensors")[0].step == 4
+    assert len(rows(tmp_path / "killed")) == STEPS_AN_EPOCH + 2
+    assert_same_run(whole, run(*words, "--resume", name="killed"))
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "last.safetensors"])
+def test_killed_between_the_log_and_the_checkpoint(name: str, run: Run) -> None:
+    """The epoch's rows are there, its checkpoint is not: they are written again, not twice."""
+    words = ("train.epochs=3", f"train.checkpoint_steps={STEPS_AN_EPOCH}")
+    whole = run(*words, name="whole")
+    save = training.Training._save
+
+    def stopping(run: training.Training, wanted: str) -> None:
+        if run.epoch == 2 and run.batch == 0 and wanted == name:
+            raise KilledError
+        save(run, wanted)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(training.Training, "_save", stopping)
+        run(*words, name="broken")
+    with (whole.with_name("broken") / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 1, "st')
+    assert_same_run(whole, run(*words, "--resume", name="broken"))
+
+
+def test_more_epochs_by_resuming_and_none_left(run: Run) -> None:
+    whole = run("train.epochs=3", name="whole")
+    short = run("train.epochs=1", name="short")
+    assert_same_run(whole, run("train.epochs=3", "--resume", name="short"))
+    before = (short / "last.safetensors").read_bytes()
+    run("train.epochs=3", "--resume", name="short")
+    assert (short / "last.safetensors").read_bytes() == before and rows(short) == rows(whole)
+
+
+def test_the_seed_alone_decides(run: Run) -> None:
+    one, two, other = run(name="one"), run(name="two"), run("run.seed=1", name="other")
+    assert_same_run(one, two)
+    assert rows(one, "val") != rows(other, "val")
+
+
+def refused(run: Run, *words: str, name: str = "run") -> str:
+    from config.errors import UserError
+
+    with pytest.raises(UserError) as error:
+        run(*words, name=name)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_resuming_as_another_run_is_refused(run: Run) -> None:
+    folder = run("train.epochs=1")
+    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    for key, value in (("model.width", 16), ("loss.l1", 1.0), ("run.seed", 3), ("train.learning_rate", 0.1)):
+        line = refused(run, "--resume", f"{key}={value}")
+        assert f"last.safetensors: trained with {key} " in line and f"the config says {value}" in line
+    (folder / "last.safetensors").write_bytes((folder / "best.safetensors").read_bytes())
+    assert "last.safetensors: weights only, nothing to resume from" in refused(run, "--resume")
+    (folder / "last.safetensors").write_bytes(before[folder / "last.safetensors"])
+    assert before == {path: path.read_bytes() for path in folder.glob("*.*")}
+
+
+def test_resuming_on_other_clips_or_another_speech_model_is_refused(
+    run: Run, make_hubert: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train.epochs=1", "features.encoder=hubert")
+    run(*words, f"features.model={make_hubert('one')}")
+    moved = make_hubert("one").rename(make_hubert("one").with_name("moved"))
+    run(*words, f"features.model={moved}", "--resume")
+    line = refused(run, *words, f"features.model={make_hubert('other', seed=1)}", "--resume")
+    assert "trained on other features than there are now" in line
+    stats = training.training_stats
+
+    def other_clips(*arguments: Any) -> Stats:
+        found = stats(*arguments)
+        return Stats(found.channels, found.mean + 0.1, found.std, found.min, found.max, found.frames, found.clips)
+
+    monkeypatch.setattr(training, "_stats", lambda lmdb, store, clips: other_clips(store, clips))
+    line = refused(run, *words, f"features.model={moved}", "--resume")
+    assert "trained on other clips than there are now" in line
+
+
+def test_a_run_is_never_overwritten_unasked(run: Run) -> None:
+    folder = run("train.epochs=1")
+    first = rows(folder)
+    assert refused(run) == f"{folder}: holds a run; add --resume or --overwrite, or choose another run.name"
+    (folder / "notes.txt").write_text("mine")
+    assert rows(run("train.epochs=1", "run.seed=7", "--overwrite")) != first
+    assert (folder / "notes.txt").read_text() == "mine"
+    (folder / "last.safetensors").unlink()
+    assert "holds a run; it has no last.safetensors to resume from; add --overwrite" in refused(run, "--resume")
+    with pytest.raises(SystemExit):
+        run("--resume", "--overwrite")
+
+
+def domains(*names: str, weight: float = 1.0) -> str:
+    return "data.domains=" + json.dumps([{"name": name, "clips": [f"{name}*"], "weight": weight} for name in names])
+
+
+def test_a_run_that_cannot_begin_leaves_the_old_one(run: Run, tmp_path: Path) -> None:
+    folder = run("train.epochs=1")
+    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    for words, reason in (
+        (("data.fps=30",), "clips.lmdb: packed at 25 fps, data.fps is 30"),
+        ((f"data.lmdb={tmp_path}/no.lmdb",), "no.lmdb: no such database"),
+        (("data.split.by=list", "data.split.val=[z*]"), "no validation clips among 5"),
+        ((domains("a"),), "clips.lmdb: b1 is of domain b, data.domains has no such name"),
+        ((domains("a", "b", weight=1e-9),), "with these weights epoch 1 has no example"),
+    ):
+        assert reason in refused(run, "--overwrite", *words)
+    assert before == {path: path.read_bytes() for path in folder.glob("*.*")}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_loss_that_is_not_finite_stops_the_run(run: Run, tmp_path: Path) -> None:
+    line = refused(run, "train.learning_rate=1e30", "train.clip_norm=0", "model.output=linear", "train.epochs=9")
+    assert "the loss is not finite; lower train.learning_rate or clip_norm" in line
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text() if (tmp_path / "run" / "metrics.jsonl").exists() else ""
+    assert "NaN" not in lines and "Infinity" not in lines
+
+
+def test_best_is_the_lowest_validation_loss_and_patience_ends_the_run(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    losses = iter([0.5, 0.3, 0.4, 0.35, 0.2, 0.3, 0.2, 0.2, 0.0])
+    monkeypatch.setattr(training.Training, "validate", lambda run: {"mse": (loss := next(losses)), "total": loss})
+    folder = run("train.epochs=9", "train.patience_epochs=3")
+    assert [row["total"] for row in rows(folder, "val")] == [0.5, 0.3, 0.4, 0.35, 0.2, 0.3, 0.2, 0.2]
+    assert load_checkpoint(folder / "best.safetensors")[0].step == 5 * STEPS_AN_EPOCH
+    assert load_checkpoint(folder / "last.safetensors")[0].step == 8 * STEPS_AN_EPOCH
+    assert "trained 8 epochs, 24 steps; best: epoch 5, validation loss 0.2000" in capsys.readouterr().out
+    run("train.epochs=9", "train.patience_epochs=3", "--resume")
+    assert len(rows(folder, "val")) == 8, "out of patience, also when resumed"
+
+
+@pytest.mark.parametrize("curve_scale", ["channel", "common"])
+def test_validation_loss_is_that_of_the_best_checkpoints_weights(curve_scale: str, run: Run, packed: Path) -> None:
+    """Computed anew, window by window, from what the files hold."""
+    words = ("train.ema=0.8", "model.head_dropout=0.4", "loss.dtw=0.25", "train.batch_size=3")
+    folder = run(*words, f"model.curve_scale={curve_scale}")
+    header, decoder = load_decoder(folder / "best.safetensors")
+    from dataset.audio import to_float
+    from dataset.blendshapes import ARKIT, indices
+    from dataset.store import ClipStore
+    from model.dtw import dtw_loss
+    from model.speech_encoder import build_encoder, encode_clip
+
+    clip = ClipStore(packed.parent / "clips.lmdb")["a1"]  # fold 0
+    features = encode_clip(build_encoder(header.config.features, 25), torch.from_numpy(to_float(clip.audio)), 25)
+    stats = Stats.from_json(header.stats).select(header.channels)
+    scale = stats.std if curve_scale == "channel" else np.sqrt((stats.std**2).mean())
+    target = (clip.curves[:, indices(ARKIT, header.channels)] - stats.mean) / scale
+    mse, dtw = [], []
+    for start in (0, 20, 40, 55):  # side by side, the last one at the end
+        window = slice(start, start + 20)
+        prediction = decoder(features[None, window].half().float(), torch.tensor([0]))
+        truth = torch.from_numpy(target[None, window]).float()
+        mse.append((prediction - truth).square().mean().item())
+        dtw.append(dtw_loss(prediction, truth).item())
+    best = min(rows(folder, "val"), key=lambda row: row["total"])
+    assert best["mse"] == pytest.approx(np.mean(mse), rel=1e-3)
+    assert best["dtw"] == pytest.approx(np.mean(dtw), rel=1e-3)
+    assert best["total"] == pytest.approx(best["mse"] + 0.25 * best["dtw"], rel=1e-5)
+
+
+def test_without_validation_the_last_epoch_is_kept(run: Run, capsys: pytest.CaptureFixture) -> None:
+    folder = run("data.split.by=none", "train.patience_epochs=1")
+    assert not rows(folder, "val") and len(rows(folder, "train")) == 2
+    assert load_stats(folder / "stats.json").clips == ("a1", "a2", "a3", "b1", "b2")
+    best, last = load_file(folder / "best.safetensors"), load_file(folder / "last.safetensors")
+    assert all(torch.equal(tensor, last[name]) for name, tensor in best.items())
+    assert "best: the last epoch" in capsys.readouterr().out
+
+
+def test_a_domain_is_seen_as_often_as_its_weight_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    batches = training.Training.batches
+
+    def noting(run: training.Training) -> Any:
+        for batch in batches(run):
+            seen.extend(batch.domain.tolist())
+            yield batch
+
+    monkeypatch.setattr(training.Training, "batches", noting)
+    domains = "data.domains=[{name: a, clips: [a*], weight: 3.0}, {name: b, clips: [b*], weight: 1.0}]"
+    run(domains, "train.epochs=1")
+    assert (seen.count(0), seen.count(1)) == (3 * 2 * 12, 2 * 12)
+
+
+def test_with_a_full_cache_the_encoder_is_never_called(
+    run: Run, packed: Path, tmp_path: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture
+) -> None:
+    for context in ("clip", "window"):
+        words = (f"features.cache={tmp_path}/{context}.lmdb", f"features.context={context}")
+        run_main(extract_features, "--config", packed, *words)
+        assert "5 clips encoded, 0 were there" in capsys.readouterr().out
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delattr(LogMelEncoder, "forward")
+            for fold in (0, 3):
+                run(*words, f"data.split.fold={fold}", "train.epochs=1", name=f"{context}{fold}")
+            run_main(extract_features, "--config", packed, *words)
+        assert "0 clips encoded, 5 were there" in capsys.readouterr().out
+
+
+def test_a_changed_encoder_misses_the_cache(packed: Path, tmp_path: Path, run_main: Callable[..., None],
+                                            capsys: pytest.CaptureFixture) -> None:  # fmt: skip
+    words = (f"features.cache={tmp_path}/features.lmdb",)
+    run_main(extract_features, "--config", packed, *words)
+    for change, encoded in (
+        ("features.logmel.bands=13", 5), ("features.chunk_s=29.0", 5), ("features.context=window", 5),
+        ("windows.stride_frames=10", 0), ("model.width=16", 0), ("features.logmel.bands=13", 0),
+    ):  # fmt: skip
+        run_main(extract_features, "--config", packed, *words, change)
+        assert f"\n{encoded} clips encoded" in "\n" + capsys.readouterr().out, change
+
+
+def test_reference_recipe_trains_and_synthesizes_on_a_speech_model(
+    run: Run, tmp_path: Path, make_hubert: Callable[..., Path], run_main: Callable[..., None],
+    refusal: Callable[..., str], packed: Path,
+) -> None:  # fmt: skip
+    words = ("features.context=window", "features.encoder=hubert", f"features.cache={tmp_path}/hubert.lmdb",
+             "model.normalise_features=false", "model.positional=none", "model.output=tanh", "loss.dtw=1")  # fmt: skip
+    folder = run(*words, f"features.model={make_hubert()}", "train.epochs=6")
+    val = [row["total"] for row in rows(folder, "val")]
+    assert val[-1] < val[0]
+    moved = (tmp_path / "hubert").rename(tmp_path / "moved")
+    wav = packed.parent / "wav" / "a1.wav"
+    common = ("--ckpt_path", folder / "best.safetensors", "--wav_path", wav, "--out_path", tmp_path / "a1.csv")
+    assert "no folder" in refusal(synthesize, *common)
+    run_main(synthesize, *common, "--encoder_path", moved)
+    assert read_csv(tmp_path / "a1.csv").values.shape == (75, 52)
+    other = make_hubert("other", seed=1)
+    assert "trained on features of another encoder" in refusal(synthesize, *common, "--encoder_path", other)
+
+
+TWO = """
+import sys, torch
+torch.set_num_threads(1)
+from pathlib import Path
+from scripts import train, training
+summary = training.Training.summary
+def save(run):
+    process = run.accelerator.process_index
+    torch.save(run.decoder.state_dict(), run.config.run_dir / f"{process}.pt")
+    return summary(run)
+training.Training.summary = save
+train.main()
+"""
+
+
+LAUNCH = importlib.util.find_spec("accelerate.commands.launch")
+
+
+@pytest.mark.skipif(LAUNCH is None, reason="accelerate's launcher is absent")
+def test_two_processes_train_one_model(run: Run, packed: Path, tmp_path: Path) -> None:
+    """Equal weights in both, and those of one process with batches of twice the size."""
+    words = ("train.epochs=2", "model.dropout=0", "model.head_dropout=0", "train.ema=0.5", "train.clip_norm=0.1")
+    one = run(*words, "train.batch_size=16", name="one")
+    script = tmp_path / "two.py"
+    script.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n" + TWO)
+    # On CPUs, accelerate starts one process only unless there is MPI; torch's own launcher starts both.
+    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    both = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script))
+    arguments = ("--config", str(packed), f"run.dir={tmp_path}", "run.name=two", *words, "train.batch_size=8")
+    ended = subprocess.run(
+        [sys.executable, *launch, *both, *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert ended.stdout.count("trained 2 epochs, 6 steps") == 1
+    first, second = (torch.load(tmp_path / "two" / f"{process}.pt") for process in (0, 1))
+    single = load_file(one / "last.safetensors")
+    assert all(tensor.isfinite().all() and torch.equal(tensor, second[name]) for name, tensor in first.items())
+    for name, tensor in first.items():
+        torch.testing.assert_close(tensor, single[f"model.{name}"], atol=1e-4, rtol=1e-3)
+    for got, expected in zip(rows(tmp_path / "two", "val"), rows(one, "val"), strict=True):
+        assert got["total"] == pytest.approx(expected["total"], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "step", "expected"),
+    [("constant", 0, 0.25), ("constant", 3, 1.0), ("constant", 99, 1.0), ("cosine", 1, 0.5), ("cosine", 4, 1.0),
+     ("cosine", 12, 0.5), ("cosine", 20, 0.0), ("cosine", 25, 0.0)],
+)  # fmt: skip
+def test_learning_rate(schedule: str, step: int, expected: float) -> None:
+    words = ["train.learning_rate=1.0", "train.warmup_steps=4", f"train.schedule={schedule}"]
+    config = load_config(ROOT / "config" / "default.yml", words).train
+    assert training.learning_rate(step, 20, config) == pytest.approx(expected)
+
+
+def test_yaml_of_the_run_is_the_run(run: Run, packed: Path, tmp_path: Path, run_main: Callable[..., None]) -> None:
+    folder = run("train.epochs=1", "model.width=12")
+    tree = yaml.safe_load((folder / "config.yml").read_text())
+    assert tree["model"]["width"] == 12
+    run_main(train, "--config", folder / "config.yml", "run.name=again")
+    assert_same_run(folder, tmp_path / "again")
