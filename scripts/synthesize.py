@@ -71,9 +71,9 @@ def pair_transcripts(wavs: list[Path], arguments: Namespace) -> list[Path | None
     if arguments.wav_path.is_file():
         return [find(given, (".tsv",))[0]] if given.is_file() else [given / f"{wavs[0].stem}.tsv"]
     transcripts = by_stem(find(given, (".tsv",)))
-    missing = [wav.stem for wav in wavs if wav.stem not in transcripts]
+    missing = [wav for wav in wavs if wav.stem not in transcripts]
     if missing:
-        raise UserError(f"{given}: no {missing[0]}.tsv for {arguments.wav_path / missing[0]}")
+        raise UserError(f"{given}: no {missing[0].stem}.tsv for {missing[0]}")
     return [transcripts[wav.stem] for wav in wavs]
 
 

@@ -1,0 +1,341 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from config.load import ROOT
+from config.units import SAMPLE_RATE
+from dataset.audio import read_audio
+from dataset.blendshapes import ARKIT, FACE, read_csv
+from dataset.resample import resample_curves
+from dataset.stats import Stats
+from model.checkpoint import load_checkpoint, load_decoder, save_checkpoint
+from model.speech_encoder import build_encoder, encode_clip, encode_windows
+from scripts import synthesis, synthesize
+from scripts.synthesis import ForwardReader, Synthesizer, fade_weights
+
+WINDOW = 20  # frames, as trained by the fixtures
+
+Make = Callable[..., Path]
+Speech = Callable[..., np.ndarray]
+
+
+def frames_of(seconds: float) -> int:
+    return (round(seconds * SAMPLE_RATE) * 25 + SAMPLE_RATE // 2) // SAMPLE_RATE  # the nearest, halves up
+
+
+@pytest.fixture
+def run(tmp_path: Path, run_main: Callable[..., None]) -> Callable[..., np.ndarray]:
+    """Synthesize by the command; what its csv holds, (frames, 52)."""
+
+    def command(checkpoint: Path, wav: Path, *words: object) -> np.ndarray:
+        out = tmp_path / "out.csv"
+        run_main(synthesize, "--ckpt_path", checkpoint, "--wav_path", wav, "--out_path", out, *words)
+        table = read_csv(out)
+        assert table.header == ARKIT
+        return table.values
+
+    return command
+
+
+@pytest.mark.parametrize("seconds", [0.021, 0.1, 0.5, 0.79, 0.8, 0.81, 2.2, 3.3333, 7.3])
+def test_as_many_frames_as_the_sound_lasts(
+    seconds: float, make_checkpoint: Make, speech: Speech, tmp_path: Path
+) -> None:
+    speech(tmp_path / "a.wav", seconds)
+    synthesizer = Synthesizer(make_checkpoint())
+    for overlap in (None, 0, 1, 13, 19):
+        curves = synthesizer.synthesize(tmp_path / "a.wav", overlap=overlap)
+        assert curves.shape == (frames_of(seconds), len(FACE)) and np.isfinite(curves).all(), overlap
+        assert curves.dtype == np.float32
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.6, 2.3])
+@pytest.mark.parametrize("context", ["clip", "window"])
+def test_no_overlap_is_plain_concatenation_of_windows(
+    context: str, seconds: float, make_checkpoint: Make, speech: Speech, tmp_path: Path,
+    run: Callable[..., np.ndarray], packed: Path,
+) -> None:  # fmt: skip
+    """By hand: the last window zero-padded, domain b, cut to the sound, denormalised, placed by name."""
+    speech(tmp_path / "a.wav", seconds)
+    checkpoint = make_checkpoint(f"features.context={context}")
+    header, decoder = load_decoder(checkpoint)
+    encoder, frames = build_encoder(header.config.features, 25), frames_of(seconds)
+    count = -(-frames // WINDOW)
+    samples = WINDOW * SAMPLE_RATE // 25
+    audio = torch.from_numpy(read_audio(tmp_path / "a.wav"))
+    audio = torch.nn.functional.pad(audio, (0, count * samples - len(audio)))
+    if context == "window":
+        features = encode_windows(encoder, audio.reshape(count, samples), WINDOW, 25)
+    else:
+        features = encode_clip(encoder, audio, 25).reshape(count, WINDOW, -1)
+    normalised = decoder(features, torch.ones(count, dtype=torch.long)).reshape(-1, len(FACE))[:frames].numpy()
+    stats = Stats.from_json(packed.with_name("stats.json").read_text()).select(FACE)
+    written = run(checkpoint, tmp_path / "a.wav", "--overlap", 0, "--domain", "b", "--no_clamp")
+    assert normalised.std() > 0.1
+    columns = [ARKIT.index(name) for name in FACE]
+    np.testing.assert_allclose(written[:, columns], normalised * stats.std + stats.mean, atol=2e-6)
+    assert not np.delete(written, columns, axis=1).any(), "channels that are not trained are 0"
+
+
+@pytest.mark.parametrize(("window", "overlap"), [(20, 0), (20, 1), (20, 10), (55, 27), (55, 20), (2, 1)])
+def test_fades_of_neighbours_sum_to_one(window: int, overlap: int) -> None:
+    weights = fade_weights(window, overlap)
+    assert (weights > 0).all() and (weights <= 1).all() and (np.diff(weights[:overlap]) > 0).all()
+    np.testing.assert_allclose(weights[window - overlap :] + weights[:overlap], 1)
+    np.testing.assert_array_equal(weights[overlap : window - overlap], 1)
+
+
+def predicting(synthesizer: Synthesizer, prediction: np.ndarray) -> Synthesizer:
+    """Every window predicted the same: (WINDOW,) of all channels."""
+    curves = torch.from_numpy(np.repeat(prediction[:, None], len(FACE), axis=1))
+    synthesizer.decoder = lambda features, domain: curves.expand(len(features), -1, -1)  # type: ignore[assignment]
+    synthesizer.mean, synthesizer.scale = np.zeros(len(FACE), np.float32), np.ones(len(FACE), np.float32)
+    return synthesizer
+
+
+@pytest.mark.parametrize("overlap", [0, 1, 7, 10, 13, 19])
+def test_cross_fade_by_hand(overlap: int, make_checkpoint: Make, speech: Speech, tmp_path: Path) -> None:
+    """What agrees stays as it is, what does not is blended: the weighted mean of the windows over each frame."""
+    speech(tmp_path / "a.wav", 4.0)
+    synthesizer = Synthesizer(make_checkpoint())
+    level = predicting(synthesizer, np.full(WINDOW, 0.37, np.float32))
+    np.testing.assert_allclose(level.synthesize(tmp_path / "a.wav", overlap=overlap), 0.37, rtol=1e-6)
+
+    ramp = np.arange(WINDOW, dtype=np.float32)
+    curves = predicting(synthesizer, ramp).synthesize(tmp_path / "a.wav", overlap=overlap)[:, 0]
+    hop, weights = WINDOW - overlap, fade_weights(WINDOW, overlap)
+    for frame in range(100):
+        places = [frame - start for start in range(0, 100 - overlap, hop) if 0 <= frame - start < WINDOW]
+        expected = np.average(ramp[places], weights=weights[places])
+        assert curves[frame] == pytest.approx(expected, abs=1e-4)
+    if 0 < overlap <= WINDOW // 2:  # across an overlap the ramp falls evenly instead of jumping by a whole hop
+        assert np.abs(np.diff(curves)).max() == pytest.approx(max(1, hop / (overlap + 1) - 1), abs=1e-4)
+
+
+def test_by_default_half_a_window_overlaps(make_checkpoint: Make, speech: Speech, tmp_path: Path) -> None:
+    speech(tmp_path / "a.wav", 4.0)
+    synthesizer = Synthesizer(make_checkpoint())
+    wav = tmp_path / "a.wav"
+    default = synthesizer.synthesize(wav)
+    np.testing.assert_array_equal(default, synthesizer.synthesize(wav, overlap=WINDOW // 2))
+    ramp = predicting(synthesizer, np.arange(WINDOW, dtype=np.float32))
+    assert np.abs(np.diff(ramp.synthesize(wav, overlap=0), axis=0)).max() == WINDOW - 1
+    assert np.abs(np.diff(ramp.synthesize(wav), axis=0)).max() < 1.001, "no jump at the joints"
+
+
+@pytest.mark.parametrize("fps", [25, 30, 29.97])
+@pytest.mark.parametrize("context", ["clip", "window"])
+def test_in_pieces_as_in_one(
+    context: str, fps: float, make_checkpoint: Make, speech: Speech, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech(tmp_path / "a.wav", 12.34)
+    words = (f"features.context={context}", f"data.fps={fps}")
+    whole = Synthesizer(make_checkpoint(*words, "features.chunk_s=60.0")).synthesize(tmp_path / "a.wav")
+    for seconds, windows in ((1.0, 1), (1.7, 3)):
+        monkeypatch.setattr(synthesis, "WINDOWS_A_BATCH", windows)
+        monkeypatch.setattr("dataset.audio.BLOCK_SECONDS", 1)
+        pieces = Synthesizer(make_checkpoint(*words, f"features.chunk_s={seconds}")).synthesize(tmp_path / "a.wav")
+        np.testing.assert_allclose(pieces, whole, atol=2e-5)
+
+
+def test_windows_hear_what_training_heard(make_checkpoint: Make, speech: Speech, tmp_path: Path) -> None:
+    """At 30 fps frames stand between samples: windows begin on the same samples wherever a batch begins."""
+    from scripts.extract_features import audio_windows
+
+    speech(tmp_path / "a.wav", 60.0)
+    synthesizer = Synthesizer(make_checkpoint("features.context=window", "data.fps=30"))
+    heard: list[torch.Tensor] = []
+    synthesizer.encoder.register_forward_pre_hook(lambda encoder, inputs: heard.extend(inputs))
+    synthesizer.synthesize(tmp_path / "a.wav", overlap=3)
+    starts = np.arange(0, 1800 - 3, WINDOW - 3)
+    expected = audio_windows(torch.from_numpy(read_audio(tmp_path / "a.wav")), starts, WINDOW, 30)
+    assert torch.equal(torch.cat(heard), expected), "each window once, and nothing else"
+
+
+def test_forward_reader() -> None:
+    random, rows = np.random.default_rng(0), np.arange(60).reshape(30, 2)
+    pieces = iter([rows[:7], rows[7:8], rows[8:8], rows[8:25], rows[25:]])
+    reader, padded = ForwardReader(pieces), np.concatenate([rows, np.zeros((50, 2), rows.dtype)])
+    start = stop = 0
+    while stop < 75:
+        start = int(random.integers(start, stop + 1))
+        stop += int(random.integers(0, 6))
+        np.testing.assert_array_equal(reader.read(start, stop), padded[start:stop])
+
+
+def test_domains_sound_different_and_the_first_is_the_default(
+    make_checkpoint: Make, packed: Path, run: Callable[..., np.ndarray]
+) -> None:
+    checkpoint, wav = make_checkpoint(), packed.parent / "wav" / "a1.wav"
+    first, second = run(checkpoint, wav, "--domain", "a"), run(checkpoint, wav, "--domain", "b")
+    np.testing.assert_array_equal(run(checkpoint, wav), first)
+    assert np.abs(first - second).max() > 1e-3
+
+
+def test_other_frame_rates_are_resampled_and_values_clamped(
+    make_checkpoint: Make, speech: Speech, tmp_path: Path, run: Callable[..., np.ndarray]
+) -> None:
+    speech(tmp_path / "a.wav", 3.37)
+    header, tensors, _ = load_checkpoint(make_checkpoint())
+    tensors["model.head.linear.weight"] *= 20
+    checkpoint = tmp_path / "loud.safetensors"
+    save_checkpoint(checkpoint, header, tensors)
+    plain = run(checkpoint, tmp_path / "a.wav", "--no_clamp")
+    assert plain.min() < -0.1 and plain.max() > 1.1
+    np.testing.assert_array_equal(run(checkpoint, tmp_path / "a.wav"), plain.clip(0, 1))
+    for fps, frames in ((60, 202), (29.97, 101), (12.5, 42)):
+        expected = resample_curves(plain, 25, fps, frames)
+        got = run(checkpoint, tmp_path / "a.wav", "--no_clamp", "--fps", fps)
+        np.testing.assert_allclose(got, expected, atol=2e-6)
+        clamped = run(checkpoint, tmp_path / "a.wav", "--fps", fps)
+        np.testing.assert_array_equal(clamped, got.clip(0, 1))
+
+
+def test_a_folder_with_one_bad_file_among_good_ones(
+    make_checkpoint: Make, speech: Speech, tmp_path: Path, run_main: Callable[..., None],
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from config.errors import UserError
+
+    wavs, checkpoint = tmp_path / "wavs", make_checkpoint()
+    for name, seconds in (("a", 1.0), ("c", 2.0)):
+        speech(wavs / f"{name}.wav", seconds)
+    (wavs / "b.wav").write_bytes(b"RIFF no sound")
+    (wavs / "notes.txt").write_text("not mine")
+    loads = Mock(wraps=synthesis.build_encoder)
+    monkeypatch.setattr(synthesis, "build_encoder", loads)
+    with pytest.raises(UserError) as error:
+        run_main(synthesize, "--ckpt_path", checkpoint, "--wav_path", wavs, "--out_path", tmp_path / "csvs")
+    first, last = str(error.value).splitlines()
+    assert first.startswith(f"{wavs}/b.wav: ") and last == "1 of 3 failed"
+    assert sorted(path.name for path in (tmp_path / "csvs").iterdir()) == ["a.csv", "c.csv"]
+    assert [len(read_csv(tmp_path / "csvs" / name).values) for name in ("a.csv", "c.csv")] == [25, 50]
+    assert "c.csv: 50 frames at 25 fps, 0." in capsys.readouterr().out and loads.call_count == 1
+
+
+def test_where_csvs_go(make_checkpoint: Make, speech: Speech, tmp_path: Path, run_main: Callable[..., None],
+                       refusal: Callable[..., str]) -> None:  # fmt: skip
+    checkpoint, wav = make_checkpoint(), tmp_path / "wavs" / "a.wav"
+    speech(wav, 0.5)
+    common = ("--ckpt_path", checkpoint, "--wav_path")
+    run_main(synthesize, *common, wav)
+    run_main(synthesize, *common, wav.parent)
+    run_main(synthesize, *common, wav, "--out_path", tmp_path / "new" / "other.csv")
+    run_main(synthesize, *common, wav, "--out_path", tmp_path / "new")
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.csv")} == {
+        "wavs/a.csv", "new/other.csv", "new/a.csv"}  # fmt: skip
+    line = refusal(synthesize, *common, wav.parent, "--out_path", tmp_path / "b.csv")
+    assert line == f"--out_path {tmp_path}/b.csv: {wav.parent} is a folder, so this must be one too"
+    soundfile.write(wav.with_suffix(".flac"), np.zeros(1600), SAMPLE_RATE)
+    assert "has the same stem as" in refusal(synthesize, *common, wav.parent)
+
+
+def test_transcripts(make_checkpoint: Make, speech: Speech, tmp_path: Path, run: Callable[..., np.ndarray],
+                     run_main: Callable[..., None], refusal: Callable[..., str]) -> None:  # fmt: skip
+    checkpoint, wav = make_checkpoint(), tmp_path / "wavs" / "a.wav"
+    speech(wav, 2.0)
+    own, others, late = (tmp_path / name / "a.tsv" for name in ("own", "none", "late"))
+    for folder, text in ((own, "0.1\t0.5\t你\n0.5\t1.9\t好\n"), (late, "0.1\t0.5\t你\n2.5\t3\t好\n")):
+        folder.parent.mkdir()
+        folder.write_text(text, encoding="utf-8")
+    without = run(checkpoint, wav)
+    for given in (own, own.parent):
+        np.testing.assert_array_equal(run(checkpoint, wav, "--transcript_path", given), without)
+    common = ("--ckpt_path", checkpoint, "--transcript_path")
+    run_main(synthesize, *common, own.parent, "--wav_path", wav.parent)
+    line = refusal(synthesize, *common, late, "--wav_path", wav)
+    assert 'late/a.tsv: "好" starts at 2.5 s, but the sound ends at 2.00 s; is this another recording' in line
+    others.parent.mkdir()
+    assert "none/a.tsv: No such file" in refusal(synthesize, *common, others.parent, "--wav_path", wav)
+    (others.parent / "b.tsv").write_text("0\t1\tb\n")
+    assert f"none: no a.tsv for {wav}" in refusal(synthesize, *common, others.parent, "--wav_path", wav.parent)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--ckpt_path", "none.safetensors"), "none.safetensors: no such checkpoint"),
+        (("--wav_path", "none.wav"), "none.wav: no such file or folder"),
+        (("--wav_path", "."), ".: no .wav or .flac or .ogg or .mp3 file in this folder"),
+        (("--wav_path", "click.flac"), "click.flac: 0.010 s of sound is less than one frame"),
+        (("--domain", "c"), "--domain c: the checkpoint knows a, b"),
+        (("--overlap", "20"), "--overlap 20: must be from 0 to 19 frames"),
+        (("--overlap", "-1"), "--overlap -1: must be from 0 to 19 frames"),
+        (("--fps", "0"), "--fps 0: must be above 0 and at most 240"),
+        (("--fps", "nan"), "--fps nan: must be above 0 and at most 240"),
+        (("--fps", "1000"), "--fps 1000: must be above 0 and at most 240"),
+        (("--device", "abacus"), "--device abacus: there is none here; --device cpu always works"),
+        (("--device", "cuda:99"), "--device cuda:99: there is none here; --device cpu always works"),
+    ],
+)
+def test_refusals(words: tuple[str, str], reason: str, make_checkpoint: Make, packed: Path, tmp_path: Path,
+                  refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    if "click.flac" in words:
+        soundfile.write("click.flac", np.zeros(160), SAMPLE_RATE)
+    standard = {"--ckpt_path": str(make_checkpoint()), "--wav_path": str(packed.parent / "wav" / "a1.wav")}
+    arguments = standard | {"--out_path": "out.csv"} | dict([words])
+    if arguments["--wav_path"] == ".":
+        del arguments["--out_path"]
+    assert refusal(synthesize, *(word for pair in arguments.items() for word in pair)) == reason
+    assert not Path("out.csv").exists()
+
+
+def test_a_wrong_option_is_said_once_for_a_folder(
+    make_checkpoint: Make, speech: Speech, tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    for name in "abc":
+        speech(tmp_path / "wavs" / f"{name}.wav", 0.2)
+    line = refusal(synthesize, "--ckpt_path", make_checkpoint(), "--wav_path", tmp_path / "wavs", "--domain", "c")
+    assert line == "--domain c: the checkpoint knows a, b"
+
+
+def test_a_checkpoint_of_an_encoder_that_has_changed_since(make_checkpoint: Make, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from config.errors import UserError
+
+    header, tensors, _ = load_checkpoint(make_checkpoint())
+    save_checkpoint(tmp_path / "old.safetensors", replace(header, encoder="logmel 0: other values"), tensors)
+    with pytest.raises(UserError, match="trained on features of another encoder: logmel 0: other values; this one is"):
+        Synthesizer(tmp_path / "old.safetensors")
+
+
+MEASURE = """
+import json, resource, sys
+from scripts import synthesize
+checkpoint, *wavs = sys.argv[1:]
+peaks = []
+for wav in wavs:
+    sys.argv = ["synthesize", "--ckpt_path", checkpoint, "--wav_path", wav, "--device", "cpu"]
+    synthesize.main()
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(json.dumps(peaks))
+"""
+
+
+def test_memory_does_not_grow_with_the_sound(make_checkpoint: Make, speech: Speech, tmp_path: Path) -> None:
+    """Ten minutes after one: 38 MB of float32 samples and 75 MB of features would show, the curves' 4 MB may."""
+    checkpoint = make_checkpoint("features.logmel={bands: 80, steps_per_frame: 3, context_steps: 6}")
+    speech(tmp_path / "short.wav", 60.0)
+    with soundfile.SoundFile(tmp_path / "long.wav", "w", SAMPLE_RATE, 1) as file:
+        minute = read_audio(tmp_path / "short.wav")
+        for _ in range(10):
+            file.write(minute)
+    ended = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(checkpoint), str(tmp_path / "short.wav"), str(tmp_path / "long.wav")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    short, long = json.loads(ended.stdout.splitlines()[-1])
+    assert len(read_csv(tmp_path / "long.csv").values) == 15000
+    assert long - short < 24 * 1024, f"{(long - short) / 1024:.0f} MB more"  # ru_maxrss is in KB
