@@ -89,6 +89,7 @@ class Snapshot:
         environment = lmdb.open(str(path), subdir=False, readonly=True, lock=lock, readahead=False)
         pages = environment.info()["last_pgno"] + 1
         if pages * environment.stat()["psize"] > path.stat().st_size:
+            environment.close()
             raise lmdb.CorruptedError("truncated")  # to read past a mapped file's end would kill the process
         self._transaction = environment.begin(buffers=True)
 
