@@ -1,0 +1,66 @@
+import pytest
+
+from config.errors import UserError
+from config.schema import Domain, Split
+from dataset.split import domain_of, matches, split_clips
+from dataset.store import ClipInfo
+
+
+def clips(names: str, folders: str = "") -> list[ClipInfo]:
+    each = folders.split() or [""] * len(names.split())
+    return [ClipInfo(name, "d", folder, 1, 1, 0, "") for name, folder in zip(names.split(), each, strict=True)]
+
+
+def split(by: str, names: str, folders: str = "", **options: object) -> tuple[str, str]:
+    settings = {"by": by, "fold": 0, "folds": 5, "val": ()} | options
+    train, val = split_clips(clips(names, folders), Split(**settings))  # type: ignore[arg-type]
+    return " ".join(clip.id for clip in train), " ".join(clip.id for clip in val)
+
+
+@pytest.mark.parametrize(("fold", "val"), [(0, "a0 a5"), (1, "a1 a6"), (2, "a2"), (3, "a3"), (4, "a4")])
+def test_folds_hold_out_every_nth_clip(fold: int, val: str) -> None:
+    names = "a0 a1 a2 a3 a4 a5 a6"
+    train, held_out = split("fold", names, fold=fold)
+    assert held_out == val
+    assert sorted(f"{train} {held_out}".split()) == names.split()
+
+
+def test_by_list_names_and_patterns() -> None:
+    assert split("list", "a1 a2 b1 b[1]", val=("a2", "b*")) == ("a1", "a2 b1 b[1]")
+    assert split("list", "a1 a2 b1 b[1]", val=("b[1]",)) == ("a1 a2", "b1 b[1]")
+    assert split("list", "a1 a2 b[1]", val=("b[1]",)) == ("a1 a2", "b[1]")
+
+
+def test_by_folder_and_none() -> None:
+    assert split("folder", "a b c", "train val train") == ("a c", "b")
+    assert split("none", "a b") == ("a b", "")
+
+
+@pytest.mark.parametrize(
+    ("by", "folders", "options", "side"),
+    [
+        ("fold", "", {"fold": 4}, "validation"),
+        ("list", "", {"val": ("z",)}, "validation"),
+        ("list", "", {"val": ("*",)}, "training"),
+        ("folder", "", {}, "validation"),
+        ("folder", "val val", {}, "training"),
+    ],
+)
+def test_an_empty_side_is_refused(by: str, folders: str, options: dict[str, object], side: str) -> None:
+    with pytest.raises(UserError, match=rf"no {side} clips among 2; see data.split \(by: {by}\)"):
+        split(by, "a b", folders, **options)
+
+
+def test_the_first_domain_that_matches() -> None:
+    domains = [Domain(name="x", clips=("a1", "b*"), weight=1.0), Domain(name="y", clips=("a*",), weight=1.0)]
+    assert [domain_of(name, domains) for name in ("a1", "a10", "b", "a")] == ["x", "y", "x", "y"]
+    with pytest.raises(UserError, match=r"c: matches no domain; add its pattern to data.domains"):
+        domain_of("c", domains)
+    with pytest.raises(UserError):
+        domain_of("A1", domains)
+
+
+def test_patterns_match_whole_names() -> None:
+    assert matches("a1", ["a?"])
+    assert not matches("ba1", ["a?"])
+    assert not matches("a1", [])
