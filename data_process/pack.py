@@ -81,7 +81,7 @@ def find_recordings(corpus: Path) -> list[Recording]:
     folders = [folder for folder in FOLDERS if (corpus / "wav" / folder).is_dir()] or [""]
     sounds = by_stem([file for folder in folders for file in find(corpus / "wav" / folder, AUDIO_SUFFIXES)])
     curves = by_stem(find(corpus / "bs", (".csv",)))
-    transcripts = by_stem(find(corpus / "tsv", (".tsv",))) if (corpus / "tsv").is_dir() else {}
+    transcripts = by_stem(sorted((corpus / "tsv").glob("*.tsv")))  # none, perhaps
     return [
         Recording(stem, wav.parent.name if folders != [""] else "", wav, curves.get(stem), transcripts.get(stem))
         for stem, wav in sorted(sounds.items())

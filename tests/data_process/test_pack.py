@@ -1,0 +1,331 @@
+"""Packing a corpus: what is kept comes through unharmed, what is dropped has its reason, and no kill hurts."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import lmdb
+import numpy as np
+import pytest
+import soundfile
+
+from data_process import facegood, pack
+from dataset.audio import read_audio, to_int16
+from dataset.blendshapes import ARKIT, read_csv, write_curves
+from dataset.store import ClipStore
+from dataset.transcript import Word
+
+ROOT = Path(__file__).resolve().parents[2]
+FACEGOOD = ROOT.parent / "shared" / "data" / "FACEGOOD-Audio2Face"
+FPS = 30
+
+
+class Corpus:
+    """A corpus folder to fill, and what packing it gives."""
+
+    def __init__(self, folder: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.lmdb = folder / "corpus", folder / "out" / "clips.lmdb"
+        self.run_main, self.capsys = run_main, capsys
+        for name in ("wav", "bs", "tsv"):
+            (self.folder / name).mkdir(parents=True)
+
+    def add(
+        self, name: str, seconds: float = 1.0, fps: float = FPS, rate: int = 16_000, folder: str = ""
+    ) -> np.ndarray:
+        """A clip of noise; returns its curves."""
+        random = np.random.default_rng(sum(name.encode()))
+        sound = random.integers(-9_000, 9_000, round(seconds * rate), dtype=np.int16)
+        wav = self.folder / "wav" / folder / f"{name}.wav"
+        wav.parent.mkdir(exist_ok=True)
+        soundfile.write(wav, sound, rate)
+        curves = random.random((round(seconds * fps), 52)).round(6)
+        write_curves(self.folder / "bs" / f"{name}.csv", curves)
+        return curves
+
+    def transcribe(self, name: str, text: str = "0\t0.2\t你\n0.2\t0.4\t好\n0.5\t0.9\t吗\n") -> None:
+        (self.folder / "tsv" / f"{name}.tsv").write_text(text)
+
+    def words(self, *overrides: str) -> list[object]:
+        own = [f"data.corpus={self.folder}", f"data.lmdb={self.lmdb}", f"features.cache={self.lmdb}.features"]
+        return ["--config", ROOT / "config" / "default.yml", *own, *overrides]
+
+    def pack(self, *overrides: str) -> str:
+        self.capsys.readouterr()
+        self.run_main(pack, *self.words("data.split.by=none", *overrides))
+        return self.capsys.readouterr().out
+
+    @property
+    def store(self) -> ClipStore:
+        return ClipStore(self.lmdb)
+
+    @property
+    def ids(self) -> list[str]:
+        return [clip.id for clip in self.store.clips]
+
+    @property
+    def log(self) -> list[str]:
+        return self.lmdb.with_name("pack.log").read_text().splitlines()
+
+    @property
+    def stats(self) -> dict[str, list[float]]:
+        return json.loads(self.lmdb.with_name("stats.json").read_text())
+
+    def records(self) -> dict[bytes, bytes]:
+        options = {"subdir": False, "readonly": True, "lock": False}
+        with lmdb.open(str(self.lmdb), **options) as environment, environment.begin() as reader:
+            return dict(reader.cursor())
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> Corpus:
+    return Corpus(tmp_path, run_main, capsys)
+
+
+def test_a_clip_comes_through_unharmed(corpus: Corpus) -> None:
+    curves = corpus.add("a")
+    corpus.transcribe("a")
+    out = corpus.pack()
+    assert out == f"packed 1 clips (1 train, 0 val), 30 frames (0.0 min), 0 dropped\n{corpus.lmdb}\n"
+    clip = corpus.store["a"]
+    assert np.array_equal(clip.audio, to_int16(read_audio(corpus.folder / "wav" / "a.wav")))
+    assert np.array_equal(clip.curves, curves.astype(np.float32))
+    assert clip.words == (Word("你", 0, 0.2), Word("好", 0.2, 0.4), Word("吗", 0.5, 0.9))
+    assert (clip.domain, clip.fps, clip.source) == ("default", 30, "wav/a.wav")
+    assert corpus.log == []
+
+
+def break_csv(corpus: Corpus, name: str) -> None:
+    path = corpus.folder / "bs" / f"{name}.csv"
+    path.write_text(path.read_text().replace("TongueOut", "Tongue"))
+
+
+DROPS: dict[str, tuple[Callable[[Corpus], object], str]] = {
+    "gap": (
+        lambda corpus: write_curves(corpus.folder / "bs" / "bad.csv", np.zeros((37, 52))),
+        "audio lasts 1.00 s and curves 1.23 s (37 frames at 30 fps); data.max_gap_s allows 0.2 s",
+    ),
+    "no csv": (lambda corpus: (corpus.folder / "bs" / "bad.csv").unlink(), "no csv of this name in bs/"),
+    "no tsv": (
+        lambda corpus: (corpus.folder / "tsv" / "bad.tsv").unlink(),
+        "no tsv of this name in tsv/, and data.require_transcripts is true",
+    ),
+    "no words": (
+        lambda corpus: corpus.transcribe("bad", "# nothing was aligned\n"),
+        "its tsv holds no words, and data.require_transcripts is true",
+    ),
+    "overlapping words": (
+        lambda corpus: corpus.transcribe("bad", "0\t1\ta\n0.5\t1\tb\n"),
+        'line 2: "b" starts at 0.5 s',
+    ),
+    "another's words": (
+        lambda corpus: corpus.transcribe("bad", "5\t6\ta\n"),
+        '"a" starts at 5 s, but the sound ends at',
+    ),
+    "bad csv": (lambda corpus: break_csv(corpus, "bad"), 'bad.csv, line 1: "Tongue" is no ARKit blendshape'),
+    "bad sound": (
+        lambda corpus: (corpus.folder / "wav" / "bad.wav").write_bytes(b"RIFF"),
+        "bad.wav: cannot be read as",
+    ),
+    "short": (lambda corpus: corpus.add("bad", 0.01), "audio lasts 0.010 s, less than a frame"),
+}
+
+
+@pytest.mark.parametrize("reason", DROPS)
+def test_what_is_unusable_is_dropped_with_its_reason(corpus: Corpus, reason: str) -> None:
+    for name in ("a", "bad", "c"):
+        corpus.add(name)
+        corpus.transcribe(name)
+    spoil, line = DROPS[reason]
+    spoil(corpus)
+    if reason == "short":
+        write_curves(corpus.folder / "bs" / "bad.csv", np.zeros((1, 52)))
+        corpus.transcribe("bad", "0\t0.01\ta\n")
+    out = corpus.pack("data.require_transcripts=true")
+    assert corpus.ids == ["a", "c"]
+    assert len(corpus.log) == 1
+    assert corpus.log[0].startswith("bad: ")
+    assert line in corpus.log[0]
+    assert f"1 dropped: see {corpus.lmdb.with_name('pack.log')}" in out
+
+
+def test_excluded_names_and_clips_of_no_domain(corpus: Corpus) -> None:
+    for name in ("a1", "a2", "b1", "c1"):
+        corpus.add(name)
+    domains = "data.domains=[{name: x, clips: [a*], weight: 2}, {name: y, clips: ['*1'], weight: 1}]"
+    corpus.add("d")
+    corpus.pack("data.exclude=[b*, c1]", domains)
+    assert [(clip.id, clip.domain) for clip in corpus.store.clips] == [("a1", "x"), ("a2", "x")]
+    assert corpus.log == [
+        "b1: excluded by data.exclude",
+        "c1: excluded by data.exclude",
+        "d: matches no domain; add its pattern to data.domains",
+    ]
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_clip_without_words_is_kept_where_none_are_required(corpus: Corpus, folder: bool) -> None:
+    corpus.add("a")
+    if not folder:
+        (corpus.folder / "tsv").rmdir()
+    corpus.pack()
+    assert corpus.store["a"].words == ()
+
+
+def test_a_gap_within_the_tolerance_is_cut_to_the_shorter(corpus: Corpus) -> None:
+    for name, frames in (("long", 33), ("short", 27)):
+        corpus.add(name)
+        write_curves(corpus.folder / "bs" / f"{name}.csv", np.zeros((frames, 52)))
+    corpus.pack()
+    sizes = {clip.id: (clip.frames, clip.samples) for clip in corpus.store.clips}
+    assert sizes == {"long": (30, 16_000), "short": (27, 14_400)}
+
+
+def test_curves_of_another_rate_and_stereo_sound_are_resampled(corpus: Corpus) -> None:
+    times = np.arange(44_100) / 44_100
+    sound = 0.5 * np.sin(2 * np.pi * 300 * times)
+    soundfile.write(corpus.folder / "wav" / "a.wav", np.stack([sound, sound / 2], axis=1), 44_100)
+    ramp = np.tile(np.arange(30)[:, None] / 30, (1, 52))  # a value is its own time
+    write_curves(corpus.folder / "bs" / "a.csv", ramp)
+    corpus.pack("data.fps=25", "data.source_fps=30")
+    clip = corpus.store["a"]
+    assert (clip.fps, clip.curves.shape, clip.audio.shape) == (25, (25, 52), (16_000,))
+    expected = 0.375 * np.sin(2 * np.pi * 300 * np.arange(16_000) / 16_000)
+    assert np.abs(clip.audio / 32768 - expected)[500:-500].max() < 1e-3
+    assert np.abs(clip.curves[5:-5, 0] - np.arange(25)[5:-5] / 25).max() < 1e-3
+
+
+def split(corpus: Corpus, *overrides: str) -> tuple[str, list[str]]:
+    """The line of totals, and the clips that the stats were taken from."""
+    out = corpus.pack(*overrides)
+    return out, corpus.stats["clips"]  # type: ignore[return-value]
+
+
+def test_splits_by_fold_list_and_folder(corpus: Corpus) -> None:
+    for number in range(6):
+        corpus.add(f"c{number}")
+    out, train = split(corpus, "data.split.by=fold", "data.split.folds=3", "data.split.fold=1")
+    assert "6 clips (4 train, 2 val)" in out
+    assert train == ["c0", "c2", "c3", "c5"]
+    assert split(corpus, "data.split.by=list", "data.split.val=[c5, c0]")[1] == ["c1", "c2", "c3", "c4"]
+    for number in range(6):
+        wav = corpus.folder / "wav" / f"c{number}.wav"
+        folder = wav.parent / ("val" if number < 2 else "train")
+        folder.mkdir(exist_ok=True)
+        wav.rename(folder / wav.name)
+    assert split(corpus, "data.split.by=folder")[1] == ["c2", "c3", "c4", "c5"]
+    assert [clip.folder for clip in corpus.store.clips] == ["val"] * 2 + ["train"] * 4
+    assert corpus.store["c0"].source == "wav/val/c0.wav"
+
+
+def test_stats_come_from_the_training_clips_alone(corpus: Corpus) -> None:
+    curves = [corpus.add(f"c{number}") for number in range(4)]
+    split(corpus, "data.split.by=list", "data.split.val=[c1]")
+    train = np.concatenate([curves[0], curves[2], curves[3]])
+    np.testing.assert_allclose(corpus.stats["mean"], train.mean(0), atol=1e-6)
+    np.testing.assert_allclose(corpus.stats["std"], train.std(0), atol=1e-6)
+    np.testing.assert_allclose(corpus.stats["max"], train.max(0), atol=1e-6)
+    assert corpus.stats["channels"] == list(ARKIT)
+
+
+def test_packing_twice_gives_the_same_records_and_stats(corpus: Corpus) -> None:
+    for name in ("b", "a", "c"):
+        corpus.add(name, rate=22_050)
+        corpus.transcribe(name)
+    corpus.pack()
+    records, stats = corpus.records(), corpus.stats
+    corpus.pack()
+    assert corpus.records() == records
+    assert corpus.stats == stats
+    assert corpus.ids == ["a", "b", "c"]
+
+
+KILLED = """
+import os, signal, sys
+from data_process import pack
+read, packed = pack.read_clip, []
+def read_clip(recording, data):
+    if packed:
+        os.kill(os.getpid(), signal.SIGKILL)
+    packed.append(recording)
+    return read(recording, data)
+pack.read_clip = read_clip
+pack.main()
+"""
+
+
+def test_a_killed_pack_leaves_the_old_database_and_its_stats(corpus: Corpus) -> None:
+    corpus.add("a")
+    corpus.pack()
+    before = {path.name: path.read_bytes() for path in corpus.lmdb.parent.iterdir()}
+    corpus.add("b")
+    words = [sys.executable, "-c", KILLED, *map(str, corpus.words("data.split.by=none"))]
+    killed = subprocess.run(words, cwd=ROOT, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert before.items() <= {path.name: path.read_bytes() for path in corpus.lmdb.parent.iterdir()}.items()
+    assert corpus.ids == ["a"]
+    corpus.pack()
+    assert corpus.ids == corpus.stats["clips"] == ["a", "b"]
+    assert len(list(corpus.lmdb.parent.iterdir())) == len(before)
+
+
+def test_a_pack_that_fails_leaves_the_old_database_and_its_stats(corpus: Corpus, refusal: Callable[..., str]) -> None:
+    corpus.add("a")
+    corpus.pack()
+    stats = corpus.stats
+    message = refusal(pack, *corpus.words("data.exclude=['*']"))
+    assert message.endswith("no usable clip; the first was dropped because a: excluded by data.exclude")
+    assert corpus.ids == ["a"]
+    assert corpus.stats == stats
+
+
+MISTAKES: list[tuple[Callable[[Corpus], object], str]] = [
+    (lambda corpus: (corpus.folder / "bs" / "a.csv").unlink(), "no .csv file in this folder"),
+    (lambda corpus: (corpus.folder / "wav" / "a.wav").unlink(), "file in this folder"),
+    (lambda corpus: (corpus.folder / "bs").rename(corpus.folder / "csv"), "no bs/ folder; a corpus has wav/, bs/"),
+    (lambda corpus: (corpus.folder / "wav").rename(corpus.folder / "sound"), "wav: no such file or folder"),
+    (lambda corpus: soundfile.write(corpus.folder / "wav" / "a.flac", np.zeros(9), 16_000), "has the same stem as"),
+    (lambda corpus: corpus.folder.rename(corpus.folder.with_name("elsewhere")), "no bs/ folder"),
+    (lambda corpus: corpus.lmdb.parent.write_text("in the way"), "cannot be written: "),
+]
+
+
+@pytest.mark.parametrize(("mistake", "line"), MISTAKES)
+def test_a_mistake_is_one_line(
+    corpus: Corpus, refusal: Callable[..., str], mistake: Callable[[Corpus], object], line: str
+) -> None:
+    corpus.add("a")
+    mistake(corpus)
+    assert line in refusal(pack, *corpus.words())
+
+
+def test_an_empty_side_of_the_split_is_one_line(corpus: Corpus, refusal: Callable[..., str]) -> None:
+    corpus.add("a")
+    assert "no validation clips among 1" in refusal(pack, *corpus.words("data.split.by=list"))
+
+
+@pytest.mark.parametrize("words", [["data_process/pack.py"], ["-m", "data_process.pack"]])
+def test_help_shows_an_example(words: list[str]) -> None:
+    done = subprocess.run([sys.executable, *words, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "python -m data_process.pack --config config/facegood.yml" in done.stdout
+
+
+@pytest.mark.skipif(not FACEGOOD.is_dir(), reason="the FACEGOOD corpus is not here")
+def test_a_real_clip(corpus: Corpus) -> None:
+    rig_names = facegood.read_rig_names(FACEGOOD / facegood.RIG_NAMES)
+    mapping = facegood.read_mapping(FACEGOOD / facegood.MAPPING, rig_names)
+    rig = facegood.read_rig_curves(FACEGOOD / facegood.CURVES / "bs_value_1114_3_15.npy", len(rig_names))
+    write_curves(corpus.folder / "bs" / "1114_3_15.csv", facegood.to_arkit_curves(rig, mapping).clip(0, 1))
+    wav = FACEGOOD / facegood.SOUND / "1114_3_15.wav"
+    (corpus.folder / "wav" / "1114_3_15.wav").symlink_to(wav)
+    out = corpus.pack()
+    assert "packed 1 clips (1 train, 0 val), 1,472 frames (0.8 min), 0 dropped" in out
+    clip = corpus.store["1114_3_15"]
+    sound, _ = soundfile.read(wav, dtype="int16")
+    assert np.array_equal(clip.audio, sound[: len(clip.audio)])
+    assert len(clip.audio) == round(1472 * 16_000 / 30)
+    curves = read_csv(corpus.folder / "bs" / "1114_3_15.csv").select(ARKIT)
+    assert np.array_equal(clip.curves, curves.astype(np.float32))
+    assert clip.curves[:, ARKIT.index("JawOpen")].max() > 0.3
