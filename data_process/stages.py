@@ -1,0 +1,240 @@
+"""How a stage runs over its clips: in parallel, passing over what is up to date, one line for each clip that fails."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+from argparse import ArgumentParser
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from config.errors import UserError
+from dataset.files import written_whole
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
+WAITING_PER_JOB = 4  # clips handed out ahead of the one whose result is awaited: enough to keep every process busy
+
+
+@dataclass(frozen=True)
+class Item:
+    """One clip's work in a stage: the files it reads decide whether the files it writes are up to date."""
+
+    id: str
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+
+
+@dataclass
+class Report:
+    """What became of a stage's items, by id."""
+
+    results: dict[str, Any] = field(default_factory=dict)  # of this run, or of the run that an up-to-date item is from
+    up_to_date: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)  # the line a person sees
+
+
+def run_stage(
+    label: str,
+    items: Sequence[Item],
+    function: Callable[[Item], Any],
+    *,
+    records: Path,
+    settings: object,
+    jobs: int = 1,
+    strict: bool = False,
+) -> Report:
+    """Do `function` for each item that is not up to date; clips that raise UserError are reported and passed over.
+
+    records: a folder, best `<corpus>/.stages/<label>`, that gets one small JSON file an item: a digest of its inputs'
+    contents and of `settings`, and what the function returned. An item is up to date when the digest is the same and
+    its outputs exist, so a killed run goes on where it stopped.
+    settings: whatever else changes the outputs, with a version to raise when the code does; JSON-able.
+    function: of an item, at a module's top level or a partial of one; its result must be JSON-able.
+    An item that fails loses its outputs, lest they pass for its inputs'. Under torchrun or accelerate launch each
+    process does its share of the items, and its report holds that share.
+    Raises UserError at the first failure when strict.
+    """
+    report = Report()
+    step = _Step(function, _canonical(settings), records)
+    for item, outcome in parallel(label, share(items), step, jobs):
+        if isinstance(outcome, UserError):
+            if strict:
+                raise outcome
+            report.failed[item.id] = str(outcome)
+            continue
+        report.results[item.id], is_fresh = outcome
+        if not is_fresh:
+            report.up_to_date.add(item.id)
+    return report
+
+
+def pending(label: str, items: Sequence[Item], *, records: Path, settings: object, jobs: int = 1) -> list[Item]:
+    """The items that run_stage would not pass over, of this process's share: for a tool that takes all at once."""
+    step = _Step(_nothing, _canonical(settings), records)
+    found = parallel(label, share(items), step.is_pending, jobs)
+    return [item for item, is_pending in found if is_pending is not False]
+
+
+def parallel(
+    label: str, items: Sequence[Work], function: Callable[[Work], Result], jobs: int
+) -> Iterator[tuple[Work, Result | UserError]]:
+    """Each item with its result, or the UserError it raised, in the items' order; any other exception is raised here.
+
+    jobs: processes; with 1 the work is done in this one. Few results are held at a time, however many items there are.
+    Raises UserError when a process dies.
+    """
+    from tqdm import tqdm
+
+    jobs = max(1, min(jobs, len(items)))
+    with tqdm(total=len(items), desc=label, unit="clip") as progress:
+        for item, outcome in _serial(items, function) if jobs == 1 else _pooled(items, function, jobs):
+            progress.update()
+            yield item, outcome
+
+
+def _serial(items: Sequence[Work], function: Callable[[Work], Result]) -> Iterator[tuple[Work, Result | UserError]]:
+    for item in items:
+        yield item, _attempt(function, item)
+
+
+def _pooled(
+    items: Sequence[Work], function: Callable[[Work], Result], jobs: int
+) -> Iterator[tuple[Work, Result | UserError]]:
+    # Fresh processes: a forked one may hang on a lock that a thread of this one holds.
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupt)
+    waiting: deque[tuple[Work, Future[Result | UserError]]] = deque()
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(_attempt, function, item)))
+            if len(waiting) >= WAITING_PER_JOB * jobs:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    except BrokenProcessPool:
+        raise UserError("a process died, most likely for want of memory; run again with fewer --jobs") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _attempt(function: Callable[[Work], Result], item: Work) -> Result | UserError:
+    try:
+        return function(item)
+    except UserError as error:
+        return error
+
+
+def _ignore_interrupt() -> None:
+    """Ctrl-C reaches every process of the group; the first one stops the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A stage's function with the bookkeeping around it, in a form that travels to another process."""
+
+    function: Callable[[Item], Any]
+    settings: str
+    records: Path
+
+    def __call__(self, item: Item) -> tuple[Any, bool]:
+        """(what the function returned, whether it ran just now)."""
+        digest, record = self._digest(item), self._record(item)
+        if self._is_current(item, digest, record):
+            return record["result"], False
+        place = self._place(item)
+        place.unlink(missing_ok=True)
+        try:
+            result = self.function(item)
+        except UserError:
+            for output in item.outputs:
+                output.unlink(missing_ok=True)
+            raise
+        with written_whole(place) as partial:
+            partial.write_text(json.dumps({"digest": digest, "result": result}, ensure_ascii=False), encoding="utf-8")
+        return result, True
+
+    def is_pending(self, item: Item) -> bool:
+        return not self._is_current(item, self._digest(item), self._record(item))
+
+    def _place(self, item: Item) -> Path:
+        return self.records / f"{item.id}.json"
+
+    def _record(self, item: Item) -> dict[str, Any]:
+        with suppress(OSError, ValueError):
+            record = json.loads(self._place(item).read_text(encoding="utf-8"))
+            return record if isinstance(record, dict) else {}
+        return {}
+
+    def _digest(self, item: Item) -> str:
+        digest = hashlib.blake2b(self.settings.encode(), digest_size=16)
+        for path in item.inputs:
+            digest.update(_content_digest(path))
+        return digest.hexdigest()
+
+    @staticmethod
+    def _is_current(item: Item, digest: str, record: dict[str, Any]) -> bool:
+        return record.get("digest") == digest and all(output.exists() for output in item.outputs)
+
+
+def _content_digest(path: Path) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except FileNotFoundError:
+        return b"missing"
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    return digest.digest()
+
+
+def _canonical(settings: object) -> str:
+    return json.dumps(settings, sort_keys=True, ensure_ascii=False)
+
+
+def _nothing(item: Item) -> None:
+    raise AssertionError("unreachable: only asked whether it is pending")
+
+
+def share(items: Sequence[Work]) -> Sequence[Work]:
+    """The items of this process, of those that torchrun or accelerate launch started: every n-th."""
+    rank, world = _rank_and_world()
+    return items[rank::world]
+
+
+def own_name(name: str) -> str:
+    """The name of a file that is each process's own: `align.log`, or `align.rank1.log` where there are several."""
+    rank, world = _rank_and_world()
+    path = Path(name)
+    return name if world == 1 else f"{path.stem}.rank{rank}{path.suffix}"
+
+
+def _rank_and_world() -> tuple[int, int]:
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def stage_arguments(arguments: ArgumentParser) -> None:
+    """--jobs and --strict, which all stages over clips share."""
+    arguments.add_argument(
+        "--jobs", type=positive_number, default=os.cpu_count() or 1, help="clips worked on at a time"
+    )
+    arguments.add_argument("--strict", action="store_true", help="stop at the first clip that fails")
+
+
+def positive_number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number

@@ -1,0 +1,132 @@
+"""Stages over clips: parallel, resumable, one line for each clip that fails."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from config.errors import UserError
+from data_process.stages import Item, own_name, parallel, pending, run_stage, share
+
+Stage = partial(run_stage, "upper", settings={"version": 1})
+
+
+def upper(item: Item) -> dict[str, int]:
+    """The stage of these tests: counts its calls beside its output."""
+    text = item.inputs[0].read_text()
+    if text == "bad":
+        raise UserError(f"{item.inputs[0]}: bad")
+    if text == "bug":
+        raise ZeroDivisionError
+    item.outputs[0].write_text(text.upper())
+    with item.outputs[0].with_suffix(".calls").open("a") as calls:
+        calls.write("x")
+    return {"length": len(text)}
+
+
+def square(number: int) -> int:
+    if number == 3:
+        raise UserError("three")
+    return number * number
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> list[Item]:
+    for name in "abcde":
+        (tmp_path / f"{name}.txt").write_text(f"clip {name}")
+    return [Item(name, (tmp_path / f"{name}.txt",), (tmp_path / f"{name}.out",)) for name in "abcde"]
+
+
+def calls(item: Item) -> int:
+    return len(item.outputs[0].with_suffix(".calls").read_text())
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_runs_all_then_passes_over_what_is_up_to_date(items: list[Item], tmp_path: Path, jobs: int) -> None:
+    first = Stage(items, upper, records=tmp_path / ".stages", jobs=jobs)
+    assert list(first.results) == list("abcde") and not first.failed and not first.up_to_date
+    items[1].inputs[0].write_text("changed")
+    items[2].outputs[0].unlink()
+    second = Stage(items, upper, records=tmp_path / ".stages", jobs=jobs)
+    assert second.up_to_date == {"a", "d", "e"}
+    assert second.results == first.results | {"b": {"length": 7}}
+    assert [calls(item) for item in items] == [1, 2, 2, 1, 1]
+    assert items[1].outputs[0].read_text() == "CHANGED"
+
+
+def test_touching_a_file_is_no_change_but_other_settings_are(items: list[Item], tmp_path: Path) -> None:
+    Stage(items, upper, records=tmp_path / ".stages")
+    items[0].inputs[0].touch()
+    assert len(Stage(items, upper, records=tmp_path / ".stages").up_to_date) == 5
+    other = run_stage("upper", items, upper, records=tmp_path / ".stages", settings={"version": 2})
+    assert not other.up_to_date
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_failure_is_one_line_and_takes_its_stale_output_away(items: list[Item], tmp_path: Path, jobs: int) -> None:
+    Stage(items, upper, records=tmp_path / ".stages")
+    items[3].inputs[0].write_text("bad")
+    report = Stage(items, upper, records=tmp_path / ".stages", jobs=jobs)
+    assert report.failed == {"d": f"{items[3].inputs[0]}: bad"}
+    assert not items[3].outputs[0].exists() and list(report.results) == list("abce")
+    items[3].inputs[0].write_text("clip d")
+    assert Stage(items, upper, records=tmp_path / ".stages").up_to_date == set("abce")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_strict_stops_at_the_first_failure_and_resumes(items: list[Item], tmp_path: Path, jobs: int) -> None:
+    items[2].inputs[0].write_text("bad")
+    with pytest.raises(UserError, match="bad"):
+        Stage(items, upper, records=tmp_path / ".stages", jobs=jobs, strict=True)
+    items[2].inputs[0].write_text("good")
+    assert {"a", "b"} <= Stage(items, upper, records=tmp_path / ".stages").up_to_date
+
+
+def test_a_bug_is_not_hidden(items: list[Item], tmp_path: Path) -> None:
+    items[0].inputs[0].write_text("bug")
+    with pytest.raises(ZeroDivisionError):
+        Stage(items, upper, records=tmp_path / ".stages", jobs=2)
+
+
+def test_a_half_written_or_foreign_record_is_done_again(items: list[Item], tmp_path: Path) -> None:
+    Stage(items, upper, records=tmp_path / ".stages")
+    (tmp_path / ".stages" / "a.json").write_text('{"digest": "')
+    (tmp_path / ".stages" / "b.json").write_text("[]")
+    assert Stage(items, upper, records=tmp_path / ".stages").up_to_date == {"c", "d", "e"}
+
+
+def test_pending_is_what_run_stage_would_do(items: list[Item], tmp_path: Path) -> None:
+    question = partial(pending, "upper", items, records=tmp_path / ".stages", settings={"version": 1})
+    assert question() == items
+    Stage(items[:3], upper, records=tmp_path / ".stages")
+    assert question() == items[3:]
+    items[0].inputs[0].unlink()
+    assert [item.id for item in question()] == ["a", "d", "e"]
+
+
+def test_each_rank_does_its_share(items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own_name("align.log") == "align.log" and share(items) == items
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    done = []
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        done += list(Stage(items, upper, records=tmp_path / ".stages").results)
+        assert own_name("align.log") == f"align.rank{rank}.log"
+    assert done == list("acebd")
+    monkeypatch.undo()
+    assert len(Stage(items, upper, records=tmp_path / ".stages").up_to_date) == 5
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_parallel_keeps_the_order_and_hands_out_little_at_a_time(jobs: int) -> None:
+    outcomes = list(parallel("square", range(40), square, jobs))
+    assert [item for item, _ in outcomes] == list(range(40))
+    assert [str(outcome) for _, outcome in outcomes] == ["three" if n == 3 else str(n * n) for n in range(40)]
+    assert list(parallel("square", [], square, jobs)) == []
+
+
+def test_records_are_small_json(items: list[Item], tmp_path: Path) -> None:
+    Stage(items[:1], upper, records=tmp_path / ".stages")
+    record = json.loads((tmp_path / ".stages" / "a.json").read_text())
+    assert record["result"] == {"length": 6} and len(record["digest"]) == 32
