@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.errors import UserError
+from dataset.files import written_whole
 
 HEADER = ("start", "end", "token")
 TOLERANCE_S = 1e-3  # aligners round times to milliseconds
@@ -38,6 +39,14 @@ def read_tsv(path: Path) -> list[Word]:
             )
         words.append(word)
     return words
+
+
+def write_tsv(path: Path, words: list[Word], comments: tuple[str, ...] = ()) -> None:
+    """Write what read_tsv reads, with comments on how it was made in lines of their own; whole or not at all."""
+    lines = [f"# {comment}" for comment in comments] + ["\t".join(HEADER)]
+    lines += [f"{word.start_s:.3f}\t{word.end_s:.3f}\t{word.text}" for word in words]
+    with written_whole(path) as partial:
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,0 +1,257 @@
+"""Give each token of a corpus's transcripts its time: text/ and wav/ → tsv/, by forced alignment or by energy."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from config.units import SAMPLE_RATE
+from data_process.stages import Item, Report, own_name, parallel, pending, run_stage, stage_arguments
+from data_process.tokens import tokenize
+from dataset.audio import AUDIO_SUFFIXES, read_audio, sample_count, to_int16
+from dataset.command import UserError, parser, run
+from dataset.files import by_stem, written_whole
+from dataset.transcript import Word, check_within, write_tsv
+
+VERSION = 1  # to raise when the same text and sound would get other times
+MFA_PACKAGE = "'montreal-forced-aligner<4'"  # 4 changes what `mfa align` takes
+RECORDS = Path(".stages") / "align"
+LOG = "align.log"
+GRID_SUFFIX = ".TextGrid"
+_Work = Callable[[Item], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Mfa:
+    """How to run the Montreal Forced Aligner, and with what."""
+
+    command: str
+    acoustic_model: str
+    dictionary: str
+
+
+def main() -> None:
+    arguments = parser(
+        __doc__,
+        """python -m data_process.align --corpus data/mine
+        python -m data_process.align --corpus data/mine --mfa "conda run -n aligner mfa"
+        python -m data_process.align --corpus data/mine --textgrids grids/
+        python -m data_process.align --corpus data/mine --aligner energy""",
+    )
+    arguments.add_argument("--corpus", type=Path, required=True, help="has wav/<clip>.* and text/<clip>.txt; gets tsv/")
+    arguments.add_argument("--aligner", choices=("mfa", "energy"), default="mfa", help="energy: no tool, rough times")
+    arguments.add_argument("--textgrids", type=Path, help="folder of <clip>.TextGrid to take instead of aligning")
+    arguments.add_argument("--mfa", default="mfa", help="command that runs the Montreal Forced Aligner")
+    arguments.add_argument("--acoustic_model", default="mandarin_mfa", help="of mfa, a name or a path")
+    arguments.add_argument("--dictionary", default="mandarin_mfa", help="of mfa, a name or a path")
+    stage_arguments(arguments)
+    options = arguments.parse_args()
+
+    items, dropped = find_items(options.corpus, options.textgrids)
+    if dropped and options.strict:
+        raise UserError(dropped[0])
+    if options.textgrids:
+        report = align_from_grids(options.corpus, items, options.textgrids, options.jobs, options.strict)
+    elif options.aligner == "mfa":
+        mfa = Mfa(options.mfa, options.acoustic_model, options.dictionary)
+        report = align_with_mfa(options.corpus, items, mfa, options.jobs, options.strict)
+    else:
+        report = align_by_energy(options.corpus, items, options.jobs, options.strict)
+    close(options.corpus, report, dropped)
+
+
+def find_items(corpus: Path, grids: Path | None = None) -> tuple[list[Item], list[str]]:
+    """Each clip that has both sound and text, with its TextGrid where they come from a folder; a line for each other.
+
+    Raises UserError when there is no wav/, text/ or TextGrid, or two files claim one clip.
+    """
+    sounds, texts = _files(corpus / "wav", AUDIO_SUFFIXES), _files(corpus / "text", (".txt",))
+    given = _files(grids, (GRID_SUFFIX.lower(),)) if grids else {}
+    dropped = [f"{sounds[clip]}: no {corpus / 'text' / clip}.txt" for clip in sorted(sounds.keys() - texts.keys())]
+    dropped += [f"{texts[clip]}: no sound of this name in wav/" for clip in sorted(texts.keys() - sounds.keys())]
+    items = []
+    for clip in sorted(sounds.keys() & texts.keys()):
+        if grids and clip not in given:
+            dropped.append(f"{sounds[clip]}: no {clip}{GRID_SUFFIX} in {grids}")
+            continue
+        inputs = (texts[clip], sounds[clip], *((given[clip],) if grids else ()))
+        items.append(Item(clip, inputs, (corpus / "tsv" / f"{clip}.tsv",)))
+    return items, dropped
+
+
+def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """The folder's files by stem; those of its folders (wav/train, a speaker's TextGrids) too."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    if not files:
+        raise UserError(f"{folder}: no {' or '.join(suffixes)} file there" + _HOW_TO_FILL.get(folder.name, ""))
+    return by_stem(files)
+
+
+_HOW_TO_FILL = {"text": "; data_process.prepare writes them, or write what is said in a clip to text/<clip>.txt"}
+
+
+def align_by_energy(corpus: Path, items: list[Item], jobs: int = 1, strict: bool = False) -> Report:
+    """tsv/ by spreading each clip's tokens over its stretches of speech: approximate, and the files say so."""
+    return _run(corpus, items, spread_clip, {"aligner": "energy"}, jobs, strict)
+
+
+def spread_clip(item: Item) -> dict[str, float]:
+    from data_process.energy import speech_stretches, spread
+
+    text, wav = item.inputs
+    tokens = _tokens(text)
+    audio = read_audio(wav)
+    try:
+        words = spread(tokens, speech_stretches(audio))
+    except UserError as error:
+        raise UserError(f"{wav}: {error}") from None
+    comment = "energy: approximate, the tokens are spread over the stretches of speech"
+    return _write(item, words, len(audio) / SAMPLE_RATE, [comment])
+
+
+def align_from_grids(corpus: Path, items: list[Item], grids: Path, jobs: int = 1, strict: bool = False) -> Report:
+    """tsv/ from TextGrids made elsewhere, the third of each item's inputs."""
+    read = partial(read_clip, made_by=f"textgrid: from a forced alignment in {grids.name}/")
+    return _run(corpus, items, read, {"aligner": "textgrids"}, jobs, strict)
+
+
+def align_with_mfa(corpus: Path, items: list[Item], mfa: Mfa, jobs: int = 1, strict: bool = False) -> Report:
+    """tsv/ by running `mfa align` over the clips that are not up to date, in <corpus>/mfa.
+
+    Raises UserError when mfa is not installed or fails as a whole.
+    """
+    settings = {"aligner": "mfa", "acoustic_model": mfa.acoustic_model, "dictionary": mfa.dictionary}
+    folder = corpus / own_name("mfa")
+    todo = pending("compare", items, records=corpus / RECORDS, settings=_settings(settings), jobs=jobs)
+    if todo:
+        run_mfa(todo, mfa, folder, jobs)
+    made_by = f"mfa: acoustic model {mfa.acoustic_model}, dictionary {mfa.dictionary}"
+    return _run(corpus, items, partial(read_clip, made_by=made_by, grids=folder / "grids"), settings, jobs, strict)
+
+
+def run_mfa(items: list[Item], mfa: Mfa, folder: Path, jobs: int) -> None:
+    """Write the clips to <folder>/corpus as mfa reads them and align them to <folder>/grids; its words go to mfa.log.
+
+    A clip that cannot be read is left out: reading its TextGrid will say why.
+    Raises UserError when there is no mfa, or it fails.
+    """
+    command = shlex.split(mfa.command)
+    if not command or not shutil.which(command[0]):
+        raise UserError(f"{mfa.command}: not found; {how_to_install(mfa)}")
+    shutil.rmtree(folder, ignore_errors=True)
+    written = [item for item, error in parallel("write", items, partial(write_for_mfa, folder=folder / "corpus"), jobs)
+               if not isinstance(error, UserError)]  # fmt: skip
+    if not written:
+        return
+    log = folder / "mfa.log"
+    print(f"mfa align: {len(written)} clips; what it says goes to {log}", file=sys.stderr)
+    words = [
+        "align",
+        "--clean",
+        "-j",
+        str(jobs),
+        folder / "corpus",
+        mfa.dictionary,
+        mfa.acoustic_model,
+        folder / "grids",
+    ]
+    with log.open("w", encoding="utf-8") as output:
+        done = subprocess.run([*command, *map(str, words)], stdout=output, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        said = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+        last = said[-1] if said else "(nothing)"
+        raise UserError(f"{log}: mfa failed, saying last: {last}; for a missing model: {_models(mfa)}")
+
+
+def write_for_mfa(item: Item, folder: Path) -> None:
+    """<folder>/<clip>.wav, 16 kHz mono, and <clip>.lab, the tokens with spaces between."""
+    import soundfile
+
+    text, wav = item.inputs
+    tokens, audio = _tokens(text), to_int16(read_audio(wav))
+    with written_whole(folder / f"{item.id}.wav") as partial_file:
+        soundfile.write(partial_file, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    with written_whole(folder / f"{item.id}.lab") as partial_file:
+        partial_file.write_text(" ".join(tokens) + "\n", encoding="utf-8")
+
+
+def how_to_install(mfa: Mfa) -> str:
+    """The lines to type, in one."""
+    return (
+        f"install it with: conda create -n aligner -c conda-forge {MFA_PACKAGE} && conda activate aligner && "
+        f"{_models(mfa)}; then add --mfa 'conda run -n aligner mfa', or use --aligner energy"
+    )
+
+
+def _models(mfa: Mfa) -> str:
+    return f"mfa model download acoustic {mfa.acoustic_model} && mfa model download dictionary {mfa.dictionary}"
+
+
+def read_clip(item: Item, made_by: str, grids: Path | None = None) -> dict[str, float]:
+    """Write the clip's tsv from its TextGrid: in the folder, or the third of its inputs."""
+    from data_process.textgrid import read_grid, timed_tokens
+
+    text, wav = item.inputs[:2]
+    tokens, seconds = _tokens(text), sample_count(wav) / SAMPLE_RATE
+    path = grids / f"{item.id}{GRID_SUFFIX}" if grids else item.inputs[2]
+    if not path.is_file():
+        raise UserError(f"{wav}: mfa gave it no TextGrid; most likely {text} is not what is said")
+    timed = timed_tokens(read_grid(path), tokens)
+    check_within(path, timed.words, seconds)
+    comments = [made_by]
+    if timed.split_evenly:
+        comments.append(f"split evenly, the phones not telling the characters apart: {' '.join(timed.split_evenly)}")
+    if timed.unknown:
+        comments.append(f"not in the aligner's dictionary: {' '.join(timed.unknown)}")
+    return _write(item, [word._replace(end_s=min(word.end_s, seconds)) for word in timed.words], seconds, comments)
+
+
+def _tokens(path: Path) -> list[str]:
+    from data_process.transcripts import read_text
+
+    tokens = tokenize(read_text(path)[0])
+    if not tokens:
+        raise UserError(f"{path}: no word in it")
+    return tokens
+
+
+def _write(item: Item, words: list[Word], seconds: float, comments: list[str]) -> dict[str, float]:
+    write_tsv(item.outputs[0], words, tuple(comments))
+    return {"tokens": len(words), "seconds": seconds}
+
+
+def _run(
+    corpus: Path, items: list[Item], function: _Work, settings: Mapping[str, str], jobs: int, strict: bool
+) -> Report:
+    return run_stage(
+        "align", items, function, records=corpus / RECORDS, settings=_settings(settings), jobs=jobs, strict=strict
+    )
+
+
+def _settings(settings: Mapping[str, str]) -> dict[str, object]:
+    return {"version": VERSION, **settings}
+
+
+def close(corpus: Path, report: Report, dropped: list[str]) -> None:
+    """Write align.log and print the totals. Raises UserError when no clip has been aligned."""
+    log = corpus / own_name(LOG)
+    lines = sorted([*dropped, *report.failed.values()])
+    with written_whole(log) as partial_file:
+        partial_file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    if lines and not report.results:
+        raise UserError(f"{corpus}: no clip could be aligned; the first: {lines[0]}")
+    tokens = sum(result["tokens"] for result in report.results.values())
+    minutes = sum(result["seconds"] for result in report.results.values()) / 60
+    print(
+        f"aligned {len(report.results)} clips ({len(report.up_to_date)} up to date), {tokens:,} tokens in "
+        f"{minutes:.1f} min, {len(lines)} dropped{f': see {log}' if lines else ''}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
