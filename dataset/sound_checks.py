@@ -14,6 +14,8 @@ LOUD_PERCENTILE = 95
 MAINS_HZ = (50, 60)
 HARMONICS = 4  # rectified hum is strongest in the second, a magnetic field's in the third
 LINE_HZ = 1.0  # a line may lie this far from where it belongs
+LOW_RATE = 1000  # Hz; holds all of the lines
+QUIETER_PERCENTILE = 25
 NEAR_HZ, FAR_HZ = 4.0, 12.0  # the neighbours that a line is compared with, on either side
 FAINTEST_DENSITY = 1e-14  # full scale² a Hz, a hundredth of what rounding to 16 bits leaves: keeps digital silence at 0
 
@@ -67,18 +69,20 @@ def silent_share(audio: np.ndarray, rate: int = SAMPLE_RATE) -> float:
 def hum_db(audio: np.ndarray, rate: int = SAMPLE_RATE) -> float:
     """How far the strongest line of the mains stands above the spectrum around it, in dB; 0 when none does.
 
-    audio: (samples,). The lines are 50 and 60 Hz and their first HARMONICS multiples; of the spectrum the median over
-    one-second pieces (Welch's method) counts: a hum is there all the time, a voice passes through. Sound shorter than
-    two seconds cannot tell the two apart: 0.
+    audio: (samples,). The lines are 50 and 60 Hz and their first HARMONICS multiples, in the spectrum of the quieter
+    one-second pieces: a hum is there all the time, a voice comes and goes. Below about 12 dB is chance, or a voice of
+    even pitch. Sound shorter than two seconds tells nothing: 0.
     """
-    from scipy.signal import welch
+    import soxr
+    from scipy.signal import spectrogram
 
     if len(audio) < 2 * rate:
         return 0.0
-    hz, density = welch(audio - dc_offset(audio), rate, nperseg=rate, average="median")
-    density = density + FAINTEST_DENSITY
+    low = soxr.resample((audio - dc_offset(audio)).astype(np.float32), rate, LOW_RATE)
+    hz, _, density = spectrogram(low, LOW_RATE, "hann", nperseg=LOW_RATE, noverlap=LOW_RATE * 3 // 4)
+    usual = np.percentile(density, QUIETER_PERCENTILE, axis=1) + FAINTEST_DENSITY
     lines = {base * multiple for base in MAINS_HZ for multiple in range(1, HARMONICS + 1)}
-    return max(0.0, *(_prominence_db(hz, density, line) for line in lines))
+    return max(0.0, *(_prominence_db(hz, usual, line) for line in lines))
 
 
 def _prominence_db(hz: np.ndarray, density: np.ndarray, line_hz: float) -> float:
