@@ -6,21 +6,22 @@ import numpy as np
 
 from dataset.timing import frame_rate
 
-FILTER_PERIODS = 8  # of the lower rate, in the low-pass filter's length
+FILTER_PERIODS = 16  # of the lower rate, in the filter's length; from 30 to 25 fps it leaves 0.99 of 10 Hz, 0.1 of 14
 
 
 def resample_curves(curves: np.ndarray, from_fps: float, to_fps: float, frames: int | None = None) -> np.ndarray:
     """(frames, channels) at from_fps → (frames', channels) at to_fps, float32; frame i stands at i / to_fps.
 
-    frames: the length of the result; by default the nearest to the same duration. Linear interpolation, after a
-    low-pass at the lower rate's Nyquist frequency on the way down. The last frame is held past the end.
+    frames: the length of the result; by default the nearest to the same duration. Linear interpolation on the
+    way up, a windowed sinc that cuts at the new Nyquist frequency on the way down. First and last frame are held.
     """
     if frames is None:
         frames = _whole_frames(len(curves) * to_fps / from_fps)
     if from_fps == to_fps and frames == len(curves):
         return curves.astype(np.float32)
-    source = _low_pass(curves, from_fps, to_fps / 2) if to_fps < from_fps else curves
-    return _interpolate(source, np.arange(frames) * (from_fps / to_fps)).astype(np.float32)
+    position = np.arange(frames) * (from_fps / to_fps)
+    resampled = _interpolate(curves, position) if to_fps >= from_fps else _decimate(curves, position, to_fps / from_fps)
+    return resampled.astype(np.float32)
 
 
 def resample_times(curves: np.ndarray, times_s: np.ndarray, fps: float, frames: int | None = None) -> np.ndarray:
@@ -60,9 +61,17 @@ def _interpolate(curves: np.ndarray, position: np.ndarray) -> np.ndarray:
     return curves[left] * (1 - weight) + curves[right] * weight
 
 
-def _low_pass(curves: np.ndarray, fps: float, cutoff_hz: float) -> np.ndarray:
-    from scipy.ndimage import convolve1d
-    from scipy.signal import firwin
+def _decimate(curves: np.ndarray, position: np.ndarray, ratio: float) -> np.ndarray:
+    """The curves at fractional frame numbers, through a Hann-windowed sinc; ratio: the new rate over the old, below 1.
 
-    half = int(np.ceil(FILTER_PERIODS / 2 * fps / (2 * cutoff_hz)))
-    return convolve1d(curves, firwin(2 * half + 1, cutoff_hz, fs=fps), axis=0, mode="nearest")
+    Oppenheim & Schafer, Discrete-Time Signal Processing, section 7.2: low-pass by windowing the ideal response.
+    """
+    position = np.minimum(position, len(curves) - 1)
+    reach = FILTER_PERIODS / (2 * ratio)  # in old frames
+    taps = np.floor(position).astype(int)[:, None] + np.arange(-math.ceil(reach) + 1, math.ceil(reach) + 1)
+    away = position[:, None] - taps
+    weights = np.sinc(ratio * away) * np.where(np.abs(away) < reach, np.cos(np.pi / 2 * away / reach) ** 2, 0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    nearest = np.clip(taps, 0, len(curves) - 1)
+    held = curves[:1]  # summed as differences, so that a channel that never moves stays exactly where it is
+    return held + sum(w[:, None] * (curves[n] - held) for w, n in zip(weights.T, nearest.T, strict=True))

@@ -65,3 +65,11 @@ def test_down_a_constant_stays_that_constant() -> None:
     curves = resample_curves(np.full((90, 2), [0.3, 1.0]), 60, 25)
     np.testing.assert_allclose(curves, np.tile([0.3, 1.0], (len(curves), 1)), atol=1e-6)
     assert (curves == curves[0]).all()  # a channel that never moves has std exactly 0
+
+
+@pytest.mark.parametrize(("hz", "least", "most"), [(8.0, 0.98, 1.02), (10.0, 0.95, 1.02), (14.0, 0, 0.15)])
+def test_down_by_a_sixth_motion_below_the_new_nyquist_stays_and_the_rest_goes(
+    hz: float, least: float, most: float
+) -> None:
+    kept = rms(resample_curves(wave(hz, 30), 30, 25)) / np.sqrt(0.5)
+    assert least <= kept <= most
