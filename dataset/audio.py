@@ -1,10 +1,11 @@
-"""Sound files in: any rate, width and channel count soundfile reads, out as 16 kHz mono float32, whole or streamed."""
+"""Sound files in: any rate, width and channel count, sound tracks of movies too; out as 16 kHz mono float32."""
 
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -14,56 +15,190 @@ from config.units import SAMPLE_RATE
 if TYPE_CHECKING:
     import soundfile
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # of a corpus's wav/
+SOUND_SUFFIXES = (*AUDIO_SUFFIXES, ".opus", ".aif", ".aiff", ".caf", ".au", ".w64")  # what soundfile reads
+TRACK_SUFFIXES = (".mov", ".mp4", ".m4v", ".m4a", ".aac", ".mkv", ".webm")  # what PyAV reads
 BLOCK_SECONDS = 30
+GAP_S = 0.02  # a sound track's times are off by less where nothing is missing
+LOST_S = 0.25  # by which a sound track may be shorter than its movie promises
 INT16_SCALE = 32768.0
 UNKNOWN_BYTES = (
     0x7FFF0000  # what a writer that cannot seek back (espeak-ng, sox, ffmpeg) leaves as a WAV's size, or more
 )
+Channel: TypeAlias = int | Literal["mean", "loudest"]  # of several: one, counted from 1; all; the one that varies most
+_Block: TypeAlias = tuple[int, np.ndarray]  # rate in Hz, (samples, channels) or (samples,) float32
 
 
-def read_audio(path: Path) -> np.ndarray:
-    """A whole sound file → (samples,) float32 in [-1, 1], 16 kHz, channels averaged.
+def read_audio(path: Path, channel: Channel = "mean") -> np.ndarray:
+    """A whole sound file → (samples,) float32 in [-1, 1], 16 kHz.
 
-    Raises UserError for a file that is missing, empty, truncated, no sound file, or holds a NaN or infinite sample.
+    Raises UserError for a file that is missing, empty, truncated, no sound file, lacks the channel, or holds a NaN or
+    infinite sample.
     """
-    return np.concatenate(list(audio_blocks(path)))
+    return np.concatenate(list(audio_blocks(path, channel)))
 
 
-def audio_blocks(path: Path) -> Iterator[np.ndarray]:
+def audio_blocks(path: Path, channel: Channel = "mean") -> Iterator[np.ndarray]:
     """The same samples as read_audio, in blocks of at most about BLOCK_SECONDS, so that hours need little memory."""
-    import soxr
+    yield from _resampled(_one_channel(path, channel))
 
-    with _opened(path) as file:
-        resampler = soxr.ResampleStream(file.samplerate, SAMPLE_RATE, 1, dtype="float32")
-        expected = round(file.frames * SAMPLE_RATE / file.samplerate)
-        written = read = 0
-        while read < file.frames:
-            block = file.read(BLOCK_SECONDS * file.samplerate, dtype="float32", always_2d=True).mean(axis=1)
-            read += len(block)
-            if not len(block):
-                raise UserError(f"{path}: truncated after {read / file.samplerate:.2f} s; export it again")
-            if not np.isfinite(block).all():
-                raise UserError(f"{path}: holds NaN or infinite samples; export it again")
-            if file.samplerate != SAMPLE_RATE:
-                block = resampler.resample_chunk(block, last=read >= file.frames)
-            block = block[: expected - written]
-            written += len(block)
-            yield block
-        if written < expected:
-            yield np.zeros(expected - written, np.float32)
+
+def read_unresampled(path: Path, channel: Channel = "mean") -> tuple[np.ndarray, int]:
+    """((samples,) float32, their rate in Hz). Raises UserError as read_audio does."""
+    blocks = list(_one_channel(path, channel))
+    return np.concatenate([block for _, block in blocks]), blocks[0][0]
+
+
+def resample_audio(audio: np.ndarray, rate: int) -> np.ndarray:
+    """(samples,) float32 at a rate in Hz → 16 kHz: what read_audio would have given."""
+    size = BLOCK_SECONDS * rate
+    return np.concatenate(list(_resampled((rate, audio[i : i + size]) for i in range(0, len(audio), size))))
+
+
+def pick_channel(path: Path, channel: Channel) -> tuple[Channel, int]:
+    """(the channel, how many there are), "loudest" and "mean" told as a number where that is the same."""
+    count, total, squares = 0, np.zeros(1), np.zeros(1)
+    samples = 0
+    for _, block in _blocks(path):
+        count = block.shape[1]
+        if count == 1 and isinstance(channel, str):
+            return 1, 1
+        if channel != "loudest":
+            return channel, count
+        samples += len(block)
+        total = total + block.sum(axis=0, dtype=np.float64)
+        squares = squares + np.square(block, dtype=np.float64).sum(axis=0)
+    return int(np.argmax(squares / samples - np.square(total / samples))) + 1, count  # an offset is not loud
 
 
 def sample_count(path: Path) -> int:
-    """How many samples read_audio gives, from the file's header. Raises UserError as read_audio does."""
+    """How many samples read_audio gives: from the header, or, of a sound track, by listening to it.
+
+    Raises UserError as read_audio does.
+    """
+    if path.suffix.lower() in TRACK_SUFFIXES:
+        return sum(map(len, audio_blocks(path)))
     with _opened(path) as file:
         return round(file.frames * SAMPLE_RATE / file.samplerate)
+
+
+def _one_channel(path: Path, channel: Channel) -> Iterator[_Block]:
+    if channel == "loudest":
+        channel = pick_channel(path, channel)[0]
+    for rate, block in _blocks(path):
+        if channel == "mean":
+            yield rate, block.mean(axis=1)
+        elif isinstance(channel, int) and 1 <= channel <= block.shape[1]:
+            yield rate, np.ascontiguousarray(block[:, channel - 1])
+        else:
+            raise UserError(f"{path}: has {block.shape[1]} channel(s), and no channel {channel}; they count from 1")
+
+
+def _resampled(blocks: Iterator[_Block]) -> Iterator[np.ndarray]:
+    """(samples,) at 16 kHz, in all the nearest whole number to the same duration."""
+    import soxr
+
+    rate, block = next(blocks)
+    resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+    read = written = 0
+    while True:
+        following = next(blocks, None)
+        read += len(block)
+        if rate != SAMPLE_RATE:
+            block = resampler.resample_chunk(block, last=following is None)
+        if following is None:
+            left = round(read * SAMPLE_RATE / rate) - written
+            yield np.pad(block[:left], (0, max(0, left - len(block))))
+            return
+        written += len(block)
+        yield block
+        block = following[1]
+
+
+def _blocks(path: Path) -> Iterator[_Block]:
+    """A sound file's samples as they are, (samples, channels) in [-1, 1], at least one."""
+    is_track = path.suffix.lower() in TRACK_SUFFIXES
+    for rate, block in _track_blocks(path) if is_track else _sound_blocks(path):
+        if not np.isfinite(block).all():
+            raise UserError(f"{path}: holds NaN or infinite samples; export it again")
+        yield rate, block
+
+
+def _sound_blocks(path: Path) -> Iterator[_Block]:
+    with _opened(path) as file:
+        read = 0
+        while read < file.frames:
+            block = file.read(BLOCK_SECONDS * file.samplerate, dtype="float32", always_2d=True)
+            read += len(block)
+            if not len(block):
+                raise UserError(f"{path}: truncated after {read / file.samplerate:.2f} s; export it again")
+            yield file.samplerate, block
+
+
+def _track_blocks(path: Path) -> Iterator[_Block]:
+    """The first sound track, from where the picture begins: silence stands where the track has none."""
+    gathered: list[np.ndarray] = []
+    position = rate = 0
+    for rate, start, piece in _track_pieces(path):
+        if start > position + GAP_S * rate:
+            piece = np.pad(piece, ((start - position, 0), (0, 0)))
+        elif start < -GAP_S * rate:  # sound from before the picture
+            piece = piece[-start:]
+        position += len(piece)
+        gathered.append(piece)
+        if sum(map(len, gathered)) >= BLOCK_SECONDS * rate:
+            yield rate, np.concatenate(gathered)
+            gathered = []
+    if not rate or not round(position * SAMPLE_RATE / rate):
+        raise UserError(f"{path}: its sound track holds no samples")
+    if gathered:
+        yield rate, np.concatenate(gathered)
+
+
+def _track_pieces(path: Path) -> Iterator[tuple[int, int, np.ndarray]]:
+    """(rate, the sample where the piece starts, counted from the picture's start, (samples, channels) float32)."""
+    import av
+
+    _check_exists(path)
+    try:
+        with path.open("rb") as file, av.open(file, "r") as container:
+            if not container.streams.audio:
+                raise UserError(f"{path}: has no sound track")
+            stream, origin, end_s = container.streams.audio[0], _picture_start(container), Fraction(0)
+            to_float = av.AudioResampler(format="fltp")
+            for frame in container.decode(stream):
+                rate, start_s = frame.sample_rate, end_s
+                if frame.pts is not None and frame.time_base is not None:
+                    origin = frame.pts * frame.time_base if origin is None else origin
+                    start_s = frame.pts * frame.time_base - origin
+                for piece in to_float.resample(frame):
+                    yield rate, round(start_s * rate), piece.to_ndarray().T
+                end_s = start_s + Fraction(frame.samples, rate)
+            promised_s = (stream.duration or 0) * (stream.time_base or Fraction(0))
+    except (av.FFmpegError, ValueError, OSError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise UserError(f"{path}: its sound track cannot be read: {reason}; export it again") from None
+    if end_s < promised_s - Fraction(LOST_S):
+        raise UserError(
+            f"{path}: truncated: {float(end_s):.2f} s of {float(promised_s):.2f} s of sound are there; export it again"
+        )
+
+
+def _picture_start(container: Any) -> Fraction | None:
+    """When the movie's first frame is shown, in seconds of the container; None without a picture."""
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        if stream.start_time is not None and not stream.disposition & Disposition.attached_pic:  # a cover
+            return Fraction(stream.start_time * stream.time_base)
+    return None
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator["soundfile.SoundFile"]:
     import soundfile
 
+    _check_exists(path)
     _check_length(path)
     try:
         with soundfile.SoundFile(path) as file:
@@ -73,6 +208,13 @@ def _opened(path: Path) -> Iterator["soundfile.SoundFile"]:
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
         reason = str(error).rpartition(": ")[2].rstrip(".").lower()
         raise UserError(f"{path}: cannot be read as sound: {reason}") from None
+
+
+def _check_exists(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    if not path.stat().st_size:
+        raise UserError(f"{path}: empty file")
 
 
 def _check_length(path: Path) -> None:

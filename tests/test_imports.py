@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "postprocess": {"dataset"},
     "scripts": {"config", "dataset", "model", "data_process", "postprocess"},
 }
-HEAVY = {"torch", "numba", "transformers", "librosa", "pyarrow", "scipy", "matplotlib", "soundfile", "accelerate"}
+HEAVY = {"torch", "numba", "transformers", "librosa", "pyarrow", "scipy", "matplotlib", "soundfile", "accelerate", "av"}
 MODULES = sorted(path.relative_to(ROOT) for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py"))
 
 
