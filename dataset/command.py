@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from config.errors import UserError
 
@@ -13,10 +13,13 @@ __all__ = ["UserError", "config_arguments", "parser", "run"]
 
 
 class _Parser(argparse.ArgumentParser):
-    """Takes what has no flag anywhere among the options: `a=1 --resume b=2`."""
+    """Takes what has no flag anywhere among the options: `a=1 --resume b=2`; says in one line what it cannot take."""
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         return self.parse_intermixed_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
 
 def parser(description: str | None, examples: str) -> argparse.ArgumentParser:
@@ -32,7 +35,13 @@ def parser(description: str | None, examples: str) -> argparse.ArgumentParser:
             return super()._get_help_string(action)
 
     lines = "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
-    return _Parser(description=description, epilog=f"examples:\n{lines}", formatter_class=Formatter, allow_abbrev=False)
+    return _Parser(
+        prog=Path(sys.argv[0]).name,
+        description=description,
+        epilog=f"examples:\n{lines}",
+        formatter_class=Formatter,
+        allow_abbrev=False,
+    )
 
 
 def config_arguments(description: str | None, examples: str) -> argparse.ArgumentParser:
