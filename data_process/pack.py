@@ -55,7 +55,11 @@ def main() -> None:
     dropped: list[str] = []
 
     def new_clips() -> Iterator[tuple["Clip", str]]:
-        yield from pack_recordings(recordings, data, dropped)
+        packed = set()
+        for clip, folder in pack_recordings(recordings, data, dropped):
+            packed.add(clip.id)
+            yield clip, folder
+        split_clips([recording for recording in recordings if recording.id in packed], data.split)  # or refuse in time
         stats_path(data.lmdb).unlink(missing_ok=True)  # whenever the run is killed: no old stats beside new clips
 
     clips = write_store(data.lmdb, new_clips(), data.fps)

@@ -2,13 +2,23 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 from config.errors import UserError
 from config.schema import Domain, Split
 
-if TYPE_CHECKING:
-    from dataset.store import ClipInfo
+
+class Listed(Protocol):
+    """What a split asks of a clip."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def folder(self) -> str: ...
+
+
+AnyListed = TypeVar("AnyListed", bound=Listed)
 
 
 def matches(clip_id: str, patterns: Sequence[str]) -> bool:
@@ -24,7 +34,7 @@ def domain_of(clip_id: str, domains: Sequence[Domain]) -> str:
     raise UserError(f"{clip_id}: matches no domain; add its pattern to data.domains")
 
 
-def split_clips(clips: Sequence["ClipInfo"], split: Split) -> tuple[list["ClipInfo"], list["ClipInfo"]]:
+def split_clips(clips: Sequence[AnyListed], split: Split) -> tuple[list[AnyListed], list[AnyListed]]:
     """(training clips, validation clips). Raises UserError when a side is empty that should not be."""
     if split.by == "none":
         return list(clips), []
