@@ -143,7 +143,7 @@ def _read_rows(path: Path) -> list[list[str]]:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
-        raise UserError(f"{path}: not a csv text file in UTF-8") from None
+        raise UserError(f"{path}: not a csv text file in UTF-8; save it as one") from None
     while rows and not rows[-1]:
         rows.pop()
     if not rows:
@@ -167,7 +167,10 @@ def channel_columns(place: str, header: tuple[str, ...]) -> dict[int, str]:
         arkit = canonical(name)
         meaning = arkit or canonical_extra(name)
         if meaning is None:
-            raise UserError(f'{place}: "{_shown(name)}" is no ARKit blendshape; rename or remove the column')
+            mend = (
+                "rename or remove the column" if any(map(canonical, header)) else "the first line must name the columns"
+            )
+            raise UserError(f'{place}: "{_shown(name)}" is no ARKit blendshape; {mend}')
         if meaning in taken:
             raise UserError(f'{place}: two columns for {meaning} (the second is "{name}"); keep one')
         taken.add(meaning)

@@ -73,6 +73,8 @@ def load_checkpoint(path: Path) -> tuple[Header, dict[str, Tensor], dict[str, st
     """(header, tensors, the header's raw strings). Raises UserError for anything but a whole checkpoint of ours."""
     from safetensors import SafetensorError, safe_open
 
+    if path.is_dir():
+        raise UserError(f"{path}: a folder; name the checkpoint in it, such as best.safetensors")
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:

@@ -64,6 +64,8 @@ def rewrite(done: str, source: Path, output: Path, wanted: tuple[str, ...], chan
     from tqdm import tqdm
 
     files = find(source, (".csv",))
+    if source.is_dir() and (output.is_file() or output.suffix == ".csv"):
+        raise UserError(f"--output {output}: {source} is a folder, so this must be one too")
     frames = 0
     for file in tqdm(files, desc=done, unit="file", disable=None, leave=False):
         table = read_csv(file)

@@ -49,7 +49,9 @@ def open_clips(config: Config) -> "ClipStore":
 
     store = ClipStore(config.data.lmdb)
     if store.fps != config.data.fps:
-        raise UserError(f"{config.data.lmdb}: packed at {store.fps:g} fps, data.fps is {config.data.fps:g}")
+        raise UserError(
+            f"{config.data.lmdb}: packed at {store.fps:g} fps, data.fps is {config.data.fps:g}; pack the corpus again"
+        )
     known = {domain.name for domain in config.data.domains}
     for clip in store.clips:
         if clip.domain not in known:

@@ -68,8 +68,8 @@ def pair_transcripts(wavs: list[Path], arguments: Namespace) -> list[Path | None
     given: Path | None = arguments.transcript_path
     if given is None:
         return [None] * len(wavs)
-    if arguments.wav_path.is_file():
-        return [find(given, (".tsv",))[0]] if given.is_file() else [given / f"{wavs[0].stem}.tsv"]
+    if arguments.wav_path.is_file() and given.is_file():
+        return [given]
     transcripts = by_stem(find(given, (".tsv",)))
     missing = [wav for wav in wavs if wav.stem not in transcripts]
     if missing:

@@ -23,6 +23,9 @@ def main() -> None:
     either.add_argument("--overwrite", action="store_true", help="start afresh where the run's folder holds a run")
     arguments = commands.parse_args()
     config = load_config(arguments.config, arguments.overrides)
+    standing = next(path for path in (config.run_dir, *config.run_dir.parents) if path.exists())
+    if not standing.is_dir():
+        raise UserError(f"{standing}: a file where the run's folder would be; choose another run.dir or run.name")
     held = {path.name for path in config.run_dir.glob("*.safetensors")}
     if held and not arguments.overwrite and not (arguments.resume and "last.safetensors" in held):
         mend = "it has no last.safetensors to resume from; add" if arguments.resume else "add --resume or"

@@ -148,7 +148,7 @@ def test_real_captures_come_back_to_the_letter(tmp_path: Path) -> None:
         ("", ": empty file; expected a header with blendshape names"),
         ("\n\n", ": empty file; expected a header with blendshape names"),
         ("JawOpen,JawLeft\n", ": a header but no frames"),
-        ("JawOpen;JawLeft\n0;0\n", ', line 1: "JawOpen;JawLeft" is no ARKit blendshape'),
+        ("JawOpen;JawLeft\n0;0\n", ", line 1: columns separated by semicolons; export it with commas"),
         ("JawOpen,Smile\n0,0\n", ', line 1: "Smile" is no ARKit blendshape; rename or remove the column'),
         ("0.1,0.2\n0,0\n", ', line 1: "0.1" is no ARKit blendshape'),
         (",JawOpen\n0,0\n", ', line 1: "" is no ARKit blendshape'),
@@ -181,6 +181,6 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
     assert refused(tmp_path / "none.csv") == ": No such file or directory"
     assert refused(tmp_path) == ": Is a directory"
     (tmp_path / "excel.csv").write_text("JawOpen\n0\n", encoding="utf-16")
-    assert refused(tmp_path / "excel.csv") == ": not a csv text file in UTF-8"
+    assert refused(tmp_path / "excel.csv") == ": not a csv text file in UTF-8; save it as one"
     (tmp_path / "binary.csv").write_bytes(bytes(range(256)))
-    assert refused(tmp_path / "binary.csv") == ": not a csv text file in UTF-8"
+    assert refused(tmp_path / "binary.csv") == ": not a csv text file in UTF-8; save it as one"

@@ -254,9 +254,10 @@ def test_transcripts(make_checkpoint: Make, speech: Speech, tmp_path: Path, run:
     line = refusal(synthesize, *common, late, "--wav_path", wav)
     assert 'late/a.tsv: "好" starts at 2.5 s, but the sound ends at 2.00 s; is this another recording' in line
     others.parent.mkdir()
-    assert "none/a.tsv: No such file" in refusal(synthesize, *common, others.parent, "--wav_path", wav)
+    assert "none: no .tsv file in this folder" in refusal(synthesize, *common, others.parent, "--wav_path", wav)
     (others.parent / "b.tsv").write_text("0\t1\tb\n")
-    assert f"none: no a.tsv for {wav}" in refusal(synthesize, *common, others.parent, "--wav_path", wav.parent)
+    for sound in (wav, wav.parent):
+        assert f"none: no a.tsv for {wav}" in refusal(synthesize, *common, others.parent, "--wav_path", sound)
 
 
 @pytest.mark.parametrize(
