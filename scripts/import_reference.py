@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,7 +64,8 @@ def read_reference(path: Path) -> tuple[dict[str, "Tensor"], Namespace]:
     import torch
 
     try:
-        with torch.serialization.safe_globals([Namespace]):
+        with torch.serialization.safe_globals([Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch remarks on pickles that it did not write
             published = torch.load(path, map_location="cpu", weights_only=True)
         weights = _renamed(published["gen_dict"])
         arguments = published["args"]
