@@ -203,27 +203,23 @@ def _opened(path: Path) -> Iterator["soundfile.SoundFile"]:
     try:
         with soundfile.SoundFile(path) as file:
             if not round(file.frames * SAMPLE_RATE / file.samplerate):
-                raise UserError(f"{path}: holds no samples")
+                raise UserError(f"{path}: holds no samples; export it again")
             yield file
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
         reason = str(error).rpartition(": ")[2].rstrip(".").lower()
-        raise UserError(f"{path}: cannot be read as sound: {reason}") from None
+        raise UserError(f"{path}: cannot be read as sound: {reason}; export it as WAV") from None
 
 
 def _check_exists(path: Path) -> None:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     if not path.stat().st_size:
-        raise UserError(f"{path}: empty file")
+        raise UserError(f"{path}: empty file; export it again")
 
 
 def _check_length(path: Path) -> None:
     """libsndfile plays what is left of a truncated WAV without a word; compare its header with the file's size."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
     size = path.stat().st_size
-    if not size:
-        raise UserError(f"{path}: empty file")
     with path.open("rb") as file:
         if file.read(4) != b"RIFF" or file.seek(8) != 8 or file.read(4) != b"WAVE":
             return

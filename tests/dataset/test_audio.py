@@ -158,8 +158,8 @@ def test_files_that_are_no_sound(tmp_path: Path, content: bytes, line: str) -> N
 def test_sound_that_cannot_be_used(write: Callable[..., Path], tmp_path: Path) -> None:
     assert refused(tmp_path / "none.wav") == "no such file"
     assert refused(tmp_path) == "no such file"
-    assert refused(write(np.zeros(0))) == "holds no samples"
-    assert refused(write(np.zeros(2), 96_000)) == "holds no samples"
+    assert refused(write(np.zeros(0))) == "holds no samples; export it again"
+    assert refused(write(np.zeros(2), 96_000)) == "holds no samples; export it again"
     for value in (np.nan, np.inf):
         sound = np.array([0, value, 0.5], np.float32)
         assert refused(write(sound, subtype="FLOAT")).startswith("holds NaN or infinite samples")
