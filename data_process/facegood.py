@@ -11,12 +11,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from config.errors import UserError
+from config.units import SAMPLE_RATE
 from dataset.blendshapes import ARKIT, canonical, write_curves
 from dataset.command import parser, run
 from dataset.files import find, written_whole
 
-FPS = 30  # the curves' rate; every clip has floor(seconds of sound × 30) frames
-SAMPLE_RATE = 16_000  # of the corpus's wav files, mono, 16-bit
+# The curves' rate: every clip has floor(seconds of sound × 30) frames. Sound and curves are written as they are, for they
+# keep time: jawOpen follows loudness by 0 to 20 ms in every clip, no later at its end than at its start.
+FPS = 30
 CURVES = "code/train/bs_value"
 SOUND = "code/train/wav"
 RIG_NAMES = "code/train/shirley_1015_bs_name.npy"  # the corpus holds other name lists, in orders that are wrong here
