@@ -1,10 +1,12 @@
 """Pack a corpus (wav/ + bs/ + tsv/) into an LMDB of clips, with the training clips' stats beside it."""
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from config.load import load_config
 from config.schema import Data
 from config.units import SAMPLE_RATE, frame_count
+from data_process.stages import POLL_S, Meeting, parallel, positive_number, share, stage_arguments
 from dataset.audio import AUDIO_SUFFIXES, read_audio, to_int16
 from dataset.blendshapes import ARKIT, read_csv
 from dataset.command import UserError, config_arguments, run
@@ -22,7 +25,9 @@ from dataset.transcript import check_within, read_tsv
 
 if TYPE_CHECKING:
     from dataset.clip import Clip
+    from dataset.store import Record
 
+CLIPS_A_PROCESS = 32  # fewer are packed sooner than a process has started
 FOLDERS = ("train", "val")  # below wav/, for data.split.by: folder
 
 
@@ -37,41 +42,87 @@ class Recording:
     transcript: Path | None
 
 
-class UnusableError(Exception):
-    """Why a recording is dropped."""
+class UnusableError(UserError):
+    """Why a recording is dropped that has nothing wrong with its files."""
 
 
 def main() -> None:
     arguments = config_arguments(
         __doc__,
         """python -m data_process.pack --config config/facegood.yml
-        python -m data_process.pack --config config/aiwin.yml data.corpus=~/contest data.split.fold=2""",
-    ).parse_args()
-    from dataset.stats import save_stats, stats_path, training_stats
-    from dataset.store import ClipStore, write_store
+        python -m data_process.pack --config config/aiwin.yml data.corpus=~/contest data.split.fold=2
+        python -m data_process.pack --config config/mine.yml --shards 8
+        torchrun --nproc_per_node 4 -m data_process.pack --config config/mine.yml --shards 8""",
+    )
+    arguments.add_argument("--shards", type=positive_number, default=1, help="files to spread the clips over")
+    stage_arguments(arguments)
+    options = arguments.parse_args()
+    pack(load_config(options.config, options.overrides).data, options.shards, options.jobs, options.strict)
 
-    data = load_config(arguments.config, arguments.overrides).data
-    recordings = find_recordings(data.corpus)
+
+def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> None:
+    """Write the database in so many shards, its stats and pack.log, and print a line of totals.
+
+    The old database stays whole until the new one is complete. Under torchrun each process packs every n-th clip into
+    shards of its own; the first one does the rest.
+    """
+    from dataset.shards import shard_paths
+    from dataset.store import write_shards
+
+    recordings, files = find_recordings(data.corpus), shard_paths(data.lmdb, shards)
+    meeting = Meeting(data.lmdb.with_name(f".{data.lmdb.name}.ranks"))
+    if shards % meeting.processes:
+        raise UserError(
+            f"{shards} shard(s) cannot be shared by {meeting.processes} processes; "
+            f"say --shards {meeting.processes} or a multiple of it"
+        )
+    wait_for_the_old_set(data.lmdb, meeting)
     dropped: list[str] = []
+    records = (
+        (number % shards, record)
+        for number, record in pack_recordings(share(list(enumerate(recordings))), data, dropped, jobs, strict)
+    )
+    infos = write_shards(dict(share(list(enumerate(files)))), records, data.fps)
+    parts = meeting.gather([[asdict(info) for info in infos], dropped])
+    if parts is not None:
+        close(data, files, parts)
 
-    def new_clips() -> Iterator[tuple["Clip", str]]:
-        packed = set()
-        for clip, folder in pack_recordings(recordings, data, dropped):
-            packed.add(clip.id)
-            yield clip, folder
-        split_clips([recording for recording in recordings if recording.id in packed], data.split)  # or refuse in time
-        stats_path(data.lmdb).unlink(missing_ok=True)  # whenever the run is killed: no old stats beside new clips
 
-    clips = write_store(data.lmdb, new_clips(), data.fps)
+def wait_for_the_old_set(lmdb: Path, meeting: Meeting) -> None:
+    """Finish what a process killed in its last step left, in the first process while the others wait."""
+    from dataset.shards import finish_replacing, is_being_replaced
+
+    if meeting.rank == 0:
+        finish_replacing(lmdb)
+    while is_being_replaced(lmdb):
+        time.sleep(POLL_S)
+
+
+def close(data: Data, files: list[Path], parts: list[Any]) -> None:
+    """Put the new database in place, with its stats, and say what it holds. Raises UserError when it is no use."""
+    from dataset.shards import discard, replace_set
+    from dataset.stats import save_stats, stats_path, training_stats
+    from dataset.store import ClipInfo, ClipStore
+
+    clips = sorted((ClipInfo(**info) for infos, _ in parts for info in infos), key=lambda clip: clip.id)
+    dropped = sorted(line for _, lines in parts for line in lines)
+    try:
+        if not clips:
+            raise UserError(f"{data.corpus}: no usable clip; the first was dropped because {dropped[0]}")
+        train, val = split_clips(clips, data.split)
+    except UserError:
+        discard(files)
+        raise
+    stats_path(data.lmdb).unlink(missing_ok=True)  # whenever the run is killed: no old stats beside new clips
+    replace_set(data.lmdb, files)
     log = data.lmdb.with_name("pack.log")
     log.write_text("".join(f"{line}\n" for line in dropped), encoding="utf-8")
-
-    train, val = split_clips(clips, data.split)
     save_stats(stats_path(data.lmdb), training_stats(ClipStore(data.lmdb), train))
     frames = sum(clip.frames for clip in clips)
     print(
         f"packed {len(clips)} clips ({len(train)} train, {len(val)} val), {frames:,} frames "
-        f"({frames / data.fps / 60:.1f} min), {len(dropped)} dropped{f': see {log}' if dropped else ''}\n{data.lmdb}"
+        f"({frames / data.fps / 60:.1f} min), {len(dropped)} dropped{f': see {log}' if dropped else ''}\n"
+        f"{data.lmdb}{f' in {len(files)} shards' if len(files) > 1 else ''}"
     )
 
 
@@ -92,25 +143,35 @@ def find_recordings(corpus: Path) -> list[Recording]:
     ]
 
 
-def pack_recordings(recordings: list[Recording], data: Data, dropped: list[str]) -> Iterator[tuple["Clip", str]]:
-    """(clip, folder) of every usable recording; adds `id: reason` to `dropped` for each of the others."""
-    from tqdm import tqdm
+def pack_recordings(
+    recordings: Sequence[tuple[int, Recording]], data: Data, dropped: list[str], jobs: int = 1, strict: bool = False
+) -> Iterator[tuple[int, "Record"]]:
+    """(number, record) of every usable one of numbered recordings, in order; adds `id: reason` to `dropped` for others.
 
-    kept = 0
-    for recording in tqdm(recordings, "pack", unit="clip"):
-        try:
-            yield read_clip(recording, data), recording.folder
-            kept += 1
-        except (UnusableError, UserError) as reason:
-            dropped.append(f"{recording.id}: {str(reason).removeprefix(f'{recording.id}: ')}")
-    if not kept:
-        raise UserError(f"{data.corpus}: no usable clip; the first was dropped because {dropped[0]}")
+    Raises UserError at the first file that cannot be read when strict.
+    """
+    jobs = min(jobs, len(recordings) // CLIPS_A_PROCESS)
+    for (number, recording), outcome in parallel("pack", recordings, partial(read_record, data=data), jobs):
+        if not isinstance(outcome, UserError):
+            yield number, outcome
+        elif strict and not isinstance(outcome, UnusableError):
+            raise outcome
+        else:
+            dropped.append(f"{recording.id}: {str(outcome).removeprefix(f'{recording.id}: ')}")
+
+
+def read_record(numbered: tuple[int, Recording], data: Data) -> "Record":
+    """What the database holds of a recording. Raises UserError with the reason to drop it."""
+    from dataset.store import to_record
+
+    _, recording = numbered
+    return to_record(read_clip(recording, data), recording.folder)
 
 
 def read_clip(recording: Recording, data: Data) -> "Clip":
     """The clip of a recording: 16 kHz audio, curves at data.fps, both cut to the same length.
 
-    Raises UnusableError or UserError with the reason to drop it.
+    Raises UserError, and of its kind UnusableError, with the reason to drop it.
     """
     from dataset.clip import Clip
 

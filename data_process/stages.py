@@ -4,7 +4,9 @@ import hashlib
 import json
 import multiprocessing
 import os
+import secrets
 import signal
+import time
 from argparse import ArgumentParser
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +23,7 @@ from dataset.files import written_whole
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 
+POLL_S = 0.1
 WAITING_PER_JOB = 4  # clips handed out ahead of the one whose result is awaited: enough to keep every process busy
 
 
@@ -223,6 +226,73 @@ def own_name(name: str) -> str:
 
 def _rank_and_world() -> tuple[int, int]:
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+class Meeting:
+    """Where the processes that torchrun or accelerate launch started hand their parts of a result to the first one.
+
+    They meet in files, in a folder that all of them see, for a stage needs no torch. What earlier runs left there does
+    no harm: the first process writes a new token at its start, and takes only what comes with it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rank, self.processes = _rank_and_world()
+        self._token = secrets.token_hex(8)
+        if self.processes > 1 and self.rank == 0:
+            self._write(0, None)
+
+    def gather(self, part: Any) -> list[Any] | None:
+        """Every process's part, by rank, in the first process; None in the others, once theirs are taken.
+
+        part: JSON-able.
+        """
+        if self.processes == 1:
+            return [part]
+        if self.rank == 0:
+            return [part, *(self._take(rank) for rank in range(1, self.processes))]
+        self._hand_over(part)
+        return None
+
+    def _take(self, rank: int) -> Any:
+        while (left := self._read(rank)) is None or left["token"] != self._token:
+            time.sleep(POLL_S)
+        self._file(rank).unlink()
+        return left["part"]
+
+    def _hand_over(self, part: Any) -> None:
+        self._token = ""
+        while not self._token or self._file(self.rank).exists():
+            first = self._read(0)
+            if first and first["token"] != self._token:
+                self._token = first["token"]
+                self._write(self.rank, part)
+            time.sleep(POLL_S)
+
+    def _file(self, rank: int) -> Path:
+        return self.folder / f"rank{rank}.json"
+
+    def _write(self, rank: int, part: Any) -> None:
+        with written_whole(self._file(rank)) as partial:
+            partial.write_text(json.dumps({"token": self._token, "part": part}), encoding="utf-8")
+
+    def _read(self, rank: int) -> dict[str, Any] | None:
+        with suppress(FileNotFoundError):
+            return dict(json.loads(self._file(rank).read_text(encoding="utf-8")))
+        return None
+
+
+def gather_report(meeting: Meeting, report: Report) -> Report | None:
+    """The report on all items in the first process, None in the others."""
+    parts = meeting.gather([report.results, sorted(report.up_to_date), report.failed])
+    if parts is None:
+        return None
+    whole = Report()
+    for results, up_to_date, failed in parts:
+        whole.results |= results
+        whole.up_to_date |= set(up_to_date)
+        whole.failed |= failed
+    return whole
 
 
 def stage_arguments(arguments: ArgumentParser) -> None:

@@ -38,13 +38,18 @@ def output_path(file: Path, source: Path, output: Path) -> Path:
     return output / file.name if source.is_dir() or output.is_dir() else output
 
 
+def partial_path(path: Path) -> Path:
+    """Where a file is written before it is whole."""
+    return path.with_name(f".{path.name}.partial")
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; renamed into place at the end, removed when anything fails.
 
     Raises UserError when the place cannot be written to.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)  # what a killed run left

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakValueDictionary
 
 import lmdb
@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from config.errors import UserError
 from dataset.clip import VERSION, Clip
-from dataset.files import written_whole
+from dataset.files import partial_path
+from dataset.shards import current_files, discard, finish_replacing, replace_set
 
 INDEX = b"index"
 FIRST_MAP_BYTES = 1 << 24
@@ -35,20 +36,56 @@ class ClipInfo:
     audio_hash: str  # features are cached under it
 
 
+Record: TypeAlias = tuple[ClipInfo, bytes]
+
+
+def to_record(clip: Clip, folder: str) -> Record:
+    """A clip as the database holds it. folder: "train" or "val" where the corpus is laid out so, else ""."""
+    digest = hashlib.sha256(clip.audio.tobytes()).hexdigest()
+    info = ClipInfo(clip.id, clip.domain, folder, len(clip.curves), len(clip.audio), len(clip.words), digest)
+    return info, clip.to_bytes()
+
+
 def write_store(path: Path, clips: Iterable[tuple[Clip, str]], fps: float) -> list[ClipInfo]:
     """Write (clip, folder) pairs as a new database; the old one stays whole until the new one is complete."""
-    infos: list[ClipInfo] = []
-    with written_whole(path) as partial, open_for_writing(partial, lock=False, sync=False) as environment:
-        for clip, folder in clips:
-            put(environment, _key(clip.id), clip.to_bytes())
-            digest = hashlib.sha256(clip.audio.tobytes()).hexdigest()
-            infos.append(
-                ClipInfo(clip.id, clip.domain, folder, len(clip.curves), len(clip.audio), len(clip.words), digest)
-            )
-        index = {"version": VERSION, "fps": fps, "clips": [asdict(info) for info in infos]}
-        put(environment, INDEX, json.dumps(index).encode())
-        environment.sync(True)
+    finish_replacing(path)
+    infos = write_shards({0: path}, ((0, to_record(clip, folder)) for clip, folder in clips), fps)
+    replace_set(path, [path])
     return infos
+
+
+def write_shards(files: Mapping[int, Path], records: Iterable[tuple[int, Record]], fps: float) -> list[ClipInfo]:
+    """Write (shard, record) pairs, complete, beside the shards' files; dataset.shards.replace_set puts them in place.
+
+    When anything fails, nothing is left. Raises UserError for a place that cannot be written to.
+    """
+    partials = {shard: partial_path(file) for shard, file in files.items()}
+    infos: dict[int, list[ClipInfo]] = {shard: [] for shard in files}
+    try:
+        with ExitStack() as stack:
+            environments = {shard: stack.enter_context(_new_environment(path)) for shard, path in partials.items()}
+            for shard, (info, record) in records:
+                put(environments[shard], _key(info.id), record)
+                infos[shard].append(info)
+            for shard, environment in environments.items():
+                index = {"version": VERSION, "fps": fps, "clips": [asdict(info) for info in infos[shard]]}
+                put(environment, INDEX, json.dumps(index).encode())
+                environment.sync(True)
+    except BaseException:
+        discard(files.values())
+        raise
+    return [info for shard in infos.values() for info in shard]
+
+
+@contextmanager
+def _new_environment(path: Path) -> Iterator[Any]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # what a killed run left
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    with open_for_writing(path, lock=False, sync=False) as environment:
+        yield environment
 
 
 @contextmanager
@@ -118,39 +155,65 @@ def open_snapshot(path: Path, lock: bool) -> Snapshot:
 class ClipStore:
     """A clip database for reading, which loader workers can be handed: a pickled one is opened again at first use.
 
-    Raises UserError when the file is missing, truncated, no clip database, or of another version.
+    path: its file, the one that its shards are named for (data/clips.lmdb for data/clips-00000-of-00008.lmdb), a
+    pattern (data/clips-*.lmdb), or a list of files. The clips of several files are sorted by id.
+    Raises UserError when a file is missing, truncated, no clip database, or of another version, or files don't fit.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._snapshot: Snapshot | None = None
-        if not path.is_file():
-            raise UserError(f"{path}: no such database; make it with: python -m data_process.pack --config <yml>")
-        index = self._read_index()
-        self.fps: float = index["fps"]
-        self.clips: tuple[ClipInfo, ...] = tuple(ClipInfo(**info) for info in index["clips"])
+    def __init__(self, path: Path | Sequence[Path]) -> None:
+        self.path = path if isinstance(path, Path) else path[0]
+        self.files = current_files(path) if isinstance(path, Path) else list(path)
+        self._snapshots: dict[int, Snapshot] = {}
+        indices = [self._read_index(shard) for shard in range(len(self.files))]
+        self.fps: float = indices[0]["fps"]
+        self._shard_of: dict[str, int] = {}
+        clips = []
+        for shard, index in enumerate(indices):
+            self._check_fits(shard, index)
+            clips += [ClipInfo(**info) for info in index["clips"]]
+            self._shard_of |= {info["id"]: shard for info in index["clips"]}
+        self.clips: tuple[ClipInfo, ...] = tuple(clips if len(indices) == 1 else sorted(clips, key=_id))
 
     def __getitem__(self, clip_id: str) -> Clip:
         """The clip; its arrays are read-only views into the database. Raises KeyError."""
-        record = self._get(_key(clip_id))
+        record = self._get(self._shard_of[clip_id], _key(clip_id))
         if record is None:
             raise KeyError(clip_id)
         return Clip.from_bytes(record)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_snapshot": None}
+        return self.__dict__ | {"_snapshots": {}}
 
-    def _read_index(self) -> dict[str, Any]:
+    def _check_fits(self, shard: int, index: dict[str, Any]) -> None:
+        if index["fps"] != self.fps:
+            raise UserError(
+                f"{self.files[shard]}: packed at {index['fps']:g} fps, but {self.files[0]} at {self.fps:g} fps; "
+                "pack them alike"
+            )
+        for info in index["clips"]:
+            if info["id"] in self._shard_of:
+                other = self.files[self._shard_of[info["id"]]]
+                raise UserError(f"{self.files[shard]}: clip {info['id']} is in {other} too; keep one of them")
+
+    def _read_index(self, shard: int) -> dict[str, Any]:
+        path = self.files[shard]
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; pack the corpus again")
         try:
-            index = json.loads(bytes(self._get(INDEX) or b"{}"))
+            index = json.loads(bytes(self._get(shard, INDEX) or b"{}"))
         except lmdb.CorruptedError as error:
-            raise UserError(f"{self.path}: {error}; pack the corpus again") from None
+            raise UserError(f"{path}: {error}; pack the corpus again") from None
         except (lmdb.Error, ValueError):
             index = {}
         if index.get("version") != VERSION:
-            raise UserError(f"{self.path}: no clip database of version {VERSION}; pack the corpus again")
+            raise UserError(f"{path}: no clip database of version {VERSION}; pack the corpus again")
         return index
 
-    def _get(self, key: bytes) -> pa.Buffer | None:
-        self._snapshot = self._snapshot or open_snapshot(self.path, lock=False)
-        return self._snapshot.get(key)
+    def _get(self, shard: int, key: bytes) -> pa.Buffer | None:
+        if shard not in self._snapshots:
+            self._snapshots[shard] = open_snapshot(self.files[shard], lock=False)
+        return self._snapshots[shard].get(key)
+
+
+def _id(info: ClipInfo) -> str:
+    return info.id

@@ -1,0 +1,107 @@
+"""A database in one file or in several, its shards: their names, and how a new set takes the old one's place."""
+
+import json
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from config.errors import UserError
+from dataset.files import partial_path, written_whole
+
+_SHARD = re.compile(r"(.+)-\d{5}-of-(\d{5})(\.[^.]*|)")
+
+
+def shard_paths(path: Path, shards: int) -> list[Path]:
+    """The database's one file, or its shards: clips.lmdb, or clips-00000-of-00008.lmdb, …"""
+    if shards == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}-{shard:05d}-of-{shards:05d}{path.suffix}") for shard in range(shards)]
+
+
+def current_files(path: Path) -> list[Path]:
+    """Where the database is: one file, its shards, or files that match the path's name as a pattern.
+
+    Raises UserError when there is none, or the shards are not one whole set.
+    """
+    if (names := _names_on_their_way(path)) is not None:
+        finals = [path.with_name(name) for name in names]
+        return [partial if (partial := partial_path(final)).is_file() else final for final in finals]
+    if path.is_file():
+        return [path]
+    is_pattern = any(letter in path.name for letter in "*?[")
+    files = sorted(path.parent.glob(path.name)) if is_pattern else _shards_beside(path)
+    if not files:
+        raise UserError(f"{path}: no such database; make it with: python -m data_process.pack --config <yml>")
+    _check_whole(files)
+    return files
+
+
+def _check_whole(files: list[Path]) -> None:
+    sets = dict(sorted(found for file in files if (found := _set_of(file))))
+    for file in files:
+        base, shards = _set_of(file) or (file, 1)
+        if sets.get(base, shards) != shards:
+            raise UserError(f"{file}: a shard of {shards}, beside another set of {sets[base]}; keep one of them")
+    for base, shards in sets.items():
+        for shard in shard_paths(base, shards):
+            if shard not in files:
+                raise UserError(f"{shard}: no such file, though other shards of its set are; pack the corpus again")
+
+
+def replace_set(path: Path, files: list[Path]) -> None:
+    """Put the complete files that stand at partial_path of each in place, and take any older set away.
+
+    One rename decides: before it the old set is whole, after it the new one is, for readers and for the next writer,
+    whenever the process is killed.
+    """
+    with written_whole(_journal(path)) as partial:
+        partial.write_text(json.dumps([file.name for file in files]), encoding="utf-8")
+    finish_replacing(path)
+
+
+def discard(files: Iterable[Path]) -> None:
+    """Remove what has been written of a new set that is not to be."""
+    for file in files:
+        with suppress(OSError):
+            partial_path(file).unlink()
+
+
+def finish_replacing(path: Path) -> None:
+    """What a process did not come to that was killed in replace_set; nothing where none was."""
+    names = _names_on_their_way(path)
+    if names is None:
+        return
+    for final in (path.with_name(name) for name in names):
+        with suppress(FileNotFoundError):
+            partial_path(final).replace(final)
+    for old in [path, *_shards_beside(path)]:
+        if old.name not in names:
+            old.unlink(missing_ok=True)
+    _journal(path).unlink()
+
+
+def is_being_replaced(path: Path) -> bool:
+    """Whether finish_replacing has something to do."""
+    return _names_on_their_way(path) is not None
+
+
+def _names_on_their_way(path: Path) -> list[str] | None:
+    with suppress(OSError):
+        return list(json.loads(_journal(path).read_text(encoding="utf-8")))
+    return None
+
+
+def _journal(path: Path) -> Path:
+    return path.with_name(f".{path.name}.set")
+
+
+def _shards_beside(path: Path) -> list[Path]:
+    files = path.parent.iterdir() if path.parent.is_dir() else ()
+    return sorted(file for file in files if (_set_of(file) or ("", 0))[0] == path)
+
+
+def _set_of(file: Path) -> tuple[Path, int] | None:
+    """(the path that a shard is named for, how many shards there are)."""
+    match = _SHARD.fullmatch(file.name)
+    return (file.with_name(match[1] + match[3]), int(match[2])) if match else None
