@@ -16,8 +16,8 @@ from dataset.blendshapes import ARKIT, canonical, write_curves
 from dataset.command import parser, run
 from dataset.files import find, written_whole
 
-# The curves' rate: every clip has floor(seconds of sound × 30) frames. Sound and curves are written as they are, for they
-# keep time: jawOpen follows loudness by 0 to 20 ms in every clip, no later at its end than at its start.
+# The curves' rate: every clip has floor(seconds of sound × 30) frames. Sound and curves are written as they are, for
+# they keep time: jawOpen follows loudness by 0 to 20 ms in every clip, no later at its end than at its start.
 FPS = 30
 CURVES = "code/train/bs_value"
 SOUND = "code/train/wav"
