@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from config.errors import UserError
 from data_process.tokens import normalise, tokenize
-from dataset.audio import AUDIO_SUFFIXES
+from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
 
-__all__ = ["Matches", "load_transcripts", "match_names", "normalise", "read_text", "tokenize"]
+__all__ = ["Matches", "load_transcripts", "loose_name", "match_names", "normalise", "read_text", "tokenize"]
 
 TEXT_SUFFIXES = (".txt", ".lab")
 TABLE_SUFFIXES = (".csv", ".tsv")
@@ -208,7 +208,7 @@ def _document_entries(path: Path) -> list[_Entry]:
 def _stem(name: str) -> str:
     """`clips/A1.wav` → `A1`."""
     path = PurePosixPath(name.replace("\\", "/"))
-    return path.stem if path.suffix.lower() in AUDIO_SUFFIXES else path.name
+    return path.stem if path.suffix.lower() in SOUND_SUFFIXES + TRACK_SUFFIXES else path.name
 
 
 class Matches(NamedTuple):
@@ -217,42 +217,53 @@ class Matches(NamedTuple):
     names_left: list[str]  # transcripts without a clip
 
 
-def match_names(names: Iterable[str], stems: Iterable[str]) -> Matches:
+def match_names(names: Iterable[str], stems: Iterable[str], refused: list[str] | None = None) -> Matches:
     """Which transcript belongs to which clip: the letters' case and leading zeros don't matter (`a1` is `A001`).
 
     The same spelling goes first. A list's bare number, `A/12`, belongs to the clip `A12` or `A_012`; where the list's
     file is named for no clip, to the one clip whose name ends in 12.
-    Raises UserError where a name could mean several clips, or a clip have several names.
+    Raises UserError where a name could mean several clips, or a clip have several names; such a line goes to `refused`
+    where that is given, and the other names are still matched.
     """
     names, stems = set(names), set(stems)
     matched: dict[str, str] = {}
-    for name_key, stem_key in ((str, str), (_key, _key), (_list_and_number, _head_and_number), (_number, _last_number)):
+    for name_key, stem_key in (
+        (str, str),
+        (loose_name, loose_name),
+        (_list_and_number, _head_and_number),
+        (_number, _last_number),
+    ):
         names_left, stems_left = names - set(matched.values()), stems - set(matched)
         if name_key is _number:
             named_for_clips = {_list(name) for name in matched.values()}
             names_left = {name for name in names_left if _list(name) not in named_for_clips}
-        matched |= _pairs(names_left, stems_left, name_key, stem_key)
+        for pair in _pairs(names_left, stems_left, name_key, stem_key):
+            if not isinstance(pair, UserError):
+                matched[pair[0]] = pair[1]
+            elif refused is None:
+                raise pair
+            else:
+                refused.append(str(pair))
     return Matches(matched, sorted(stems - set(matched)), sorted(names - set(matched.values())))
 
 
 _Key = Callable[[str], object]  # None: takes no part
 
 
-def _pairs(names: set[str], stems: set[str], name_key: _Key, stem_key: _Key) -> dict[str, str]:
-    """Stem → name of the same key. Raises UserError for a key that several of one kind share."""
+def _pairs(names: set[str], stems: set[str], name_key: _Key, stem_key: _Key) -> Iterator[tuple[str, str] | UserError]:
+    """(stem, name) of the same key; an error for each key that several of one kind share."""
     names_of, stems_of = _grouped(names, name_key), _grouped(stems, stem_key)
-    pairs: dict[str, str] = {}
-    for key in names_of.keys() & stems_of.keys():
-        if len(stems_of[key]) > 1:
-            clips = " or ".join(stems_of[key][:3])
-            raise UserError(
-                f'transcript "{names_of[key][0]}" could be of clip {clips}; give it the name of one of them'
+    for key, found in names_of.items():
+        of = stems_of.get(key, [])
+        if len(of) > 1:
+            yield UserError(
+                f'transcript "{found[0]}" could be of clip {" or ".join(of[:3])}; give it the name of one of them'
             )
-        if len(names_of[key]) > 1:
-            transcripts = " or ".join(f'"{name}"' for name in names_of[key][:3])
-            raise UserError(f"clip {stems_of[key][0]} could have the transcript {transcripts}; keep one of them")
-        pairs[stems_of[key][0]] = names_of[key][0]
-    return pairs
+        elif of and len(found) > 1:
+            transcripts = " or ".join(f'"{name}"' for name in found[:3])
+            yield UserError(f"clip {of[0]} could have the transcript {transcripts}; keep one of them")
+        elif of:
+            yield of[0], found[0]
 
 
 def _grouped(words: set[str], key_of: _Key) -> dict[object, list[str]]:
@@ -263,7 +274,8 @@ def _grouped(words: set[str], key_of: _Key) -> dict[object, list[str]]:
     return groups
 
 
-def _key(name: str) -> str:
+def loose_name(name: str) -> str:
+    """What a name comes to when the letters' case, their width and leading zeros don't matter: `A001` is `a1`."""
     return re.sub(r"(?<!\d)0+(?=\d)", "", unicodedata.normalize("NFKC", name).casefold())
 
 
@@ -276,12 +288,12 @@ def _number(name: str) -> int | None:
 
 
 def _list_and_number(name: str) -> tuple[str, int | None] | None:
-    return (_key((_list(name) or "").rstrip(" _.-")), _number(name)) if _list(name) else None
+    return (loose_name((_list(name) or "").rstrip(" _.-")), _number(name)) if _list(name) else None
 
 
 def _head_and_number(stem: str) -> tuple[str, int] | None:
     parts = re.fullmatch(r"(.*?)[ _.-]*(\d+)", stem)
-    return (_key(parts[1]), int(parts[2])) if parts else None
+    return (loose_name(parts[1]), int(parts[2])) if parts else None
 
 
 def _last_number(stem: str) -> int | None:
