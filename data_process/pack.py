@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dataset.clip import Clip
     from dataset.store import Record
 
-CLIPS_A_PROCESS = 32  # fewer are packed sooner than a process has started
+CLIPS_A_PROCESS = 128  # fewer are packed sooner than a process has started
 FOLDERS = ("train", "val")  # below wav/, for data.split.by: folder
 
 

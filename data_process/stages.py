@@ -250,7 +250,11 @@ class Meeting:
         if self.processes == 1:
             return [part]
         if self.rank == 0:
-            return [part, *(self._take(rank) for rank in range(1, self.processes))]
+            parts = [part, *(self._take(rank) for rank in range(1, self.processes))]
+            self._file(0).unlink()
+            with suppress(OSError):
+                self.folder.rmdir()
+            return parts
         self._hand_over(part)
         return None
 
