@@ -38,9 +38,10 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (file,) = (ROOT / "dataset" / "demo" / kind).glob(f"{clip}.*")
             shutil.copy(file, folder / "corpus" / kind)
     places = ("data.corpus=corpus", "data.lmdb=clips.lmdb", "features.cache=features.lmdb", "run.dir=result")
+    small = ("windows.window_frames=55", "train.epochs=1")
     for words in (
         (ROOT / "data_process" / "pack.py", "--config", "demo.yml", *places),
-        (ROOT / "scripts" / "train.py", "--config", "demo.yml", *places, "train.epochs=1"),
+        (ROOT / "scripts" / "train.py", "--config", "demo.yml", *places, *small),
     ):
         done = run_command(folder, *words)
         assert done.returncode == 0, done.stderr
