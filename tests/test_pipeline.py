@@ -76,7 +76,7 @@ def test_pack_and_train_leave_what_the_next_stage_needs(demo_run: Path) -> None:
 def test_from_the_root_as_modules_the_same_comes_out(demo_run: Path, predictions: Path, tmp_path: Path) -> None:
     for line in (
         f"data_process.pack --config config/demo.yml data.corpus={demo_run}/corpus data.lmdb={tmp_path}/clips.lmdb",
-        f"scripts.train --config config/demo.yml data.lmdb={tmp_path}/clips.lmdb features.cache={tmp_path}/features.lmdb "
+        f"scripts.train --config config/demo.yml data.lmdb={tmp_path}/clips.lmdb features.cache={tmp_path}/f.lmdb "
         f"run.dir={tmp_path} windows.window_frames=55 train.epochs=1",
         f"scripts.synthesize --ckpt_path {tmp_path}/demo/best.safetensors --wav_path {demo_run}/corpus/wav/zh_001.flac "
         f"--out_path {tmp_path}/zh_001.csv",
