@@ -1,5 +1,6 @@
 """Files on the way in and out: found by suffix, matched by stem, and written whole or not at all."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,6 +55,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)  # what a killed run left
         yield partial
+        partial.chmod(0o666 & ~_umask())  # some writers give files to their owner alone
         partial.replace(path)
     except BaseException as error:
         with suppress(OSError):
@@ -61,3 +63,10 @@ def written_whole(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
         raise
+
+
+def _umask() -> int:
+    """The process's own: it can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
