@@ -39,5 +39,5 @@ def test_a_file_is_as_open_as_the_umask_says_whoever_wrote_it(tmp_path: Path) ->
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="a.csv: cannot be written"), written_whole(tmp_path / "file" / "a.csv"):
+    with pytest.raises(UserError, match=r"a\.csv: cannot be written"), written_whole(tmp_path / "file" / "a.csv"):
         raise AssertionError("never entered")
