@@ -11,6 +11,7 @@ import numpy as np
 
 from config.errors import UserError
 from config.units import SAMPLE_RATE
+from dataset.files import written_whole
 
 if TYPE_CHECKING:
     import soundfile
@@ -232,6 +233,14 @@ def _check_length(path: Path) -> None:
                 return
             file.seek(length + length % 2, 1)
         raise UserError(f"{path}: truncated before any sound; export it again")
+
+
+def write_wav(path: Path, audio: np.ndarray) -> None:
+    """(samples,) int16 → 16 kHz mono 16-bit wav, whole or not at all."""
+    import soundfile
+
+    with written_whole(path) as partial:
+        soundfile.write(partial, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
 
 
 def to_int16(audio: np.ndarray) -> np.ndarray:

@@ -1,0 +1,266 @@
+"""Turn a folder of recordings into a corpus: sound, curves and transcripts, paired by name, to wav/, bs/, text/."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from config.units import SAMPLE_RATE
+from data_process.pairs import Found, RawClip, find_clips
+from data_process.stages import Item, Meeting, Report, gather_report, run_stage, share, stage_arguments
+from dataset.audio import Channel, pick_channel, read_unresampled, resample_audio, to_int16, write_wav
+from dataset.blendshapes import ARKIT, DECIMALS, CurveTable, write_csv
+from dataset.command import UserError, parser, run
+from dataset.files import written_whole
+from dataset.layouts import read_recording
+from dataset.recording import Recording
+from dataset.timing import RATES
+
+VERSION = 1  # to raise when the same recording would become other files
+RECORDS = Path(".stages") / "prepare"
+LOG, REPORT = "prepare.log", "prepare.json"
+USUAL_RATE = 0.02  # by which frames over seconds of sound may miss a usual rate that is then suggested
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How recordings are converted."""
+
+    fps: float = 25.0
+    source_fps: float | None = None  # of curves whose files don't tell their rate
+    channel: Channel = "loudest"
+
+
+def main() -> None:
+    arguments = parser(
+        __doc__,
+        """python -m data_process.prepare --source recordings/ --out data/mine
+        python -m data_process.prepare --source recordings/ --out data/mine --fps 30 --source_fps 60 --channel 1
+        torchrun --nproc_per_node 4 -m data_process.prepare --source recordings/ --out data/mine""",
+    )
+    arguments.add_argument("--source", type=Path, required=True, help="folder of recordings, however deep they lie")
+    arguments.add_argument("--out", type=Path, required=True, help="the corpus: gets wav/, bs/, text/, neutral/")
+    arguments.add_argument("--fps", type=frame_rate, default=25.0, help="frames a second of bs/*.csv")
+    arguments.add_argument("--source_fps", type=frame_rate, help="of curves whose files don't tell theirs")
+    arguments.add_argument("--channel", type=channel, default="loudest", help="of several: loudest, mean, or 1, 2, …")
+    stage_arguments(arguments)
+    options = arguments.parse_args()
+    settings = Settings(options.fps, options.source_fps, options.channel)
+    prepare(options.source, options.out, settings, options.jobs, options.strict)
+
+
+def frame_rate(text: str) -> float:
+    """Of the command line. Raises ValueError for what cannot be one."""
+    fps = float(text)
+    if not 0 < fps <= 240:
+        raise ValueError
+    return fps
+
+
+def channel(text: str) -> Channel:
+    """Of the command line. Raises ValueError for what is none."""
+    if text == "loudest":
+        return "loudest"
+    if text == "mean":
+        return "mean"
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def prepare(source: Path, out: Path, settings: Settings, jobs: int = 1, strict: bool = False) -> None:
+    """Write the corpus, prepare.log and prepare.json, and print the totals; what is up to date is passed over.
+
+    Raises UserError when nothing can be made of it, or, when strict, at the first file that is of no use.
+    """
+    if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
+        raise UserError(f"{out}: the recordings are in there; give the corpus a folder of its own")
+    found = find_clips(source, leave_out=out)
+    if strict and found.problems:
+        raise UserError(found.problems[0])
+    meeting = Meeting(out / ".stages" / "prepare.ranks")
+    for clip in share(found.clips):
+        if clip.sentence:
+            write_text(out / "text" / f"{clip.id}.txt", clip.sentence)
+    report = run_stage(
+        "prepare",
+        [to_item(clip, out) for clip in found.clips],
+        partial(convert, settings=settings),
+        records=out / RECORDS,
+        settings={"version": VERSION, **asdict(settings)},
+        jobs=jobs,
+        strict=strict,
+    )
+    whole = gather_report(meeting, report)
+    if whole is not None:
+        close(source, out, settings, found, whole)
+
+
+def to_item(clip: RawClip, out: Path) -> Item:
+    """The clip's work: each output is made of the input in its place; inputs beyond those decide along with them."""
+    made = [
+        (clip.sound, out / "wav" / f"{clip.id}.wav"),
+        (clip.curves, out / "bs" / f"{clip.id}.csv"),
+        (clip.neutral, out / "neutral" / f"{clip.id}.csv"),
+    ]
+    pairs = [(file, output) for file, output in made if file]
+    names = sorted(clip.curves.parent.glob("*names.*")) if clip.curves and clip.curves.suffix == ".npy" else []
+    return Item(clip.id, (*(file for file, _ in pairs), *names), tuple(output for _, output in pairs))
+
+
+def convert(item: Item, settings: Settings) -> dict[str, dict[str, Any]]:
+    """Write the clip's outputs; what was found in each input, by the output's folder. Raises UserError."""
+    found: dict[str, dict[str, Any]] = {}
+    for source, output in zip(item.inputs, item.outputs, strict=False):
+        if output.parent.name == "wav":
+            found["wav"] = convert_sound(source, output, settings.channel)
+        elif output.parent.name == "bs":
+            found["bs"] = convert_curves(source, output, settings, found.get("wav", {}).get("seconds"))
+        else:
+            found["neutral"] = convert_neutral(source, output)
+    return found
+
+
+def convert_sound(source: Path, output: Path, told: Channel) -> dict[str, Any]:
+    """16 kHz mono 16-bit wav of one channel. Returns what dataset.sound_checks measures before resampling, and more."""
+    from dataset.sound_checks import sound_report
+
+    picked, channels = pick_channel(source, told)
+    audio, rate = read_unresampled(source, picked)
+    wav = to_int16(resample_audio(audio, rate))
+    write_wav(output, wav)
+    seconds = len(wav) / SAMPLE_RATE
+    return {"seconds": seconds, "rate_hz": rate, "channels": channels, "channel": picked, **sound_report(audio, rate)}
+
+
+def convert_curves(source: Path, output: Path, settings: Settings, sound_s: float | None) -> dict[str, Any]:
+    """A csv of the 52 columns at settings.fps, head and eye angles beside them where there are any; nothing clamped."""
+    recording = read_recording(source)
+    if recording.fps is None and recording.times_s is None:
+        if settings.source_fps is None:
+            raise UserError(f"{source}: nothing tells its frame rate; {_suggest_rate(recording.frames, sound_s)}")
+        recording = replace(recording, fps=settings.source_fps)
+    resampled = recording.at_rate(settings.fps)
+    _write_recording(output, resampled)
+    return {
+        "layout": recording.layout,
+        "source_fps": recording.fps,
+        "source_frames": recording.frames,
+        "seconds": recording.duration_s,
+        "dropped_frames": int(recording.dropped_before.sum()),
+        "doubled_frames": len(recording.doubled_rows),
+        "percent": recording.percent,
+        "frames": resampled.frames,
+    }
+
+
+def convert_neutral(source: Path, output: Path) -> dict[str, Any]:
+    """The neutral pose as it is, frame by frame, as a csv of the 52 columns."""
+    recording = read_recording(source)
+    _write_recording(output, recording)
+    return {"layout": recording.layout, "frames": recording.frames}
+
+
+def _suggest_rate(frames: int, sound_s: float | None) -> str:
+    if not sound_s:
+        return "say --source_fps"
+    measured = frames / sound_s
+    nearest = min(RATES, key=lambda rate: abs(rate - measured))
+    mend = f"--source_fps {nearest:.6g}" if abs(nearest - measured) < USUAL_RATE * nearest else "--source_fps"
+    return f"its {frames} frames beside {sound_s:.2f} s of sound make {measured:.2f} a second: say {mend}"
+
+
+def _write_recording(path: Path, recording: Recording) -> None:
+    angles = {name: [f"{angle:.{DECIMALS}f}" for angle in values] for name, values in recording.angles.items()}
+    write_csv(path, CurveTable((*ARKIT, *angles), ARKIT, recording.curves(), angles))
+
+
+def write_text(path: Path, sentence: str) -> None:
+    """The sentence as written, in a line."""
+    content = f"{sentence}\n".encode()
+    if not path.is_file() or path.read_bytes() != content:
+        with written_whole(path) as partial_file:
+            partial_file.write_bytes(content)
+
+
+def close(source: Path, out: Path, settings: Settings, found: Found, report: Report) -> None:
+    """Write prepare.log and prepare.json, and print the totals. Raises UserError when no clip could be prepared."""
+    problems = [*found.problems, *(f"{clip}: {line}" for clip, line in report.failed.items())]
+    lines = sorted(problems) + sorted([*found.notes, *_lone(found.clips), *_gone(out, found.clips)])
+    _write_whole(out / LOG, "".join(f"{line}\n" for line in lines))
+    clips = {
+        clip.id: {**_sources(clip, source), **report.results[clip.id]}
+        for clip in found.clips
+        if clip.id in report.results
+    }
+    document = {"fps": settings.fps, "clips": clips}
+    _write_whole(out / REPORT, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    if not clips:
+        raise UserError(f"{source}: no clip could be prepared; the first: {problems[0]}")
+    print(_totals(found, report, len(problems), len(lines), out / LOG))
+    print(_sound_summary({clip: found["wav"] for clip, found in report.results.items() if "wav" in found}))
+
+
+def _write_whole(path: Path, text: str) -> None:
+    with written_whole(path) as partial_file:
+        partial_file.write_text(text, encoding="utf-8")
+
+
+def _lone(clips: list[RawClip]) -> list[str]:
+    sounds = [f"{clip.id}: sound without curves ({clip.sound})" for clip in clips if not clip.curves]
+    return sounds + [f"{clip.id}: curves without sound ({clip.curves})" for clip in clips if not clip.sound]
+
+
+def _gone(out: Path, clips: list[RawClip]) -> list[str]:
+    here = {clip.id for clip in clips}
+    earlier = sorted(record.stem for record in (out / RECORDS).glob("*.json"))
+    return [f"{clip}: from an earlier run, its recording is gone; its files in {out} are left"
+            for clip in earlier if clip not in here]  # fmt: skip
+
+
+def _sources(clip: RawClip, source: Path) -> dict[str, str]:
+    files = {"sound": clip.sound, "curves": clip.curves, "neutral_pose": clip.neutral}
+    return {kind: file.relative_to(source).as_posix() for kind, file in files.items() if file}
+
+
+def _totals(found: Found, report: Report, failed: int, lines: int, log: Path) -> str:
+    done = [clip for clip in found.clips if clip.id in report.results]
+    kinds = {
+        "with sound and curves": [clip for clip in done if clip.sound and clip.curves],
+        "with sound alone": [clip for clip in done if not clip.curves],
+        "with curves alone": [clip for clip in done if not clip.sound],
+        "with text": [clip for clip in done if clip.sentence],
+    }
+    said = ", ".join(f"{len(clips)} {kind}" for kind, clips in kinds.items() if clips)
+    return (
+        f"prepared {len(done)} clips ({len(report.up_to_date)} up to date): {said}; {_minutes(report):.1f} min, "
+        f"{failed} failed{f': see {log}' if lines else ''}"
+    )
+
+
+def _minutes(report: Report) -> float:
+    return sum(max(of.get("seconds") or 0.0 for of in found.values()) for found in report.results.values()) / 60
+
+
+_WORST: Mapping[str, Callable[[float], str]] = {
+    "clipped_share": lambda share: f"clipped up to {100 * share:.2g} %",
+    "dc_offset": lambda offset: f"offset up to {abs(offset):.2g}",
+    "silent_share": lambda share: f"silent up to {100 * share:.0f} %",
+    "hum_db": lambda decibels: f"hum up to {decibels:.0f} dB above its surroundings",
+}
+
+
+def _sound_summary(sounds: Mapping[str, Mapping[str, float]]) -> str:
+    """The worst clip of each measurement."""
+    if not sounds:
+        return "no sound"
+    worst = {name: max(sounds, key=lambda clip: abs(sounds[clip][name])) for name in _WORST}
+    return "sound: " + ", ".join(f"{say(sounds[worst[name]][name])} ({worst[name]})" for name, say in _WORST.items())
+
+
+if __name__ == "__main__":
+    run(main)
