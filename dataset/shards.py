@@ -78,6 +78,9 @@ def finish_replacing(path: Path) -> None:
     for old in [path, *_shards_beside(path)]:
         if old.name not in names:
             old.unlink(missing_ok=True)
+    for left in path.parent.glob(".*.partial"):  # by a process killed before its set was complete
+        if _base(left.with_name(left.name[1 : -len(".partial")])) == path:
+            left.unlink(missing_ok=True)
     _journal(path).unlink()
 
 
@@ -98,7 +101,13 @@ def _journal(path: Path) -> Path:
 
 def _shards_beside(path: Path) -> list[Path]:
     files = path.parent.iterdir() if path.parent.is_dir() else ()
-    return sorted(file for file in files if (_set_of(file) or ("", 0))[0] == path)
+    return sorted(file for file in files if file != path and _base(file) == path)
+
+
+def _base(file: Path) -> Path:
+    """The path that a shard is named for; a file that is none, itself."""
+    named = _set_of(file)
+    return named[0] if named else file
 
 
 def _set_of(file: Path) -> tuple[Path, int] | None:

@@ -1,0 +1,167 @@
+"""Several files as one database: read alike, replaced all at once whenever the writer is killed, refused in part."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config.errors import UserError
+from dataset.shards import current_files, finish_replacing, replace_set, shard_paths
+from dataset.store import ClipStore, to_record, write_shards, write_store
+from tests.dataset.test_store import make, records
+
+ROOT = Path(__file__).resolve().parents[2]
+IDS = ("a", "b", "c", "d", "e")
+
+
+def write_set(path: Path, shards: int, ids: tuple[str, ...] = IDS, fps: float = 30.0) -> list[Path]:
+    finish_replacing(path)
+    files = shard_paths(path, shards)
+    clips = [(number % shards, to_record(make(clip, seed=number), "")) for number, clip in enumerate(ids)]
+    write_shards(dict(enumerate(files)), clips, fps)
+    replace_set(path, files)
+    return files
+
+
+def ids(path: Path) -> str:
+    store = ClipStore(path)
+    assert all(store[info.id].id == info.id for info in store.clips)
+    return "".join(info.id for info in store.clips)
+
+
+def refused(path: Path | list[Path]) -> str:
+    with pytest.raises(UserError) as caught:
+        ClipStore(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 8])
+def test_shards_hold_the_records_of_one_file_and_read_as_it_does(tmp_path: Path, shards: int) -> None:
+    write_store(tmp_path / "one.lmdb", ((make(clip, seed=number), "") for number, clip in enumerate(IDS)), 30.0)
+    files = write_set(tmp_path / "many.lmdb", shards)
+    if shards == 8:
+        assert files[1] == tmp_path / "many-00001-of-00008.lmdb"
+    together: dict[bytes, bytes] = {}
+    for file in files:
+        together |= {key: record for key, record in records(file).items() if key != b"index"}
+    whole = records(tmp_path / "one.lmdb")
+    assert together == {key: record for key, record in whole.items() if key != b"index"}
+    one, many = ClipStore(tmp_path / "one.lmdb"), ClipStore(tmp_path / "many.lmdb")
+    assert many.clips == one.clips and many.fps == one.fps
+    assert all(np.array_equal(many[clip].curves, one[clip].curves) for clip in IDS)
+    with pytest.raises(KeyError):
+        many["z"]
+    assert {file.name for file in tmp_path.iterdir()} == {"one.lmdb", *(file.name for file in files)}
+
+
+def test_a_base_name_a_pattern_and_a_list_name_the_same_clips(tmp_path: Path) -> None:
+    files = write_set(tmp_path / "clips.lmdb", 3)
+    other = tmp_path / "other.lmdb"
+    write_store(other, [(make("z"), "")], 30.0)
+    assert ids(tmp_path / "clips.lmdb") == ids(tmp_path / "clips-*.lmdb") == "abcde"
+    store = ClipStore([other, *files])
+    assert [info.id for info in store.clips] == [*IDS, "z"]
+    assert ids(tmp_path / "*.lmdb") == "abcdez"
+
+
+def test_a_new_set_takes_the_old_one_away_whatever_their_sizes(tmp_path: Path) -> None:
+    path = tmp_path / "clips.lmdb"
+    for shards in (1, 4, 2, 1, 3):
+        files = write_set(path, shards, IDS[:shards])
+        assert sorted(tmp_path.iterdir()) == sorted(files)
+        assert ids(path) == "".join(IDS[:shards])
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.dataset.test_shards import write_set
+steps = int(sys.argv[2])
+def counted(function):
+    def step(*arguments, **options):
+        global steps
+        if not steps:
+            os.kill(os.getpid(), signal.SIGKILL)
+        steps -= 1
+        return function(*arguments, **options)
+    return step
+Path.replace, Path.unlink = counted(Path.replace), counted(Path.unlink)
+write_set(Path(sys.argv[1]), 2, ("x", "y", "z"))
+"""
+
+
+def test_a_writer_killed_at_any_step_leaves_one_whole_set(tmp_path: Path) -> None:
+    seen, done, steps = [], False, 0
+    while not done:
+        path = tmp_path / str(steps) / "clips.lmdb"
+        write_set(path, 3)
+        killed = subprocess.run([sys.executable, "-c", KILLED, str(path), str(steps)], cwd=ROOT, check=False)
+        done = killed.returncode == 0
+        assert done or killed.returncode == -signal.SIGKILL
+        seen.append(ids(path))
+        write_set(path, 1, ("n",))  # the next one mends what the killed one left
+        assert ids(path) == "n" and list(path.parent.iterdir()) == [path]
+        steps += 1
+    assert set(seen) == {"abcde", "xyz"}
+    assert seen == sorted(seen)  # one step decides
+    assert seen.count("xyz") > 4
+
+
+def test_readers_see_the_new_set_while_it_is_being_put_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "clips.lmdb"
+    write_set(path, 2)
+    before = ClipStore(path)
+    files = shard_paths(path, 3)
+    write_shards(dict(enumerate(files)), [(0, to_record(make("x"), "")), (2, to_record(make("y"), ""))], 30.0)
+    assert ids(path) == "abcde"
+    replace_set(path, files)
+    assert ids(path) == "xy"
+    assert before["a"].id == "a" and before["e"].id == "e"  # a reader keeps what it opened
+
+
+def test_a_failed_set_leaves_the_old_one_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "clips.lmdb"
+    files = write_set(path, 2)
+    clips = [(0, to_record(make("x"), "")), (9, to_record(make("y"), ""))]
+    with pytest.raises(KeyError):
+        write_shards(dict(enumerate(shard_paths(path, 3))), clips, 30.0)
+    assert sorted(tmp_path.iterdir()) == files and ids(path) == "abcde"
+
+
+def test_part_of_a_set_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clips.lmdb"
+    files = write_set(path, 3)
+    content = files[1].read_bytes()
+    files[1].unlink()
+    assert refused(path) == f"{files[1]}: no such file, though other shards of its set are; pack the corpus again"
+    assert refused(tmp_path / "clips-*") == refused(path)
+    assert refused(files) == f"{files[1]}: no such file; pack the corpus again"
+    files[1].write_bytes(content[:5000])
+    assert refused(path) == f"{files[1]}: truncated; pack the corpus again"
+    files[1].write_bytes(b"hello" * 9999)
+    assert refused(path) == f"{files[1]}: no clip database of version 1; pack the corpus again"
+
+
+def test_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clips.lmdb"
+    files = write_set(path, 2)
+    copy = tmp_path / "clips-00000-of-00004.lmdb"
+    copy.write_bytes(files[0].read_bytes())
+    assert "beside another set of" in refused(path)
+    copy.unlink()
+    assert refused([*files, files[0]]) == f"{files[0]}: clip a is in {files[0]} too; keep one of them"
+    write_set(tmp_path / "slow.lmdb", 1, ("z",), fps=25.0)
+    assert refused([*files, tmp_path / "slow.lmdb"]).endswith(
+        f"slow.lmdb: packed at 25 fps, but {files[0]} at 30 fps; pack them alike"
+    )
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    for path in (tmp_path / "clips.lmdb", tmp_path / "clips-*.lmdb", tmp_path / "no" / "clips.lmdb"):
+        assert refused(path).startswith(f"{path}: no such database; make it with: python -m data_process.pack")
+        with pytest.raises(UserError):
+            current_files(path)
