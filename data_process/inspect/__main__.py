@@ -1,0 +1,113 @@
+"""The data doctor: look a corpus over, say what is wrong with it, the worst first, and what to do about it."""
+
+# This folder has no __init__.py: run as files, the commands beside it would import it for Python's own `inspect`.
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from data_process.inspect.findings import Split, judge
+from data_process.inspect.measure import Measured, Source, find_sources, measure
+from data_process.inspect.report import Report, terminal_lines, write_json
+from data_process.stages import parallel, stage_arguments
+from dataset.command import UserError, parser, run
+from dataset.split import matches
+
+EXAMPLES = """
+python -m data_process.inspect --corpus data/mine --html report.html
+python -m data_process.inspect --corpus data/mine --fps 60 --val 'b*' --json report.json
+python -m data_process.inspect --corpus data/mine --fix data/mine_clean
+"""
+
+
+def inspect(corpus: Path, fps: float, val: Sequence[str] = (), jobs: int = 1, strict: bool = False) -> Report:
+    """Measure and judge every clip of a corpus: wav/ and bs/, and where they are there tsv/, neutral/ and manifest.csv.
+
+    fps: of the csvs that don't tell their rate. val: ids or patterns of the clips that validate; without any, the
+    manifest's split column or the folders wav/train and wav/val say it.
+    Raises UserError where there is no clip, and, when strict, for the first file that cannot be read.
+    """
+    sources = find_sources(corpus)
+    split = read_split(corpus, sources, val)
+    clips: list[Measured] = []
+    for source, outcome in parallel("inspect", sources, partial(measure, fps=fps), jobs):
+        clip = Measured(source, (str(outcome),)) if isinstance(outcome, UserError) else outcome
+        if strict and clip.unreadable:
+            raise UserError(clip.unreadable[0])
+        clips.append(clip)
+    return Report(corpus, clips, split, judge(clips, split))
+
+
+def read_split(corpus: Path, sources: Sequence[Source], val: Sequence[str]) -> Split:
+    """Which clips validate and who speaks: by the patterns, by manifest.csv, or by folder."""
+    rows = read_manifest(corpus / "manifest.csv")
+    speakers = {clip: row["speaker"] for clip, row in rows.items() if row.get("speaker")}
+    if val:
+        held_out = {source.id for source in sources if matches(source.id, val)}
+        if not held_out:
+            raise UserError(f"{corpus}: no clip matches --val {' '.join(val)}")
+    elif any(row.get("split") for row in rows.values()):
+        held_out = {clip for clip, row in rows.items() if row.get("split", "").lower().startswith("val")}
+    else:
+        held_out = {source.id for source in sources if source.folder == "val"}
+    return Split(frozenset(held_out), speakers)
+
+
+def read_manifest(path: Path) -> dict[str, dict[str, str]]:
+    """Clip → its row of a csv with the columns id, speaker and, if it likes, split; {} where there is no such file.
+
+    Raises UserError for a file that is not UTF-8 or lacks a column.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
+            missing = [name for name in ("id", "speaker") if name not in (reader.fieldnames or ())]
+    except (UnicodeDecodeError, csv.Error):
+        raise UserError(f"{path}: not a csv text file in UTF-8") from None
+    if missing:
+        raise UserError(f"{path}, line 1: no column {missing[0]}; expected id, speaker and, if you like, split")
+    return {row["id"]: row for row in rows}
+
+
+def parse() -> argparse.Namespace:
+    options = parser(__doc__, EXAMPLES)
+    options.prog = "python -m data_process.inspect"
+    options.add_argument("--corpus", type=Path, required=True, help="folder with wav/ and bs/")
+    options.add_argument("--fps", type=float, default=30.0, help="frames a second of the csvs that don't tell it")
+    options.add_argument("--val", nargs="+", default=[], metavar="ID", help="validation clips, or patterns: b*")
+    options.add_argument("--html", type=Path, metavar="PATH", help="write the report as one page with pictures")
+    options.add_argument("--json", type=Path, metavar="PATH", help="write findings and measures")
+    options.add_argument("--fix", type=Path, metavar="FOLDER", help="write the mended corpus to a new folder")
+    stage_arguments(options)
+    return options.parse_args()
+
+
+def main() -> None:
+    arguments = parse()
+    if not 1 <= arguments.fps <= 1000:
+        raise UserError(f"--fps {arguments.fps:g}: expected frames a second, from 1 to 1000")
+    report = inspect(arguments.corpus, arguments.fps, arguments.val, arguments.jobs, arguments.strict)
+    print("\n".join(terminal_lines(report)))
+    if arguments.json:
+        write_json(arguments.json, report)
+    if arguments.html:
+        from data_process.inspect.page import write_page
+
+        write_page(arguments.html, report)
+        print(arguments.html)
+    if arguments.fix:
+        from data_process.inspect.mend import mend
+
+        print(mend(report, arguments.fix))
+    if report.count("error"):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run(main)
