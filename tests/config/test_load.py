@@ -99,11 +99,11 @@ def test_the_reference_recipe() -> None:
         ("run: {name: 7}", "1: run.name: input should be a valid string, not 7; put it in quotes"),
         ("run: {name: a/b}", "1: run.name: string should match pattern"),
         ("model:\n  channels: fase", "2: model.channels: input should be 'face', 'jaw'"),
-        ("model: {width: 65}", "model.heads 2 does not divide model.width 65"),
+        ("model: {width: 65}", "model.heads 4 does not divide model.width 65"),
         ("data: {split: {fold: 5}}", "1: data.split: fold 5 does not exist: 5 folds count from 0 to 4"),
         ("windows: {min_tokens: 3}", "windows.min_tokens needs data.require_transcripts"),
         ("features: {cache: a.lmdb}\ndata: {lmdb: a.lmdb}", "features.cache and data.lmdb are the same file"),
-        ("loss: {dtw: 0}", "every loss weight is 0"),
+        ("loss: {dtw: 0, mse: 0, velocity: 0}", "every loss weight is 0"),
         ("data: {lmdb: ~nobody-of-this-name/a}", "data.lmdb: not a path: '~nobody-of-this-name/a'"),
         ("train: 3", "1: train: input should be an object, not 3"),
         ("train:\n  epochs: 3\n  epochs: 4\n", "3: train.epochs stands twice; keep one"),
@@ -158,10 +158,10 @@ def test_the_file_is_blamed_for_its_own_mistake_beside_a_good_override(write: Ca
 
 def test_overrides_win_over_the_file_and_the_last_one_over_the_others(write: Callable[[str], Path]) -> None:
     path = write("train: {epochs: 3, learning_rate: 1e-3}")
-    config = load_config(path, ["train.epochs=4", "train.epochs=5", "data.split.val=[a, 1114_3_15]", "model.width=66"])
+    config = load_config(path, ["train.epochs=4", "train.epochs=5", "data.split.val=[a, 1114_3_15]", "model.width=68"])
     assert (config.train.epochs, config.train.learning_rate) == (5, 1e-3)
     assert (config.data.split.val, config.data.split.folds) == (("a", "1114_3_15"), 5)
-    assert (config.model.width, config.model.heads) == (66, 2)
+    assert (config.model.width, config.model.heads) == (68, 4)
 
 
 @pytest.mark.parametrize(

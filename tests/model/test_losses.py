@@ -10,7 +10,9 @@ from model.losses import compute_losses, loss_names
 
 
 def loss_of(**weights: object) -> Loss:
-    overrides = [f"loss.{name}={value}" for name, value in ({"dtw": 0.0} | weights).items()]
+    overrides = [
+        f"loss.{name}={value}" for name, value in ({"dtw": 0.0, "mse": 0.0, "velocity": 0.0} | weights).items()
+    ]
     return load_config(ROOT / "config" / "default.yml", overrides).loss
 
 

@@ -21,10 +21,16 @@ TINY: dict[str, Any] = {
     "data": {"fps": FPS, "domains": [{"name": name, "clips": [f"{name}*"], "weight": 1.0} for name in ("a", "b")]},
     "windows": {"window_frames": 20, "stride_frames": 5},
     "features": {"logmel": {"bands": 12, "steps_per_frame": 1, "context_steps": 1}},
-    "model": {"width": 8, "feedforward": 16, "conv_layers": 1, "conv_kernel": 3},
-    "loss": {"dtw": 0.0, "mse": 1.0},
-    "train": {"epochs": 2, "batch_size": 16, "learning_rate": 1e-2},
-}
+    "model": {
+        "curve_scale": "channel", "width": 8, "heads": 2, "feedforward": 16, "conv_layers": 1, "conv_kernel": 3,
+        "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.1, "head_dropout": 0.1,
+    },
+    "loss": {"dtw": 0.0, "mse": 1.0, "velocity": 0.0},
+    "train": {
+        "epochs": 2, "batch_size": 16, "learning_rate": 1e-2, "weight_decay": 0.0, "schedule": "constant",
+        "warmup_steps": 0, "ema": 0.0,
+    },
+}  # fmt: skip
 
 
 def loudness(frames: int, seed: int) -> np.ndarray:
