@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.units import SAMPLE_RATE
 from data_process.stages import Item, Report, own_name, parallel, pending, run_stage, stage_arguments
 from data_process.tokens import tokenize
-from dataset.audio import AUDIO_SUFFIXES, read_audio, sample_count, to_int16
+from dataset.audio import AUDIO_SUFFIXES, read_audio, sample_count, to_int16, write_wav
 from dataset.command import UserError, parser, run
 from dataset.files import by_stem, written_whole
 from dataset.transcript import Word, check_within, write_tsv
@@ -170,12 +170,9 @@ def run_mfa(items: list[Item], mfa: Mfa, folder: Path, jobs: int) -> None:
 
 def write_for_mfa(item: Item, folder: Path) -> None:
     """<folder>/<clip>.wav, 16 kHz mono, and <clip>.lab, the tokens with spaces between."""
-    import soundfile
-
     text, wav = item.inputs
     tokens, audio = _tokens(text), to_int16(read_audio(wav))
-    with written_whole(folder / f"{item.id}.wav") as partial_file:
-        soundfile.write(partial_file, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    write_wav(folder / f"{item.id}.wav", audio)
     with written_whole(folder / f"{item.id}.lab") as partial_file:
         partial_file.write_text(" ".join(tokens) + "\n", encoding="utf-8")
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from config.errors import UserError
 from config.units import SAMPLE_RATE
+from dataset.audio import write_wav
 from dataset.blendshapes import ARKIT, canonical, write_curves
 from dataset.command import parser, run
 from dataset.files import find, written_whole
@@ -123,7 +124,7 @@ def convert(source: Path, out: Path) -> None:
         curves = to_arkit_curves(read_rig_curves(path, len(rig_names)), mapping)
         sound = read_sound(wav)
         tails.append(check_lengths(wav, len(sound), len(curves)))
-        write_sound(out / "wav" / wav.name, sound)
+        write_wav(out / "wav" / wav.name, sound)
         write_curves(out / "bs" / f"{clip}.csv", curves.clip(0, 1))
         frames += len(curves)
         outside += int(((curves < 0) | (curves > 1)).sum())
@@ -142,14 +143,6 @@ def find_clips(source: Path) -> list[Path]:
     if not arrays:
         raise UserError(f"{source / CURVES}: no {PREFIX}<id>.npy file in this folder")
     return arrays
-
-
-def write_sound(path: Path, sound: np.ndarray) -> None:
-    """(samples,) int16 → 16 kHz mono 16-bit wav, whole or not at all."""
-    import soundfile
-
-    with written_whole(path) as partial:
-        soundfile.write(partial, sound, SAMPLE_RATE, subtype="PCM_16", format="WAV")
 
 
 def write_credit(source: Path, out: Path) -> None:
