@@ -171,6 +171,16 @@ def test_every_shipped_config_makes_a_decoder_and_its_losses(path: Path) -> None
     assert total.isfinite() and all(weight.grad is not None for weight in decoder.parameters())
 
 
+def module_of(path: Path) -> str:
+    """As a person names it after python -m: a folder's __main__.py by the folder."""
+    return ".".join(path.with_suffix("").parts).removesuffix(".__main__")
+
+
+def main_of(module: str) -> Callable[[], None]:
+    folder = (ROOT / Path(*module.split("."))).is_dir()
+    return importlib.import_module(f"{module}.__main__" if folder else module).main
+
+
 class ParsedError(Exception):
     """The command line was understood; there is no need to do the work."""
 
@@ -191,12 +201,12 @@ def understand(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         assert ours, line
         name, words = ours[1], shlex.split(ours[2], comments=True)
         module = name.removesuffix(".py").replace("/", ".")
-        assert Path(*module.split(".")).with_suffix(".py") in COMMANDS, line
+        assert module in {module_of(path) for path in COMMANDS}, line
         for word in words:
             assert not re.match(r"config/(?!mine)\w+\.yml", word) or ROOT / word in CONFIGS, line
         monkeypatch.setattr(sys, "argv", [name, *words])
         with pytest.raises(ParsedError):
-            importlib.import_module(module).main()
+            main_of(module)()
 
     return understood
 
@@ -205,10 +215,10 @@ def understand(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 def test_help_shows_examples_that_the_command_takes(
     path: Path, understand: Callable[[str], None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = ".".join(path.with_suffix("").parts)
+    module = module_of(path)
     monkeypatch.setattr(sys, "argv", [path.name, "--help"])
     with pytest.raises(SystemExit) as ended:
-        importlib.import_module(module).main()
+        main_of(module)()
     assert ended.value.code == 0
     examples = [line.strip() for line in capsys.readouterr().out.partition("\nexamples:\n")[2].splitlines()]
     assert examples
