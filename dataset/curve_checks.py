@@ -13,6 +13,7 @@ STILL_STD = 1e-4  # a channel that varies less is dead
 MOVING_STD = 1e-3
 RAIL_RUN = 3  # frames in a row at a channel's highest value; a peak touches it with one or two
 RAIL_LEVEL = 0.5  # a channel whose highest value is lower is weak rather than cut off
+RIPPLE = 0.003
 RAIL_EXEMPT = ("TongueOut",)  # trackers give it as out or in
 REST_PERCENTILE = 5
 AT_REST = 0.05  # a pose this near to the resting one, in every channel, is rest
@@ -54,14 +55,21 @@ def dead_channels(curves: np.ndarray) -> tuple[str, ...]:
 
 
 def saturated_channels(curves: np.ndarray) -> dict[str, float]:
-    """Channel → share of its frames in flat tops: RAIL_RUN or more in a row at its own highest value."""
+    """Channel → share of its frames in flat tops: RAIL_RUN or more in a row at its own highest value, or near 1.
+
+    Near 1, for resampling makes flat tops ripple, and past 1 at their ends.
+    """
     shares = {}
     for name, values in zip(ARKIT, curves.T, strict=True):
         if values.max() < RAIL_LEVEL or values.std() < STILL_STD or name in RAIL_EXEMPT:
             continue
-        lengths = np.diff(runs(values > values.max() - SAME))[:, 0]
-        shares[name] = float(lengths[lengths >= RAIL_RUN].sum() / len(values))
+        shares[name] = max(_flat_share(values > values.max() - SAME), _flat_share(np.abs(values - 1) < RIPPLE))
     return {name: share for name, share in shares.items() if share}
+
+
+def _flat_share(at_rail: np.ndarray) -> float:
+    lengths = np.diff(runs(at_rail))[:, 0]
+    return float(lengths[lengths >= RAIL_RUN].sum() / len(at_rail))
 
 
 def outside_channels(curves: np.ndarray) -> dict[str, float]:

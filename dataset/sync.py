@@ -25,6 +25,7 @@ WINDOW_S, HOP_S = 4.0, 1.0  # of the lag along a clip
 FEWEST_WINDOWS = 4
 FAR_S = 1.2  # lags that are looked at along a clip, where lost frames add up
 JUMP_COST = 0.01  # in correlation, for each step that the lag changes from one window to the next
+REACH_COST = 0.05  # in correlation, for each second of lag: even rhythm fits a syllable later about as well
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ def lag(curves: np.ndarray, audio: np.ndarray, fps: float) -> Lag | None:
 def lag_track(curves: np.ndarray, audio: np.ndarray, fps: float) -> LagTrack | None:
     """The lag in windows of WINDOW_S along a clip; None where the clip has fewer than FEWEST_WINDOWS.
 
-    The path is the one of highest correlation, summed over windows, less JUMP_COST for every step it changes
-    (dynamic programming), so that a window of silence or of a chance likeness does not throw it.
+    The path is the one of highest correlation, summed over windows, less JUMP_COST for every step it changes and
+    REACH_COST (dynamic programming), so that a window of silence or of a chance likeness does not throw it.
     """
     opening, energy = _syllables(curves, audio, fps)
     window, hop, reach = (round(seconds / STEP_S) for seconds in (WINDOW_S, HOP_S, FAR_S))
@@ -105,7 +106,7 @@ def lag_track(curves: np.ndarray, audio: np.ndarray, fps: float) -> LagTrack | N
     padded = np.pad(opening, reach)
     correlation = np.array([_window_correlation(padded, energy, start, window, reach) for start in starts.tolist()])
     shifts = np.arange(-reach, reach + 1)
-    path = _steady_path(correlation)
+    path = _steady_path(correlation - REACH_COST * np.abs(shifts) * STEP_S)
     lags_ms = shifts * STEP_S * 1000 - USUAL_LAG_MS
     return LagTrack(starts * STEP_S + WINDOW_S / 2, lags_ms, correlation, lags_ms[path])
 

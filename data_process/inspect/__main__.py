@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from data_process.inspect.findings import Split, judge
-from data_process.inspect.measure import Measured, Source, find_sources, measure
+from data_process.inspect.measure import Measured, Source, find_sources, measure, read_prepared
 from data_process.inspect.report import Report, terminal_lines, write_json
 from data_process.stages import parallel, stage_arguments
 from dataset.command import UserError, parser, run
@@ -23,14 +23,20 @@ python -m data_process.inspect --corpus data/mine --fix data/mine_clean
 """
 
 
-def inspect(corpus: Path, fps: float, val: Sequence[str] = (), jobs: int = 1, strict: bool = False) -> Report:
+FPS = 30.0
+
+
+def inspect(
+    corpus: Path, fps: float | None = None, val: Sequence[str] = (), jobs: int = 1, strict: bool = False
+) -> Report:
     """Measure and judge every clip of a corpus: wav/ and bs/, and where they are there tsv/, neutral/ and manifest.csv.
 
-    fps: of the csvs that don't tell their rate. val: ids or patterns of the clips that validate; without any, the
-    manifest's split column or the folders wav/train and wav/val say it.
+    fps: of the csvs that don't tell their rate; by default what prepare wrote them at, else FPS. val: ids or patterns
+    of the clips that validate; without any, the manifest's split column or the folders wav/train and wav/val say it.
     Raises UserError where there is no clip, and, when strict, for the first file that cannot be read.
     """
     sources = find_sources(corpus)
+    fps = fps or read_prepared(corpus).get("fps", FPS)
     split = read_split(corpus, sources, val)
     clips: list[Measured] = []
     for source, outcome in parallel("inspect", sources, partial(measure, fps=fps), jobs):
@@ -79,7 +85,7 @@ def parse() -> argparse.Namespace:
     options = parser(__doc__, EXAMPLES)
     options.prog = "python -m data_process.inspect"
     options.add_argument("--corpus", type=Path, required=True, help="folder with wav/ and bs/")
-    options.add_argument("--fps", type=float, default=30.0, help="frames a second of the csvs that don't tell it")
+    options.add_argument("--fps", type=float, help="of csvs that don't tell it; default: what prepare wrote, else 30")
     options.add_argument("--val", nargs="+", default=[], metavar="ID", help="validation clips, or patterns: b*")
     options.add_argument("--html", type=Path, metavar="PATH", help="write the report as one page with pictures")
     options.add_argument("--json", type=Path, metavar="PATH", help="write findings and measures")
@@ -90,7 +96,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse()
-    if not 1 <= arguments.fps <= 1000:
+    if arguments.fps is not None and not 1 <= arguments.fps <= 1000:
         raise UserError(f"--fps {arguments.fps:g}: expected frames a second, from 1 to 1000")
     report = inspect(arguments.corpus, arguments.fps, arguments.val, arguments.jobs, arguments.strict)
     print("\n".join(terminal_lines(report)))

@@ -39,7 +39,7 @@ DRIFT_MS, DRIFT_CONFIDENCE = 80, 0.3  # spread of the lag along a clip, where th
 LOST_SHARE = Limit(0.01, 0.05)  # of frames, by their times [0.0007]
 TWICE_SHARE = Limit(0.01, 0.1)  # of rows [0]
 FROZEN_SHARE = Limit(0.0, 0.05)  # of the clip, in stretches of 0.3 s and more [none]
-SATURATED_SHARE = Limit(0.01, 0.1)  # of a channel's frames [none]
+SATURATED_SHARE = Limit(0.015, 0.1)  # of a channel's frames [0.008]
 OUTSIDE = Limit(0.1, 1.0)  # beyond 0 or 1 [0.053]
 REST = Limit(0.3)  # of a channel that should come back to 0; eyes look where they look [0.24]
 NEUTRAL = Limit(0.15)
@@ -52,7 +52,7 @@ OFFSET = Limit(0.02, 0.2)  # of full scale [0.001]
 HUM_DB = Limit(15)  # [9]
 OPPOSITE = -0.3  # cosine or correlation that tells swapped sides [-0.17]
 OPPOSITE_GAZE = -0.5  # [0.99]
-SAME_SOUND = 0.06  # share of a fingerprint [0.022 between different sounds; 0.10 after coding, cutting, noise of 20 dB]
+SAME_SOUND = 0.03  # share of a fingerprint [0.013 between different sounds; 0.06 at least in pieces cut from 10 s]
 LEAST_SPEECH_S = 0.3
 
 
@@ -122,6 +122,11 @@ def drift_ms(clip: Measured) -> float:
     return float(np.ptp([*sure, *whole])) if len(sure) else 0.0
 
 
+def is_steady(clip: Measured) -> bool:
+    """Whether sound and curves are seen to go together all along, so that only an end is missing."""
+    return is_sure(clip) and clip.track is not None and bool((clip.track.confidence >= DRIFT_CONFIDENCE).all())
+
+
 def likely_rate(clip: Measured) -> float | None:
     """The rate of RATES, another than the one assumed, at which the curves would last as long as the sound."""
     assert clip.sound is not None and clip.curves is not None
@@ -158,13 +163,13 @@ _LEVEL_CHECKS = (
 
 def _frames(clip: str, curves: Curves) -> Iterator[Finding]:
     if curves.dropped:
-        share = curves.dropped / (curves.frames + curves.dropped)
+        share = curves.dropped / (curves.recorded + curves.dropped)
         text = f"{curves.dropped} frames ({share:.1%}) are missing by the times in the file"
         advice = "resample by time, as prepare does; record with fewer programs running"
         yield Finding(LOST_SHARE.level(share) or "note", "lost frames", clip, text, advice)
     twice = curves.doubled + curves.repeated
     if twice:
-        share = twice / curves.frames
+        share = twice / curves.recorded
         text = f"{twice} rows ({share:.1%}) repeat the row before while the face moves"
         advice = "export at the camera's own rate; another rate was filled up by doubling frames"
         yield Finding(TWICE_SHARE.level(share) or "note", "doubled frames", clip, text, advice)
@@ -190,7 +195,7 @@ def _channels(clip: str, curves: Curves) -> Iterator[Finding]:
     if curves.outside:
         name, stray = max(curves.outside.items(), key=lambda item: item[1])
         text = f"{name} strays {stray:.3f} beyond 0 or 1{_others(curves.outside)}"
-        advice = "harmless up to about 0.1: trackers overshoot; beyond, export again without multipliers"
+        advice = "harmless up to about 0.1: trackers and resampling overshoot; beyond, export again without multipliers"
         yield Finding(OUTSIDE.level(stray) or "note", "out of range", clip, text, advice)
     rest = {name: value for name, value in curves.resting.items() if name not in EYE and REST.level(value)}
     if rest:
@@ -225,7 +230,7 @@ def _together(clip: Measured) -> Iterator[Finding]:
     lengths = f"curves {curves.duration_s:.2f} s, sound {sound.duration_s:.2f} s"
     if level := GAP_S.level(abs(gap_s)):
         rate = likely_rate(clip)
-        trims = rate is None and drift < DRIFT_MS and (level == "warning" or is_sure(clip))
+        trims = rate is None and drift < DRIFT_MS and (level == "warning" or is_steady(clip))
         advice = "cut both to the common length" if trims else "find out which frames are missing, or leave it out"
         hint = ""
         if rate is not None:

@@ -1,5 +1,7 @@
 """What is measured on a clip of a corpus, before anything is judged."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,7 @@ class Source:
     bs: Path | None = None
     tsv: Path | None = None
     neutral: Path | None = None
+    prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what prepare found in the raw files
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Curves:
     fps: float
     frames: int
     tells_fps: bool  # the file has times or says its rate; else --fps
+    recorded: int  # frames, before prepare resampled them
     dropped: int  # by its times
     doubled: int
     repeated: int  # rows that look doubled
@@ -137,10 +141,34 @@ def find_sources(corpus: Path) -> list[Source]:
     if not ids:
         raise UserError(f"{corpus}: no clip here; a corpus has sound in wav/ and curves in bs/")
     folder = {stem: path.parent.name if folders else "" for stem, path in wavs.items()}
+    prepared = read_prepared(corpus).get("clips", {})
     return [
-        Source(stem, folder.get(stem, ""), wavs.get(stem), *(found[kind].get(stem) for kind, _ in _KINDS))
+        Source(
+            id=stem,
+            folder=folder.get(stem, ""),
+            wav=wavs.get(stem),
+            **{kind: found[kind].get(stem) for kind, _ in _KINDS},
+            prepared=prepared.get(stem, {}),
+        )
         for stem in ids
     ]
+
+
+def read_prepared(corpus: Path) -> dict[str, Any]:
+    """What data_process.prepare wrote about the corpus: its fps, and by clip what was in the raw files; {} without it.
+
+    Raises UserError for a file that is no JSON object.
+    """
+    path = corpus / "prepare.json"
+    if not path.is_file():
+        return {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise UserError(f"{path}: not what prepare wrote; remove it or prepare again")
+    return document
 
 
 _KINDS = (("bs", "csv"), ("tsv", "tsv"), ("neutral", "csv"))
@@ -164,11 +192,16 @@ def measure(source: Source, fps: float) -> Measured:
     stretches = np.zeros((0, 2))
     if audio is not None:
         sound, stretches = measure_sound(audio)
+        told = source.prepared.get("wav", {})  # resampling bends what was cut off
+        sound = replace(sound, levels={name: told.get(name, level) for name, level in sound.levels.items()})
     if recording is not None:
         rate = recording.fps or fps
         pose = dict(zip(neutral.names, neutral.values.mean(axis=0).tolist(), strict=True)) if neutral else {}
         spoken = speech_frames(stretches, recording.frames, rate) if audio is not None else None
         curves = measure_curves(recording, rate, spoken, pose)
+        if raw := source.prepared.get("bs"):
+            names = {"recorded": "source_frames", "dropped": "dropped_frames", "doubled": "doubled_frames"}
+            curves = replace(curves, **{name: raw.get(key, getattr(curves, name)) for name, key in names.items()})
     measured = Measured(source, tuple(read.failures), sound, curves)
     if audio is None or recording is None:
         return measured
@@ -210,6 +243,7 @@ def measure_curves(recording: Recording, fps: float, is_speech: np.ndarray | Non
         duration_s=recording.duration_s or len(curves) / fps,
         fps=fps,
         frames=len(curves),
+        recorded=len(curves),
         tells_fps=recording.fps is not None,
         dropped=int(recording.dropped_before.sum()),
         doubled=len(recording.doubled_rows),

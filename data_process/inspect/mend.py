@@ -1,6 +1,7 @@
 """The safe cures into a new corpus: shift by the lag, cut to the common length, leave out what cannot be mended."""
 
 import csv
+import json
 import math
 import shutil
 from collections.abc import Iterator, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_process.inspect.findings import Finding
-from data_process.inspect.measure import Measured, Source
+from data_process.inspect.measure import Measured, Source, read_prepared
 from data_process.inspect.report import Report
 from dataset.blendshapes import CurveTable, read_csv, write_csv
 from dataset.command import UserError
@@ -55,6 +56,7 @@ def mend(report: Report, out: Path) -> str:
             cut += how is not None
             _write_clip(clip, how, report.corpus, partial)
         _write_manifest(report.corpus, partial, {clip.id for clip in kept})
+        _write_prepared(report.corpus, partial, {clip.id for clip in kept})
         lines = [f"{clip}: {reason}\n" for clip, reason in left_out.items()]
         (partial / "left_out.txt").write_text("".join(lines), encoding="utf-8")
     names = f": see {out / 'left_out.txt'}" if left_out else ""
@@ -142,6 +144,15 @@ def cut_words(words: Sequence[Word], how: Cut) -> list[Word]:
 def _comments(tsv: Path) -> tuple[str, ...]:
     lines = tsv.read_text(encoding="utf-8-sig").splitlines()
     return tuple(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
+
+
+def _write_prepared(corpus: Path, out: Path, kept: set[str]) -> None:
+    """What prepare said of the raw files stays true of what is kept, and its fps is still the corpus's."""
+    document = read_prepared(corpus)
+    if document:
+        clips = {clip: found for clip, found in document.get("clips", {}).items() if clip in kept}
+        text = json.dumps(document | {"clips": clips}, ensure_ascii=False, indent=1)
+        (out / "prepare.json").write_text(f"{text}\n", encoding="utf-8")
 
 
 def _write_manifest(corpus: Path, out: Path, kept: set[str]) -> None:

@@ -261,6 +261,31 @@ def test_captures_tell_their_own_rate_and_lost_frames(tmp_path: Path) -> None:
     assert [f.level for f in report.findings if f.kind == "lost frames"] == ["note", "note"]
 
 
+def test_what_prepare_found_in_the_raw_files_is_judged_too(clips: dict[str, Pair], tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path, dict(list(clips.items())[:2]))
+    first, second = sorted(clips)[:2]
+    raw = {
+        "wav": {"clipped_share": 0.02, "dc_offset": 0.0, "silent_share": 0.1, "hum_db": 3.0, "peak": 1.0},
+        "bs": {"source_frames": 1100, "dropped_frames": 100, "doubled_frames": 0},
+    }
+    (corpus / "prepare.json").write_text(json.dumps({"fps": 30.0, "clips": {first: raw, second: {}}}))
+    report = inspect(corpus)
+    found = {(f.clip, f.kind, f.level) for f in report.findings if f.level != "note"}
+    assert found == {(first, "clipped sound", "error"), (first, "lost frames", "error")}
+    (corpus / "prepare.json").write_text("[]")
+    with pytest.raises(UserError, match="not what prepare wrote"):
+        inspect(corpus)
+
+
+def test_the_rate_that_prepare_wrote_is_the_default(clips: dict[str, Pair], tmp_path: Path) -> None:
+    name, (audio, curves) = next(iter(clips.items()))
+    corpus = write_corpus(tmp_path / "corpus", {name: (audio, curves[::2])})
+    (corpus / "prepare.json").write_text('{"fps": 15.0, "clips": {"gone": {}}}')
+    assert kinds(list(inspect(corpus).findings)) == set()
+    mend(inspect(corpus), tmp_path / "fixed")
+    assert kinds(list(inspect(tmp_path / "fixed").findings)) == set()
+
+
 def altered_copies(audio: np.ndarray) -> dict[str, np.ndarray]:
     quiet_noise = np.random.default_rng(7).normal(0, 0.05 * audio.std(), len(audio))
     return {
