@@ -1,5 +1,6 @@
 """Pack a corpus (wav/ + bs/ + tsv/) into an LMDB of clips, with the training clips' stats beside it."""
 
+import difflib
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -70,6 +71,7 @@ def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> No
     from dataset.store import write_shards
 
     recordings, files = find_recordings(data.corpus), shard_paths(data.lmdb, shards)
+    check_names(data, [recording.id for recording in recordings])
     meeting = Meeting(data.lmdb.with_name(f".{data.lmdb.name}.ranks"))
     if shards % meeting.processes:
         raise UserError(
@@ -86,6 +88,17 @@ def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> No
     parts = meeting.gather([[asdict(info) for info in infos], dropped])
     if parts is not None:
         close(data, files, parts)
+
+
+def check_names(data: Data, ids: list[str]) -> None:
+    """Raises UserError for a clip named in vain: a slip in data.exclude would train on the clip that was meant."""
+    named = {"data.exclude": data.exclude, "data.split.val": data.split.val if data.split.by == "list" else ()}
+    for key, patterns in named.items():
+        for pattern in patterns:
+            if not any(matches(clip_id, [pattern]) for clip_id in ids):
+                near = difflib.get_close_matches(pattern, ids, 1)
+                mend = f"did you mean {near[0]}?" if near else "take it out or mend it"
+                raise UserError(f"{data.corpus}: {key} names {pattern}, but there is no such clip; {mend}")
 
 
 def wait_for_the_old_set(lmdb: Path, meeting: Meeting) -> None:

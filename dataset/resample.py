@@ -74,4 +74,8 @@ def _decimate(curves: np.ndarray, position: np.ndarray, ratio: float) -> np.ndar
     weights /= weights.sum(axis=1, keepdims=True)
     nearest = np.clip(taps, 0, len(curves) - 1)
     held = curves[:1]  # summed as differences, so that a channel that never moves stays exactly where it is
-    return held + sum(w[:, None] * (curves[n] - held) for w, n in zip(weights.T, nearest.T, strict=True))
+    resampled = held + sum(w[:, None] * (curves[n] - held) for w, n in zip(weights.T, nearest.T, strict=True))
+    # A sinc overshoots where curves turn sharply; a coefficient that was never beyond 0 or 1 does not go there.
+    lowest = np.where(curves.min(axis=0) >= 0, 0, -np.inf)
+    highest = np.where(curves.max(axis=0) <= 1, 1, np.inf)
+    return np.clip(resampled, lowest, highest)

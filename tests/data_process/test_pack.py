@@ -301,6 +301,25 @@ def test_a_mistake_is_one_line(
     assert line in refusal(pack, *corpus.words())
 
 
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["data.exclude=[bad_2]"], "data.exclude names bad_2, but there is no such clip; did you mean bad_1?"),
+        (["data.exclude=['x*']"], "data.exclude names x*, but there is no such clip; take it out or mend it"),
+        (
+            ["data.split={by: list, val: [A]}"],
+            "data.split.val names A, but there is no such clip; take it out or mend it",
+        ),
+    ],
+)
+def test_a_clip_that_the_config_names_in_vain(
+    corpus: Corpus, refusal: Callable[..., str], overrides: list[str], line: str
+) -> None:
+    corpus.add("a")
+    corpus.add("bad_1")
+    assert refusal(pack, *corpus.words(*overrides)).endswith(line)
+
+
 def test_an_empty_side_of_the_split_is_one_line(corpus: Corpus, refusal: Callable[..., str]) -> None:
     corpus.add("a")
     assert "no validation clips among 1" in refusal(pack, *corpus.words("data.split.by=list"))

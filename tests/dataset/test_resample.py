@@ -73,3 +73,10 @@ def test_down_by_a_sixth_motion_below_the_new_nyquist_stays_and_the_rest_goes(
 ) -> None:
     kept = rms(resample_curves(wave(hz, 30), 30, 25)) / np.sqrt(0.5)
     assert least <= kept <= most
+
+
+def test_down_a_coefficient_that_was_within_0_and_1_stays_there() -> None:
+    steps = np.repeat([[0.0, 1.0, -0.1], [1.0, 0.0, 1.3]] * 5, 12, axis=0)
+    curves = resample_curves(steps, 30, 25)
+    assert (curves[:, :2].min(), curves[:, :2].max()) == (0, 1)
+    assert curves[:, 2].min() < -0.1 and curves[:, 2].max() > 1.3  # beyond already: left as the filter gives it
