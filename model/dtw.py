@@ -31,11 +31,17 @@ def dtw_loss(
     mode: "exact", or "fastdtw" for the path that FastDTW (Salvador & Chan 2007) finds with `radius`.
     band: in exact mode, how far a path may stray from the diagonal, in frames of the shorter sequence; None: anywhere.
 
-    Computed on the CPU, by torch.get_num_threads() threads; tensors of another device are copied there.
+    On the CPU, compiled kernels do it on torch.get_num_threads() threads. For tensors of another device, mode exact
+    stays there and the host need not wait (model/dtw_wavefront.py); mode fastdtw copies to the CPU and back, and waits.
     Raises ValueError for shapes that do not match, an empty batch or sequence, or options that make no sense.
     """
     _check_tensors(prediction, target)
+    _check_options(mode, band, radius)
     dtype = torch.promote_types(torch.promote_types(prediction.dtype, target.dtype), torch.float32)
+    if mode == "exact" and prediction.device.type != "cpu":
+        from model.dtw_wavefront import wavefront_loss
+
+        return wavefront_loss(prediction.to(dtype), target.to(prediction.device, dtype), band)
     on_cpu = (prediction.to("cpu", dtype), target.to("cpu", dtype))
     return _WarpingCost.apply(*on_cpu, _path_finder(mode, band, radius)).to(prediction.device)
 
@@ -100,18 +106,11 @@ def _path_finder(mode: Mode, band: int | None, radius: int) -> Callable[[int, in
     """The kernel for these options, once it knows both lengths."""
     from model import dtw_kernels
 
-    if mode == "exact":
-        if band is None:
-            return lambda frames, others: partial(dtw_kernels.exact_items, *dtw_kernels.full_window(frames, others))
-        if band < 0:
-            raise ValueError(f"band is {band}; it must be 0 or more frames")
-        return lambda frames, others: partial(dtw_kernels.exact_items, *dtw_kernels.band_window(frames, others, band))
     if mode == "fastdtw":
-        if band is not None:
-            raise ValueError("a band goes with mode exact; fastdtw has a radius")
-        _check_radius(radius)
         return lambda *_: partial(dtw_kernels.fastdtw_items, radius)
-    raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}")
+    if band is None:
+        return lambda frames, others: partial(dtw_kernels.exact_items, *dtw_kernels.full_window(frames, others))
+    return lambda frames, others: partial(dtw_kernels.exact_items, *dtw_kernels.band_window(frames, others, band))
 
 
 def _split(work: Callable[[int, int], None], count: int) -> None:
@@ -144,6 +143,17 @@ def _check_tensors(prediction: Tensor, target: Tensor) -> None:
         raise ValueError(f"{shapes}: there must be at least one item, frame and channel")
     if not (prediction.is_floating_point() and target.is_floating_point()):
         raise ValueError(f"prediction {prediction.dtype}, target {target.dtype}: both must be floating point")
+
+
+def _check_options(mode: Mode, band: int | None, radius: int) -> None:
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}")
+    if mode == "fastdtw":
+        if band is not None:
+            raise ValueError("a band goes with mode exact; fastdtw has a radius")
+        _check_radius(radius)
+    if band is not None and band < 0:
+        raise ValueError(f"band is {band}; it must be 0 or more frames")
 
 
 def _check_radius(radius: int) -> None:
