@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataset.blendshapes import read_csv
+from dataset.blendshapes import read_csv, write_curves
 from postprocess import ensemble as script
-from postprocess.ensemble import check_weights, ensemble
+from postprocess.ensemble import check_weights, ensemble, fit_weights
 
 
 def test_the_weighted_mean_by_hand() -> None:
@@ -98,3 +98,66 @@ def test_different_columns_are_refused_naming_both(tmp_path: Path, refusal: Call
     inputs = [less, more] if swapped else [more, less]
     message = refusal(script, "--input", *inputs, "--output", tmp_path / "out.csv")
     assert message == f"{less}: no column for MouthLeft, which {more} has"
+
+
+def mixtures(weights: list[float], noise: float, seed: int = 0) -> list[tuple[list[np.ndarray], np.ndarray]]:
+    """Two clips of three models' curves and a target that is their mixture plus noise."""
+    random = np.random.default_rng(seed)
+    clips = []
+    for frames in (40, 25):
+        curves = [random.random((frames, 4)) for _ in weights]
+        clips.append((curves, ensemble(curves, weights) + noise * random.standard_normal((frames, 4))))
+    return clips
+
+
+def squared_error(clips: list[tuple[list[np.ndarray], np.ndarray]], weights: np.ndarray) -> float:
+    return sum(float(((ensemble(curves, list(weights)) - target) ** 2).sum()) for curves, target in clips)
+
+
+@pytest.mark.parametrize("weights", [[0.2, 0.3, 0.5], [1.0, 0.0, 0.0], [0.0, 0.4, 0.6]])
+def test_fitted_weights_find_the_mixture(weights: list[float]) -> None:
+    np.testing.assert_allclose(fit_weights(mixtures(weights, 1e-9)), weights, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("weights", [[0.2, 0.3, 0.5], [0.9, 0.4, -0.3], [2.0, -0.5, -0.5]])
+def test_no_weights_on_the_simplex_fit_better(weights: list[float], seed: int) -> None:
+    """Against every point of a fine grid, also where the best mixture without constraints lies outside."""
+    clips = mixtures(weights, 0.3, seed)
+    fitted = np.array(fit_weights(clips))
+    assert (fitted >= 0).all() and fitted.sum() == pytest.approx(1)
+    steps = 50
+    grid = [(a, b, steps - a - b) for a in range(steps + 1) for b in range(steps + 1 - a)]
+    least = min(squared_error(clips, np.array(point) / steps) for point in grid)
+    assert squared_error(clips, fitted) <= least * (1 + 1e-12)
+
+
+def test_auto_weights_are_fitted_to_the_clips_that_have_targets(
+    tmp_path: Path, folders: tuple, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths, values = folders
+    target = 0.25 * values[0]["a"] + 0.75 * values[2]["a"]
+    write_curves(tmp_path / "bs" / "a.csv", target[:10])  # b has no target, a's is two frames shorter
+    words = ["--input", *paths, "--weights", "auto", "--targets", tmp_path / "bs", "--output", tmp_path / "out"]
+    run_main(script, *words)
+    lines = [f"  {path}: {share}" for path, share in zip(paths, ("0.2500", "0.0000", "0.7500"), strict=True)]
+    assert capsys.readouterr().out.splitlines()[:4] == ["weights:", *lines]
+    for stem in ("a", "b"):
+        mixed = read_csv(tmp_path / "out" / f"{stem}.csv").values[:, 14:51]
+        expected = (0.25 * values[0][stem] + 0.75 * values[2][stem])[:, 14:51]
+        np.testing.assert_allclose(mixed, expected, atol=2e-6)
+
+
+def test_refusals_of_auto_weights(tmp_path: Path, folders: tuple, refusal: Callable[..., str]) -> None:
+    one, two, _ = folders[0]
+    words = ["--input", one, two, "--output", tmp_path / "out"]
+    together = "--weights auto and --targets go together: recorded curves of clips that no model has seen"
+    assert refusal(script, *words, "--weights", "auto") == together
+    assert refusal(script, *words, "--targets", one) == together
+    assert refusal(script, *words, "--weights", "auto", "1") == "--weights: auto stands alone, without numbers"
+    words += ["--weights", "auto", "--targets"]
+    write_curves(tmp_path / "bs" / "other.csv", np.zeros((3, 52)))
+    message = f"{tmp_path / 'bs'}: no csv for any of the clips to mix; they match by file name"
+    assert refusal(script, *words, tmp_path / "bs") == message
+    same = ["--input", one, one, "--output", tmp_path / "out", "--weights", "auto", "--targets", one]
+    assert refusal(script, *same) == f"{one}: every input equals these curves; there is nothing to fit"
