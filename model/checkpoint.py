@@ -126,5 +126,4 @@ def restore_optimizer(
     named: dict[str, Any] = dict(decoder.named_parameters())
     for key, value in tensors.items():
         name, _, entry = key.rpartition("/")
-        # Adam counts its steps on the CPU, whatever the device of the weights.
-        optimizer.state[named[name]][entry] = value.clone() if entry == "step" else value.to(named[name].device)
+        optimizer.state[named[name]][entry] = value.to(named[name].device, copy=True)

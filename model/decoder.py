@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from config.schema import Config, Model
+from model.layers import DecoderLayer, EncoderLayer, dropout
 
 
 class Decoder(nn.Module):
@@ -25,8 +26,8 @@ class Decoder(nn.Module):
             *(ConvLayer(width, config.conv_kernel, config.dropout) for _ in range(config.conv_layers))
         )
         self.position = SinusoidalPosition(width) if config.positional == "sinusoidal" else nn.Identity()
-        self.encoder = nn.ModuleList(_layers(nn.TransformerEncoderLayer, config.encoder_layers, width, config))
-        self.decoder = nn.ModuleList(_layers(nn.TransformerDecoderLayer, config.decoder_layers, width, config))
+        self.encoder = nn.ModuleList(_layers(EncoderLayer, config.encoder_layers, width, config))
+        self.decoder = nn.ModuleList(_layers(DecoderLayer, config.decoder_layers, width, config))
         self.head = Head(width, channels, config.head_dropout, config.output)
 
     def forward(self, features: Tensor, domain: Tensor) -> Tensor:
@@ -45,8 +46,8 @@ class Decoder(nn.Module):
         return self.head(decoded)
 
 
-def _layers(kind: type[nn.Module], count: int, width: int, config: Model) -> list[nn.Module]:
-    return [kind(width, config.heads, config.feedforward, config.dropout, batch_first=True) for _ in range(count)]
+def _layers(kind: type[EncoderLayer | DecoderLayer], count: int, width: int, config: Model) -> list[nn.Module]:
+    return [kind(width, config.heads, config.feedforward, config.dropout) for _ in range(count)]
 
 
 class Head(nn.Module):
@@ -59,7 +60,7 @@ class Head(nn.Module):
         self.bound = nn.Tanh() if output == "tanh" else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bound(self.dropout(self.linear(x)))
+        return self.bound(dropout(self.linear(x), self.dropout))
 
 
 class FeatureNorm(nn.Module):
@@ -88,7 +89,7 @@ class ConvLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv(self.norm(x).transpose(1, 2)).transpose(1, 2)
-        return x + self.dropout(nn.functional.gelu(y))
+        return x + dropout(nn.functional.gelu(y), self.dropout)
 
 
 class SinusoidalPosition(nn.Module):

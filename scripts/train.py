@@ -39,8 +39,10 @@ def train(config: Config, resume: bool = False) -> None:
     from tqdm import tqdm
 
     from model.losses import compute_losses
+    from model.memory import keep_freed_memory
     from scripts.training import Training
 
+    keep_freed_memory()
     accelerator = Accelerator(mixed_precision="no")  # losses sum over paths of hundreds of cells, in float32
     run = Training(config, accelerator, resume)
     bar = tqdm(total=run.total_steps, initial=run.step, unit="step", disable=not accelerator.is_main_process)

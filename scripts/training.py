@@ -116,7 +116,7 @@ class Training:
         self.model = accelerator.prepare(self.decoder)
         self.averaged = deepcopy(self.decoder).eval() if config.train.ema else self.decoder
         self.optimizer = torch.optim.AdamW(
-            self.decoder.parameters(), betas=config.train.betas, weight_decay=config.train.weight_decay
+            self.decoder.parameters(), betas=config.train.betas, weight_decay=config.train.weight_decay, fused=True
         )
         torch.manual_seed(config.run.seed + 1 + accelerator.process_index)  # dropout differs between processes
 
