@@ -1,6 +1,6 @@
 """From a sound file to curves: windows as trained, cross-faded, in memory that does not grow with the sound."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from dataset.audio import audio_blocks, sample_count
 from dataset.command import UserError
 from dataset.stats import Stats
 from model.checkpoint import load_decoder
-from model.speech_encoder import build_encoder, encode_stream, encode_windows
+from model.speech_encoder import SpeechEncoder, build_encoder, encode_stream, encode_windows
+from scripts.ensembles import read_ensemble
 from scripts.extract_features import window_samples
 
 WINDOWS_A_BATCH = 64
@@ -22,17 +23,28 @@ class Synthesizer:
     """A checkpoint's encoder and decoder, loaded once for any number of sounds.
 
     encoder_path: where the speech model's folder is now, for checkpoints whose features come from one.
+    encoders: those loaded so far, by rate and config; a checkpoint that needs the same one shares it.
     Raises UserError when the checkpoint or the encoder cannot be had, or the encoder is not the one trained with.
     """
 
-    def __init__(self, checkpoint: Path, encoder_path: str | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        checkpoint: Path,
+        encoder_path: str | None = None,
+        device: str = "cpu",
+        encoders: dict[str, SpeechEncoder] | None = None,
+    ) -> None:
         self.header, decoder = load_decoder(checkpoint)
         self.device = usable_device(device)
         self.decoder = decoder.to(self.device)
         features = self.header.config.features
         if encoder_path:
             features = features.model_copy(update={"model": encoder_path})
-        self.encoder = build_encoder(features, self.header.fps).to(self.device)
+        key = f"{self.header.fps!r} fps {features.model_dump_json(exclude={'cache', 'context', 'chunk_s'})}"
+        encoders = {} if encoders is None else encoders
+        if key not in encoders:
+            encoders[key] = build_encoder(features, self.header.fps).to(self.device)
+        self.encoder = encoders[key]
         if self.encoder.size != self.header.feature_size:
             raise UserError(
                 f"{checkpoint}: takes features of {self.header.feature_size} values, but those of "
@@ -51,38 +63,25 @@ class Synthesizer:
     def domains(self) -> list[str]:
         return [domain.name for domain in self.header.config.data.domains]
 
-    @torch.inference_mode()
-    def synthesize(self, wav: Path, domain: str | None = None, overlap: int | None = None) -> np.ndarray:
+    def synthesize(self, sound: Path | np.ndarray, domain: str | None = None, overlap: int | None = None) -> np.ndarray:
         """(frames, channels) float32 curves, not clamped; channels are header.channels, frames at header.fps.
 
-        domain: the recording set to sound like, by default the first. overlap: frames that neighbouring windows share
-        and cross-fade over, by default half a window; 0 is the reference's plain concatenation.
+        sound: a file, or (samples,) float32 at 16 kHz. domain: the recording set to sound like, by default the first.
+        overlap: frames that neighbouring windows share and cross-fade over, by default half a window; 0 is the
+        reference's plain concatenation.
         Raises UserError for a sound that cannot be read or is shorter than half a frame, a domain it was not trained
         on, and an overlap that is not shorter than the window.
         """
-        number, overlap = self.check(domain, overlap)
-        window = self.header.config.windows.window_frames
-        samples = sample_count(wav)
-        frames = frame_count(samples, self.header.fps)
-        if not frames:
-            raise UserError(f"{wav}: {samples / SAMPLE_RATE:.3f} s of sound is less than one frame")
-        starts = np.arange(0, max(frames - overlap, 1), window - overlap)
-        total, weights = np.zeros((starts[-1] + window, len(self.mean)), np.float32), np.zeros(starts[-1] + window)
-        fade = fade_weights(window, overlap)
-        for batch, features in self._features(wav, starts, window):
-            curves = self.decoder(features, torch.full((len(batch),), number, device=self.device)).cpu().numpy()
-            for start, piece in zip(batch, curves, strict=True):
-                total[start : start + window] += piece * fade[:, None]
-                weights[start : start + window] += fade
-        normalised = total[:frames] / weights[:frames, None].astype(np.float32)
-        return normalised * self.scale + self.mean
+        return _synthesize([self], sound, domain, overlap)[0]
 
-    def _features(self, wav: Path, starts: np.ndarray, window: int) -> Iterator[tuple[np.ndarray, Tensor]]:
+    def features(
+        self, audio: Iterator[np.ndarray], starts: np.ndarray, window: int
+    ) -> Iterator[tuple[np.ndarray, Tensor]]:
         """Window starts a batch at a time, with their features (B, window, size); silence follows the sound."""
-        audio = ForwardReader(audio_blocks(wav))
+        reader = ForwardReader(audio)
         encode = self._encode_windows if self.header.config.features.context == "window" else self._encode_whole
         batches = [starts[first : first + WINDOWS_A_BATCH] for first in range(0, len(starts), WINDOWS_A_BATCH)]
-        return zip(batches, encode(audio, batches, window), strict=True)
+        return zip(batches, encode(reader, batches, window), strict=True)
 
     def _encode_windows(self, audio: "ForwardReader", batches: list[np.ndarray], window: int) -> Iterator[Tensor]:
         """Each window heard on its own."""
@@ -111,6 +110,81 @@ class Synthesizer:
         if overlap is not None and not 0 <= overlap < window:
             raise UserError(f"--overlap {overlap}: must be from 0 to {window - 1} frames")
         return self.domains.index(domain) if domain else 0, window // 2 if overlap is None else overlap
+
+
+class Ensemble:
+    """The checkpoints of a folder as one: the weighted mean of their curves. Raises UserError as Synthesizer does.
+
+    Features are computed once for all checkpoints that hear the same windows by the same encoder.
+    """
+
+    def __init__(self, folder: Path, encoder_path: str | None = None, device: str = "cpu") -> None:
+        encoders: dict[str, SpeechEncoder] = {}
+        weights = read_ensemble(folder)
+        self.members = [Synthesizer(path, encoder_path, device, encoders) for path in weights]
+        self.weights = list(weights.values())
+        self.header = self.members[0].header
+        for path, member in zip(weights, self.members, strict=True):
+            for what in ("fps", "channels"):
+                if getattr(member.header, what) != getattr(self.header, what):
+                    raise UserError(f"{path}: has other {what} than {next(iter(weights))}; they cannot be mixed")
+
+    def synthesize(self, sound: Path | np.ndarray, domain: str | None = None, overlap: int | None = None) -> np.ndarray:
+        """As Synthesizer.synthesize; by default each member's own first domain, and half of its own window."""
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for number, member in enumerate(self.members):
+            config = member.header.config
+            hears = (id(member.encoder), config.features.context, config.features.chunk_s, config.windows.window_frames)
+            alike.setdefault(hears, []).append(number)
+        groups = {tuple(numbers): [self.members[number] for number in numbers] for numbers in alike.values()}
+        mixed: np.ndarray | float = 0.0
+        for numbers, members in groups.items():
+            weights = np.array([self.weights[number] for number in numbers], np.float32)
+            mixed = mixed + np.tensordot(weights, _synthesize(members, sound, domain, overlap), axes=1)
+        return np.asarray(mixed)
+
+    def check(self, domain: str | None, overlap: int | None) -> None:
+        """Raises UserError for a domain or an overlap that one of the checkpoints does not know."""
+        for member in self.members:
+            member.check(domain, overlap)
+
+
+def open_synthesizer(path: Path, encoder_path: str | None = None, device: str = "cpu") -> Synthesizer | Ensemble:
+    """A checkpoint, or a folder of them as an ensemble. Raises UserError when it cannot be had."""
+    return (Ensemble if path.is_dir() else Synthesizer)(path, encoder_path, device)
+
+
+@torch.inference_mode()
+def _synthesize(
+    members: Sequence[Synthesizer], sound: Path | np.ndarray, domain: str | None, overlap: int | None
+) -> np.ndarray:
+    """(members, frames, channels) for members that hear the same windows by the same encoder."""
+    first = members[0]
+    numbers = [member.check(domain, overlap)[0] for member in members]
+    overlap = first.check(domain, overlap)[1]
+    window = first.header.config.windows.window_frames
+    samples = sample_count(sound) if isinstance(sound, Path) else len(sound)
+    frames = frame_count(samples, first.header.fps)
+    if not frames:
+        name = sound if isinstance(sound, Path) else "the sound"
+        raise UserError(f"{name}: {samples / SAMPLE_RATE:.3f} s of sound is less than one frame")
+    starts = np.arange(0, max(frames - overlap, 1), window - overlap)
+    total = np.zeros((len(members), starts[-1] + window, len(first.mean)), np.float32)
+    weights = np.zeros(starts[-1] + window)
+    fade = fade_weights(window, overlap)
+    audio = audio_blocks(sound) if isinstance(sound, Path) else iter((sound,))
+    for batch, features in first.features(audio, starts, window):
+        for start in batch:
+            weights[start : start + window] += fade
+        for curves, member, number in zip(total, members, numbers, strict=True):
+            pieces = member.decoder(features, torch.full((len(batch),), number, device=member.device)).cpu().numpy()
+            for start, piece in zip(batch, pieces, strict=True):
+                curves[start : start + window] += piece * fade[:, None]
+    total = total[:, :frames] / weights[:frames, None].astype(np.float32)
+    for curves, member in zip(total, members, strict=True):
+        curves *= member.scale
+        curves += member.mean
+    return total
 
 
 def usable_device(name: str) -> torch.device:

@@ -12,20 +12,26 @@ from dataset.command import UserError, parser, run
 from dataset.files import by_stem, find
 
 if TYPE_CHECKING:
-    from scripts.synthesis import Synthesizer
+    from scripts.synthesis import Ensemble, Synthesizer
 
 SHIPPED = Path(__file__).resolve().parents[1] / "result" / "facegood_logmel" / "best.safetensors"
 EXAMPLES = """
     python scripts/synthesize.py --wav_path a.wav
     python scripts/synthesize.py --ckpt_path result/mine/best.safetensors --wav_path a.wav --transcript_path a.tsv
     python scripts/synthesize.py --wav_path wavs/ --out_path csvs/ --fps 60
+    python scripts/synthesize.py --ckpt_path result/facegood_kfold/base/ensemble/ --wav_path a.wav
 """
 
 
 def parse_arguments() -> Namespace:
     commands = parser(__doc__, EXAMPLES)
     add = commands.add_argument
-    add("--ckpt_path", type=Path, default=SHIPPED, help="checkpoint; by default the weights that the repository ships")
+    add(
+        "--ckpt_path",
+        type=Path,
+        default=SHIPPED,
+        help="checkpoint, or an ensemble's folder of them; by default the shipped weights",
+    )
     add("--wav_path", type=Path, required=True, help="sound file, or a folder of them")
     add("--transcript_path", type=Path, help="tsv of start, end and token, or a folder of them with the wavs' stems")
     add("--out_path", type=Path, help="csv, or a folder for them; by default beside each wav")
@@ -47,10 +53,10 @@ def main() -> None:
     targets = [output_of(wav, arguments) for wav in wavs]
     import torch
 
-    from scripts.synthesis import Synthesizer
+    from scripts.synthesis import open_synthesizer
 
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    synthesizer = Synthesizer(arguments.ckpt_path, arguments.encoder_path, device)
+    synthesizer = open_synthesizer(arguments.ckpt_path, arguments.encoder_path, device)
     synthesizer.check(arguments.domain, arguments.overlap)
     failed: list[str] = []
     for wav, transcript, target in zip(wavs, transcripts, targets, strict=True):
@@ -88,7 +94,7 @@ def output_of(wav: Path, arguments: Namespace) -> Path:
 
 
 def synthesize_file(
-    synthesizer: "Synthesizer", wav: Path, transcript: Path | None, target: Path, arguments: Namespace
+    synthesizer: "Synthesizer | Ensemble", wav: Path, transcript: Path | None, target: Path, arguments: Namespace
 ) -> str:
     """Write one csv; the line to print."""
     from config.units import SAMPLE_RATE, frame_count
