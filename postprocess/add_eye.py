@@ -11,7 +11,7 @@ import numpy as np
 from dataset.blendshapes import EYE, indices, read_csv
 from dataset.command import run
 from dataset.files import by_stem, find
-from postprocess.files import arguments, rewrite
+from postprocess.files import InputPath, Step, arguments, run_steps
 
 EXAMPLES = """
 python postprocess/add_eye.py --input csvs/ --eyes data/facegood/bs --output with_eyes/
@@ -31,16 +31,10 @@ def fit(eyes: np.ndarray, frames: int) -> np.ndarray:
     return eyes[np.arange(frames) % len(eyes)]
 
 
-def main() -> None:
-    options = arguments(__doc__, EXAMPLES)
-    options.add_argument(
-        "--eyes", type=Path, required=True, metavar="PATH", help="csvs with moving eyes, at the input's frame rate"
-    )
-    given = options.parse_args()
-    clips = {
-        clip: read_csv(file, required=EYE).select(EYE) for clip, file in by_stem(find(given.eyes, (".csv",))).items()
-    }
-    lengths = {clip: len(eyes) for clip, eyes in clips.items()}
+def prepare(eyes: InputPath) -> Step:
+    """The step of post-processing that takes the eyes from the csvs at `eyes`. Raises UserError when there is none."""
+    clips = {clip: read_csv(file, required=EYE).select(EYE) for clip, file in by_stem(find(eyes, (".csv",))).items()}
+    lengths = {clip: len(curves) for clip, curves in clips.items()}
 
     def change(file: Path, channels: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
         from tqdm import tqdm
@@ -51,7 +45,16 @@ def main() -> None:
         tqdm.write(f"{file.stem} ({frames} frames): eyes of {clip} ({lengths[clip]} frames){note}")
         return fit(clips[clip], frames)[:, indices(EYE, channels)]
 
-    rewrite("added eyes to", given.input, given.output, EYE, change)
+    return Step("added eyes to", EYE, change)
+
+
+def main() -> None:
+    options = arguments(__doc__, EXAMPLES)
+    options.add_argument(
+        "--eyes", type=Path, required=True, metavar="PATH", help="csvs with moving eyes, at the input's frame rate"
+    )
+    given = options.parse_args()
+    run_steps([prepare(given.eyes)], given.input, given.output)
 
 
 if __name__ == "__main__":

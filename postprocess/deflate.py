@@ -9,7 +9,7 @@ import numpy as np
 
 from dataset.command import UserError, run
 from dataset.stats import load_stats
-from postprocess.files import add_channels, arguments, resolve_channels, rewrite
+from postprocess.files import InputPath, Step, add_channels, arguments, resolve_channels, run_steps
 
 EXAMPLES = """
 python postprocess/deflate.py --input csvs/ --output deflated/
@@ -47,6 +47,17 @@ def read_ceilings(path: Path, wanted: tuple[str, ...]) -> dict[str, float]:
     return dict(zip(stats.channels, stats.max.tolist(), strict=True))
 
 
+def prepare(ceilings: InputPath | None = None, channels: list[str] | None = None) -> Step:
+    """The step of post-processing with these settings. Raises UserError for stats that do not fit."""
+    wanted = resolve_channels(channels)
+    highest = read_ceilings(ceilings, wanted) if ceilings else dict.fromkeys(wanted, 1.0)
+
+    def change(_: Path, present: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
+        return deflate(curves, np.array([highest[name] for name in present]))
+
+    return Step("deflated", wanted, change)
+
+
 def main() -> None:
     options = arguments(__doc__, EXAMPLES)
     options.add_argument(
@@ -57,13 +68,7 @@ def main() -> None:
     )
     add_channels(options)
     given = options.parse_args()
-    wanted = resolve_channels(given.channels)
-    ceilings = read_ceilings(given.ceilings, wanted) if given.ceilings else dict.fromkeys(wanted, 1.0)
-
-    def change(_: Path, channels: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
-        return deflate(curves, np.array([ceilings[name] for name in channels]))
-
-    rewrite("deflated", given.input, given.output, wanted, change)
+    run_steps([prepare(given.ceilings, given.channels)], given.input, given.output)
 
 
 if __name__ == "__main__":

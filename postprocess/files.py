@@ -1,18 +1,32 @@
-"""What the four scripts share: their arguments, the walk over a file or a folder, and the closing line of totals."""
+"""What the scripts share: their arguments, the walk over a file or a folder, and the closing line of totals."""
 
 import argparse
 import difflib
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+from pydantic import ConfigDict, Field, ValidationError, validate_call
 
-from dataset.blendshapes import ARKIT, GROUPS, canonical, read_csv, write_csv
+from dataset.blendshapes import ARKIT, GROUPS, CurveTable, canonical, read_csv, write_csv
 from dataset.command import UserError, parser
 from dataset.files import find, output_path
 
 Change = Callable[[Path, tuple[str, ...], np.ndarray], np.ndarray]
 """(file, channels, curves (frames, channels)) → the curves to write in their place, same shape."""
+
+InputPath = Annotated[Path, Field(strict=False)]
+"""A path that may be told as text: what a YAML has."""
+
+
+class Step(NamedTuple):
+    """One change to curves, ready to run."""
+
+    done: str  # "smoothed", …
+    wanted: tuple[str, ...]  # the channels that it changes, where a file has them
+    change: Change
 
 
 def arguments(description: str | None, examples: str, several: bool = False) -> argparse.ArgumentParser:
@@ -36,23 +50,28 @@ def add_channels(options: argparse.ArgumentParser) -> None:
     )
 
 
-def resolve_channels(words: Sequence[str] | None) -> tuple[str, ...]:
+def resolve_channels(words: Sequence[str] | None, option: str = "--channels") -> tuple[str, ...]:
     """Channel names, in ARKIT order, for group names and blendshape names in any spelling; None means face.
 
-    Raises UserError for a word that is neither.
+    Raises UserError, beginning with the option, for a word that is neither.
     """
     wanted: set[str] = set()
     for word in words or ["face"]:
         name = canonical(word)
-        wanted.update(GROUPS[word] if word in GROUPS else [name or _unknown(word)])
+        wanted.update(GROUPS[word] if word in GROUPS else [name or _unknown(word, option)])
     return tuple(name for name in ARKIT if name in wanted)
 
 
-def _unknown(word: str) -> str:
-    spellings = {name.lower(): name for name in (*GROUPS, *ARKIT)}
+def _unknown(word: str, option: str) -> str:
+    hint = nearest(word, [*GROUPS, *ARKIT]) or f"; groups are {', '.join(GROUPS)}"
+    raise UserError(f'{option}: "{word}" is no group and no ARKit blendshape{hint}')
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The hint "; did you mean …?" with the known word that is most like this one; "" where none is."""
+    spellings = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), spellings, n=1)
-    hint = f"; did you mean {spellings[near[0]]}?" if near else f"; groups are {', '.join(GROUPS)}"
-    raise UserError(f'--channels: "{word}" is no group and no ARKit blendshape{hint}')
+    return f"; did you mean {spellings[near[0]]}?" if near else ""
 
 
 def rewrite(done: str, source: Path, output: Path, wanted: tuple[str, ...], change: Change) -> None:
@@ -61,22 +80,80 @@ def rewrite(done: str, source: Path, output: Path, wanted: tuple[str, ...], chan
     Length, header, column order and every other column stay as they are. A file that has only some of the wanted
     channels has those changed; one that has none is refused.
     """
+    run_steps([Step(done, wanted, change)], source, output)
+
+
+def run_steps(steps: Sequence[Step], source: Path, output: Path) -> None:
+    """Run the steps one after the other on a csv, or on every csv in a folder; each file is written once.
+
+    Otherwise as `rewrite`, which is this with one step.
+    """
     from tqdm import tqdm
 
     files = find(source, (".csv",))
     if source.is_dir() and (output.is_file() or output.suffix == ".csv"):
         raise UserError(f"--output {output}: {source} is a folder, so this must be one too")
-    frames = 0
+    done, frames = ", ".join(step.done for step in steps), 0
     for file in tqdm(files, desc=done, unit="file", disable=None, leave=False):
         table = read_csv(file)
-        channels = tuple(name for name in wanted if name in table.names)
-        if not channels:
-            raise UserError(f"{file}, line 1: none of the channels to change is here ({_shortened(wanted)})")
-        changed = table.with_channels(channels, change(file, channels, table.select(channels)))
-        write_csv(output_path(file, source, output), changed)
+        for step in steps:
+            table = _changed(file, table, step)
+        write_csv(output_path(file, source, output), table)
         frames += len(table.values)
     print(f"{done} {len(files)} file{'s' * (len(files) > 1)}, {frames:,} frames: {output}")
 
 
+def _changed(file: Path, table: CurveTable, step: Step) -> CurveTable:
+    channels = tuple(name for name in step.wanted if name in table.names)
+    if not channels:
+        raise UserError(f"{file}, line 1: none of the channels to change is here ({_shortened(step.wanted)})")
+    return table.with_channels(channels, step.change(file, channels, table.select(channels)))
+
+
 def _shortened(names: tuple[str, ...]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds. Raises UserError, with the line, for one that cannot be read or says a key twice."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if key.value in seen:
+                    raise UserError(f"{path}, line {key.start_mark.line + 1}: {key.value} stands twice; keep one")
+                seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    try:
+        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}, line {mark.line + 1}" if mark else str(path)
+        raise UserError(f"{place}: not YAML: {getattr(error, 'problem', None) or 'cannot be read'}") from None
+
+
+def validated(place: str, prepare: Callable[..., Step], settings: dict[str, Any]) -> Step:
+    """prepare(**settings), its signature being the schema: no unknown key, none missing, every type as it says.
+
+    Raises UserError, beginning with `place` and the key, for settings that do not fit.
+    """
+    try:
+        return validate_call(config=ConfigDict(strict=True, allow_inf_nan=False))(prepare)(**settings)
+    except ValidationError as error:
+        found = error.errors()[0]
+        *parents, key = found["loc"]
+        where = f"{place}: {'.'.join(map(str, found['loc']))}"
+        if found["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+            hint = nearest(str(key), list(inspect.signature(prepare).parameters)) if not parents else ""
+            raise UserError(f"{where}: unknown key{hint}") from None
+        if found["type"].startswith("missing"):
+            raise UserError(f"{where}: missing") from None
+        message = found["msg"].removeprefix("Value error, ")
+        raise UserError(f"{where}: {message[0].lower()}{message[1:]}, not {found['input']!r}") from None

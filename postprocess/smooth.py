@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from dataset.command import UserError, run
-from postprocess.files import add_channels, arguments, resolve_channels, rewrite
+from postprocess.files import Step, add_channels, arguments, resolve_channels, run_steps
 
 EXAMPLES = """
 python postprocess/smooth.py --input csvs/ --output smoothed/
@@ -33,22 +33,22 @@ def smooth(curves: np.ndarray, window: int = 9, order: int = 4) -> np.ndarray:
     return savgol_filter(curves, fitting, order, axis=0)
 
 
+def prepare(window: int = 9, order: int = 4, channels: list[str] | None = None) -> Step:
+    """The step of post-processing with these settings. Raises UserError for an impossible one."""
+    if window < 1 or window % 2 == 0:
+        raise UserError(f"--window {window}: must be an odd number of frames")
+    if not 0 <= order < window:
+        raise UserError(f"--order {order}: must be from 0 to {window - 1}, less than --window")
+    return Step("smoothed", resolve_channels(channels), lambda _file, _channels, curves: smooth(curves, window, order))
+
+
 def main() -> None:
     options = arguments(__doc__, EXAMPLES)
     options.add_argument("--window", type=int, default=9, help="frames that each polynomial spans, odd")
     options.add_argument("--order", type=int, default=4, help="degree of the polynomial, less than the window")
     add_channels(options)
     given = options.parse_args()
-    if given.window < 1 or given.window % 2 == 0:
-        raise UserError(f"--window {given.window}: must be an odd number of frames")
-    if not 0 <= given.order < given.window:
-        raise UserError(f"--order {given.order}: must be from 0 to {given.window - 1}, less than --window")
-    wanted = resolve_channels(given.channels)
-
-    def change(_: Path, __: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
-        return smooth(curves, given.window, given.order)
-
-    rewrite("smoothed", given.input, given.output, wanted, change)
+    run_steps([prepare(given.window, given.order, given.channels)], given.input, given.output)
 
 
 if __name__ == "__main__":

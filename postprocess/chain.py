@@ -1,0 +1,75 @@
+"""Run a chain of post-processing steps that a YAML file lists, each csv read once and written once."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset.command import UserError, run
+from postprocess import add_eye, close_lips, deflate, gain, smooth, symmetrise
+from postprocess.files import Step, arguments, nearest, read_yaml, run_steps, validated
+
+EXAMPLES = """
+python -m postprocess.chain --config config/post.yml --input csvs/ --output out/
+"""
+ROOT = Path(__file__).resolve().parents[1]
+STEPS: dict[str, Callable[..., Step]] = {
+    "smooth": smooth.prepare,
+    "deflate": deflate.prepare,
+    "gain": gain.prepare,
+    "symmetrise": symmetrise.prepare,
+    "close_lips": close_lips.prepare,
+    "add_eye": add_eye.prepare,
+}
+PATHS = {"ceilings", "words", "eyes"}  # relative ones are taken from the repository's root, as in every config
+
+
+def read_chain(path: Path) -> list[Step]:
+    """The steps of a YAML file: `steps:` with a list of names, or of `name: {setting: value, …}`; see config/post.yml.
+
+    Raises UserError, in one line with the file, the step and the key, for what does not fit.
+    """
+    tree = read_yaml(path)
+    if not isinstance(tree, dict) or not isinstance(tree.get("steps"), list) or not tree["steps"]:
+        raise UserError(f"{path}: expected `steps:` with a list such as `- smooth: {{window: 9}}`")
+    for key in tree:
+        if key != "steps":
+            raise UserError(f"{path}: {key}: unknown key{nearest(str(key), ['steps'])}")
+    return [_step(path, number, entry) for number, entry in enumerate(tree["steps"], 1)]
+
+
+def _step(path: Path, number: int, entry: Any) -> Step:
+    entry = {entry: None} if isinstance(entry, str) else entry
+    if not isinstance(entry, dict) or len(entry) != 1:
+        raise UserError(f"{path}, step {number}: expected one name, with its settings below it, found {entry!r}")
+    ((name, settings),) = entry.items()
+    if name not in STEPS:
+        raise UserError(f"{path}, step {number}: {name}: unknown step{nearest(str(name), list(STEPS))}")
+    place = f"{path}, step {number} ({name})"
+    if not isinstance(settings, dict | None):
+        raise UserError(f"{place}: expected settings such as `key: value`, found {settings!r}")
+    found = {str(key): _from_root(value) if key in PATHS else value for key, value in (settings or {}).items()}
+    try:
+        return validated(place, STEPS[name], found)
+    except UserError as error:
+        message = str(error).removeprefix("--")
+        raise UserError(message if message.startswith(place) else f"{place}: {message}") from None
+
+
+def _from_root(value: Any) -> Any:
+    return str(ROOT / Path(value).expanduser()) if isinstance(value, str) else value
+
+
+def main() -> None:
+    options = arguments(__doc__, EXAMPLES)
+    options.add_argument(
+        "--config", type=Path, required=True, metavar="FILE", help="YAML with the steps; config/post.yml explains each"
+    )
+    given = options.parse_args()
+    run_steps(read_chain(given.config), given.input, given.output)
+
+
+if __name__ == "__main__":
+    run(main)
