@@ -11,9 +11,10 @@ then from the left, then from the diagonal: the rule of the fastdtw package.
 import numpy as np
 from numba import njit
 
-from model.lanes import choose, last_lane, less, load, multiply_add, pairwise_sum, shift_in, splat
+from model.lanes import choose, last_lane, less, load, multiply_add, shift_in, splat, store
 
 LANES = 16  # rows of the cost matrix that the exact kernel handles at once
+EIGHT = 8  # columns whose costs the windowed kernel sums at once
 TILE = 4  # anti-diagonals whose costs are summed together, so that one load of the prediction serves four
 UP, LEFT, DIAGONAL = np.uint8(0), np.uint8(1), np.uint8(2)
 
@@ -48,13 +49,13 @@ def band_window(rows, columns, band):
 
 
 @njit(cache=True)
-def _strips(x):
-    """x (rows, channels) → flat (strips, channels, LANES): each strip's rows side by side, zeros after the last."""
+def _strips(x, lanes):
+    """x (rows, channels) → flat (strips, channels, lanes): each strip's rows side by side, zeros after the last."""
     rows, channels = x.shape
-    strips = np.zeros(((rows + LANES - 1) // LANES, channels, LANES), x.dtype)
+    strips = np.zeros(((rows + lanes - 1) // lanes, channels, lanes), x.dtype)
     for i in range(rows):
         for c in range(channels):
-            strips[i // LANES, c, i % LANES] = x[i, c]
+            strips[i // lanes, c, i % lanes] = x[i, c]
     return strips.reshape(strips.size)
 
 
@@ -81,7 +82,7 @@ def _lane_choices(x, y, first, last):
     columns = len(y)
     margin = LANES + TILE
     pitch = columns + margin + LANES
-    strips, backwards = _strips(x), _reversed_channels(y, margin, pitch)
+    strips, backwards = _strips(x, LANES), _reversed_channels(y, margin, pitch)
     choices = np.empty((len(strips) // (channels * LANES), columns + margin, 2), np.uint16)
     nothing, infinity = splat(x.dtype.type(0), LANES), splat(x.dtype.type(np.inf), LANES)
     above = np.full(columns + LANES + margin, np.inf, x.dtype)  # the row above the strip; column j is at LANES + j
@@ -151,44 +152,60 @@ def _choices_to_path(choices, rows, columns):
 
 
 @njit(cache=True)
-def _mean_squared_error(x, i, y, j, channels):
-    """np.mean((x[i] − y[j])²) of flat x and y, to the last bit up to 128 channels, so that ties are ties here too.
+def _squares(value, strips, start):
+    difference = splat(value, EIGHT) - load(strips, start, EIGHT)
+    return difference * difference
 
-    numpy sums eight interleaved lanes, then those pairwise, then adds the rest.
+
+@njit(cache=True)
+def _write_costs(x, i, strips, first, last, costs):
+    """np.mean((x[i] − y[j])²) into costs[j], for the strips of y in which columns first … last lie.
+
+    To the last bit what numpy gives up to 128 channels, so that ties are ties here too: it sums every eighth channel,
+    then those eight sums pairwise, then adds the channels that are left.
     """
-    i, j = i * channels, j * channels
+    channels = x.shape[1]
     whole = channels // 8 * 8
-    lanes = splat(0.0, 8)
-    for c in range(0, whole, 8):
-        difference = load(x, i + c, 8) - load(y, j + c, 8)
-        lanes = lanes + difference * difference
-    total = pairwise_sum(lanes)
-    for c in range(whole, channels):
-        total += (x[i + c] - y[j + c]) ** 2
-    return total / channels
+    count = splat(float(channels), EIGHT)
+    for strip in range(first // EIGHT, last // EIGHT + 1):
+        start = strip * channels * EIGHT
+        sum0 = sum1 = sum2 = sum3 = sum4 = sum5 = sum6 = sum7 = splat(0.0, EIGHT)
+        for c in range(0, whole, 8):
+            here = start + c * EIGHT
+            sum0 = sum0 + _squares(x[i, c], strips, here)
+            sum1 = sum1 + _squares(x[i, c + 1], strips, here + EIGHT)
+            sum2 = sum2 + _squares(x[i, c + 2], strips, here + 2 * EIGHT)
+            sum3 = sum3 + _squares(x[i, c + 3], strips, here + 3 * EIGHT)
+            sum4 = sum4 + _squares(x[i, c + 4], strips, here + 4 * EIGHT)
+            sum5 = sum5 + _squares(x[i, c + 5], strips, here + 5 * EIGHT)
+            sum6 = sum6 + _squares(x[i, c + 6], strips, here + 6 * EIGHT)
+            sum7 = sum7 + _squares(x[i, c + 7], strips, here + 7 * EIGHT)
+        total = ((sum0 + sum1) + (sum2 + sum3)) + ((sum4 + sum5) + (sum6 + sum7))
+        for c in range(whole, channels):
+            total = total + _squares(x[i, c], strips, start + c * EIGHT)
+        store(costs, strip * EIGHT, total / count)
 
 
 @njit(cache=True)
 def windowed(x, y, first, last):
     """The cheapest path's cost and the path, within a window; memory grows with the window's cells, a byte each."""
     rows, columns = len(x), len(y)
-    channels, flat_x, flat_y = x.shape[1], x.reshape(x.size), y.reshape(y.size)
+    strips = _strips(y, EIGHT)
+    costs = np.empty(columns + EIGHT)
     offset = np.zeros(rows + 1, np.int64)
     offset[1:] = np.cumsum(last - first + 1)
     moves = np.empty(offset[rows], np.uint8)
     above, row = np.full(columns + 1, np.inf), np.full(columns + 1, np.inf)  # column j is at j + 1
     above[0] = 0.0
     for i in range(rows):
-        row[first[i]] = np.inf
+        _write_costs(x, i, strips, first[i], last[i], costs)
+        left = row[first[i]] = np.inf
         for j in range(first[i], last[i] + 1):
-            cost = _mean_squared_error(flat_x, i, flat_y, j, channels)
-            best, move = above[j + 1] + cost, UP
-            if row[j] + cost < best:
-                best, move = row[j] + cost, LEFT
-            if above[j] + cost < best:
-                best, move = above[j] + cost, DIAGONAL
-            row[j + 1] = best
-            moves[offset[i] + j - first[i]] = move
+            from_above, from_left, from_diagonal = above[j + 1] + costs[j], left + costs[j], above[j] + costs[j]
+            either = min(from_above, from_left)
+            left = row[j + 1] = min(either, from_diagonal)
+            move = LEFT if from_left < from_above else UP
+            moves[offset[i] + j - first[i]] = DIAGONAL if from_diagonal < either else move
         above, row = row, above
     return above[columns], _moves_to_path(moves, offset, first, columns)
 

@@ -1,7 +1,8 @@
 """SIMD for numba: Lanes, a vector of floats that lives in registers, and the few operations DTW needs on it.
 
 LLVM's own vectoriser leaves the warping recursion scalar; written on lanes it is six times as fast. LLVM lowers the
-vectors to what the processor has (16 float32: one AVX-512 register, two of AVX2, four of NEON).
+vectors to what the processor has (16 float32: one AVX-512 register, two of AVX2, four of SSE or NEON, or 16 scalars),
+with the same results but for multiply_add's rounding. Only the bits of `less` need a little-endian processor.
 
 numba's cache of compiled kernels does not notice a change of this file: touch the file of the kernels after one.
 """
@@ -56,6 +57,7 @@ def _define_arithmetic(operation, instruction):
 _define_arithmetic(operator.add, "fadd")
 _define_arithmetic(operator.sub, "fsub")
 _define_arithmetic(operator.mul, "fmul")
+_define_arithmetic(operator.truediv, "fdiv")
 
 
 @intrinsic
@@ -98,6 +100,20 @@ def load(typing, array, start, count):
 
 
 @intrinsic
+def store(typing, array, start, lanes):
+    """array[start : start + count] = lanes, for a flat array; the bounds are the caller's to keep."""
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        place = builder.gep(data, [arguments[1]])
+        pointer = builder.bitcast(place, context.get_value_type(lanes).as_pointer())
+        builder.store(arguments[2], pointer, align=array.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.none(array, start, lanes), generate
+
+
+@intrinsic
 def less(typing, left, right):
     """left < right as an unsigned integer, bit k for lane k."""
 
@@ -136,19 +152,5 @@ def last_lane(typing, lanes):
 
     def generate(context, builder, signature, arguments):
         return builder.extract_element(arguments[0], _INDEX(lanes.count - 1))
-
-    return lanes.dtype(lanes), generate
-
-
-@intrinsic
-def pairwise_sum(typing, lanes):
-    """The sum of all lanes, a power of two of them: neighbours first, then neighbouring pairs, and so on."""
-
-    def generate(context, builder, signature, arguments):
-        vector, count = arguments[0], lanes.count
-        while count > 1:
-            evens, odds = _shuffled(builder, vector, range(0, count, 2)), _shuffled(builder, vector, range(1, count, 2))
-            vector, count = builder.fadd(evens, odds), count // 2
-        return builder.extract_element(vector, _INDEX(0))
 
     return lanes.dtype(lanes), generate
