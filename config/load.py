@@ -28,8 +28,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     Relative paths in a YAML are taken from the repository's root, those typed as overrides from the working directory.
     Raises UserError in one line for a file that cannot be read, an unknown key, a wrong type or an impossible value.
     """
-    tree = _read(DEFAULT)[0]
-    layers = (_read(path), _parse_overrides(overrides))
+    tree = read_yaml(DEFAULT)[0]
+    layers = (read_yaml(path), _parse_overrides(overrides))
     for layer, _ in layers:
         tree = _merge(tree, layer)
     try:
@@ -75,7 +75,7 @@ for _kind, _pattern, _first in (
         _yaml.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^({_pattern})$"), list(_first))
 
 
-def _read(path: Path) -> tuple[Tree, dict[Keys, str]]:
+def read_yaml(path: Path) -> tuple[Tree, dict[Keys, str]]:
     """A YAML file's mapping, and for each of its keys the place to name in an error."""
     try:
         text = path.read_text(encoding="utf-8-sig")

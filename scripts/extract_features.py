@@ -29,6 +29,12 @@ def main() -> None:
         python scripts/extract_features.py --config config/aiwin.yml features.model=~/models/chinese-hubert-large""",
     ).parse_args()
     config = load_config(arguments.config, arguments.overrides)
+    made, clips = extract(config)
+    print(f"{made} clips encoded, {clips - made} were there: {config.features.cache}")
+
+
+def extract(config: Config) -> tuple[int, int]:
+    """Encode what the cache lacks of the config's clips; (how many they were, how many clips there are)."""
     import torch
 
     from dataset.feature_store import FeatureStore
@@ -40,7 +46,7 @@ def main() -> None:
     made = cache_features(cache, store, store.clips, encoder, config, config.windows)
     if config.features.context == "window":  # any split finds its clips encoded, whichever side they are on
         cache_features(cache, store, store.clips, encoder, config, validation_windows(config.windows))
-    print(f"{made} clips encoded, {len(store.clips) - made} were there: {config.features.cache}")
+    return made, len(store.clips)
 
 
 def open_clips(config: Config) -> "ClipStore":

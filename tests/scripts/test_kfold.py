@@ -1,0 +1,135 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config.load import load_config
+from dataset.blendshapes import FACE, read_csv
+from model.checkpoint import load_checkpoint
+from scripts import evaluate, kfold, synthesize
+from scripts.synthesis import Synthesizer
+from scripts.trials import run_trial, spread
+
+CLIPS = {"a1", "a2", "a3", "b1", "b2"}
+
+
+@pytest.fixture(scope="module")
+def result(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """result/tiny_kfold after two variants of five folds each."""
+    folder = tmp_path_factory.mktemp("kfold")
+    with pytest.MonkeyPatch.context() as patch:
+        words = ["--variants", "base", "no_onehot", "--config", packed, f"run.dir={folder}", "train.epochs=1"]
+        patch.setattr("sys.argv", ["kfold", *map(str, words)])
+        kfold.main()
+    return folder / "tiny_kfold"
+
+
+def words(result: Path, packed: Path, *more: str) -> list[object]:
+    return ["--config", packed, f"run.dir={result.parent}", "train.epochs=1", *more]
+
+
+@pytest.mark.parametrize("variant", ["base", "no_onehot"])
+def test_every_clip_is_predicted_by_the_model_that_never_heard_it(result: Path, packed: Path, variant: str) -> None:
+    folds = json.loads((result / "kfold.json").read_text())["variants"][variant]["folds"]
+    assert [fold["clips"] for fold in folds] == [["a1"], ["a2"], ["a3"], ["b1"], ["b2"]]
+    for number, (clip,) in enumerate(fold["clips"] for fold in folds):
+        checkpoint = result / variant / f"fold_{number}" / "best.safetensors"
+        header = load_checkpoint(checkpoint)[0]
+        assert set(json.loads(header.stats)["clips"]) == CLIPS - {clip}
+        assert header.config.model.domain_one_hot == (variant == "base")
+        wav = packed.parent / "wav" / f"{clip}.wav"
+        alone = Synthesizer(checkpoint).synthesize(wav, domain=clip[0]).clip(0, 1)
+        csv = read_csv(result / variant / "oof" / f"{clip}.csv").select(FACE)
+        np.testing.assert_allclose(csv, alone, atol=1e-4)  # the database holds 16-bit samples
+
+
+def test_the_scores_are_those_of_the_evaluate_command(
+    result: Path, packed: Path, run_main: Callable[..., None], tmp_path: Path
+) -> None:
+    targets, json_path = packed.parent / "bs", tmp_path / "a.json"
+    predictions = result / "base" / "oof"
+    run_main(evaluate, "--predictions", predictions, "--targets", targets, "--fps", 25, "--json", json_path)
+    theirs, ours = json.loads(json_path.read_text()), json.loads((result / "kfold.json").read_text())
+    base = ours["variants"]["base"]
+    assert base["clips"].keys() == theirs["clips"].keys() == CLIPS
+    for clip in CLIPS:
+        assert base["clips"][clip]["contest"] == pytest.approx(theirs["clips"][clip]["contest"], rel=1e-3)
+    assert base["mean"]["contest"] == pytest.approx(theirs["mean"]["contest"], rel=1e-3)
+
+
+def test_the_folds_are_one_ensemble(result: Path, packed: Path, run_main: Callable[..., None], tmp_path: Path) -> None:
+    wav = packed.parent / "wav" / "a1.wav"
+    ensemble = result / "base" / "ensemble"
+    run_main(synthesize, "--ckpt_path", ensemble, "--wav_path", wav, "--out_path", tmp_path / "a.csv", "--no_clamp")
+    runs = [result / "base" / f"fold_{fold}" / "best.safetensors" for fold in range(5)]
+    expected = np.mean([Synthesizer(run).synthesize(wav) for run in runs], axis=0)
+    np.testing.assert_allclose(read_csv(tmp_path / "a.csv").select(FACE), expected, atol=2e-6)
+
+
+def test_what_is_done_is_not_done_again_and_what_is_missing_is(
+    result: Path, packed: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (result / "kfold.json").read_text()
+    removed = result / "base" / "fold_3" / "scores.json", result / "base" / "oof" / "a2.csv"
+    kept = [result / "base" / f"fold_{fold}" / "scores.json" for fold in (0, 2, 4)]
+    times = [path.stat().st_mtime_ns for path in kept]
+    weights = [(result / "base" / f"fold_{fold}" / "best.safetensors").read_bytes() for fold in range(5)]
+    for path in removed:
+        path.unlink()
+    run_main(kfold, *words(result, packed), "--variants", "base", "no_onehot")
+    assert all(path.is_file() for path in removed) and times == [path.stat().st_mtime_ns for path in kept]
+    assert weights == [(result / "base" / f"fold_{fold}" / "best.safetensors").read_bytes() for fold in range(5)]
+    old, new = json.loads(before)["variants"], json.loads((result / "kfold.json").read_text())["variants"]
+    assert {name: variant["clips"] for name, variant in old.items()} == {n: v["clips"] for n, v in new.items()}
+    shown = capsys.readouterr().out
+    assert "base fold 4" in shown and "no_onehot (mean)" in shown and "(mean face)" in shown
+    assert "no_onehot against base: contest" in shown
+    assert "10 models, 5 clips, each scored by models that never heard it" in shown
+
+
+def test_other_settings_are_refused_until_they_may_overwrite(
+    result: Path, packed: Path, refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    line = refusal(kfold, *words(result, packed, "train.learning_rate=0.02"))
+    place = result / "base" / "fold_0"
+    says = "trained with train.learning_rate 0.01, the config says 0.02"
+    assert line == f"{place}: {says}; set it back, or start every trial afresh with --overwrite"
+    config = load_config(packed, [f"run.dir={tmp_path}", "train.epochs=1", "data.split.fold=2"])
+    first = run_trial(config, tmp_path / "oof")
+    other = config.model_copy(update={"train": config.train.model_copy(update={"learning_rate": 0.2})})
+    assert run_trial(other, tmp_path / "oof", overwrite=True)["mean"] != first["mean"]
+
+
+def test_folds_by_speaker(packed: Path, tmp_path: Path, refusal: Callable[..., str]) -> None:
+    config = load_config(packed)
+    data = config.data.model_copy(update={"corpus": tmp_path})
+    config = config.model_copy(update={"data": data})
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("id,speaker\na1,Li\na2,Wu\na3,Li\nb1,Ma\nb2,Wu\n")
+    assert [split.val for split in kfold.fold_splits(config, 3, "speaker")] == [("a1", "a3"), ("a2", "b2"), ("b1",)]
+    assert [split.val for split in kfold.fold_splits(config, 2, "speaker")] == [("a1", "a3", "b1"), ("a2", "b2")]
+    by = ["--config", packed, "--by", "speaker", f"data.corpus={tmp_path}", "--folds"]
+    assert refusal(kfold, *by, "4") == f"--folds 4: {manifest} names 3 speakers"
+    manifest.write_text("id,speaker\na1,Li\n")
+    assert refusal(kfold, *by, "2") == f"{manifest}: no speaker of a2; --by speaker needs the columns id and speaker"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--folds", "6"], "--folds 6: the corpus has 5 clips"),
+        (["--folds", "1"], "--folds 1: must be at least 2"),
+        (["--variants", "tanhh"], "--variants: no tanhh in the grid; known: base, no_onehot"),
+        (["--pieces", "0.01"], "--pieces 0.01: must be at least one frame long"),
+    ],
+)
+def test_refusals(packed: Path, refusal: Callable[..., str], given: list[str], message: str) -> None:
+    assert refusal(kfold, "--config", packed, *given) == message
+
+
+def test_the_spread_of_repeated_measurements() -> None:
+    assert spread([1.0, 2.0, 3.0], ".2f") == "2.00 ± 1.00"
+    assert spread([0.5, None], ".1f") == "0.5"
+    assert spread([None], ".1f") == "–"
