@@ -1,14 +1,19 @@
 """Scores of predicted curves against recorded ones: pure functions on arrays, each with its formula and source."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from dataset.blendshapes import FACE, GROUPS, indices
+from dataset.blendshapes import BROW, EYE, FACE, GROUPS, JAW, MOUTH, indices
 
 STILL = 1e-5  # a target that spans no more than this over a clip is csv rounding, not motion
 MAX_LAG_S = 0.5
+HIGH_HZ = 6.0  # syllables come at 2 to 8 a second, and a mouth's motion above this is mostly noise
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+MEANS = ("std", "target_std", "jerk", "target_jerk", "high_frequency", "target_high_frequency")
 SCORED_GROUPS = ("jaw", "mouth", "brow", "cheek_nose", "eye", "face")
 
 Scores = dict[str, Any]
@@ -41,6 +46,51 @@ def jerk(curves: np.ndarray, fps: float) -> np.ndarray:
     if len(curves) < 4:
         return np.full(curves.shape[1], np.nan)
     return np.abs(np.diff(curves, 3, axis=0)).mean(axis=0) * fps**3
+
+
+def high_frequency(curves: np.ndarray, fps: float) -> np.ndarray:
+    """The variance above HIGH_HZ, (frames, channels) → (channels,): the sum of the periodogram (Schuster 1898) there.
+
+    Each channel less its mean, under a Hann window, so that a clip's ends do not leak into high frequencies; a sine of
+    amplitude A above HIGH_HZ gives A² / 2. 0 where fps is too low to hold such motion, NaN below 4 frames.
+    """
+    from scipy.signal import periodogram
+
+    if len(curves) < 4:
+        return np.full(curves.shape[1], np.nan)
+    frequency, power = periodogram(curves, fps, window="hann", axis=0)
+    return power[frequency > HIGH_HZ].sum(axis=0) * fps / len(curves)
+
+
+def mouth_error(prediction: np.ndarray, target: np.ndarray, names: tuple[str, ...]) -> float | None:
+    """The largest |prediction − target| among jaw and mouth channels in a frame, mean over frames.
+
+    Both (frames, len(names)). The lip vertex error (Richard et al. 2021, MeshTalk: the largest error of a lip vertex in
+    a frame, mean over frames) with coefficients in place of vertices. Channels go by name: published masks of lip and
+    face indices disagree with the orders that they are used with.
+    """
+    members = [index for index, name in enumerate(names) if name in JAW + MOUTH]
+    return float(np.abs(prediction - target)[:, members].max(axis=1).mean()) if members else None
+
+
+def upper_face_deviation(prediction: np.ndarray, target: np.ndarray, names: tuple[str, ...]) -> float | None:
+    """std of the target less that of the prediction, mean over brow and eye channels; 0 for as lively an upper face.
+
+    Both (frames, len(names)). The upper-face dynamics deviation (FDD of Xing et al. 2023, CodeTalker) with coefficients
+    in place of vertices; positive where the prediction is too still.
+    """
+    members = [index for index, name in enumerate(names) if name in BROW + EYE]
+    return float((target.std(axis=0) - prediction.std(axis=0))[members].mean()) if members else None
+
+
+def diversity(repeats: Sequence[np.ndarray]) -> float | None:
+    """Root mean square difference between repeats (other seeds) of one clip, each (frames, channels); mean over pairs.
+
+    0 for a model that always says the same. The multimodality of Guo et al. 2020 (Action2Motion), on coefficients
+    over the frames that a pair has in common. None below two repeats.
+    """
+    cuts = [(a[: len(b)], b[: len(a)]) for a, b in combinations(repeats, 2)]
+    return float(np.mean([np.sqrt(((a - b) ** 2).mean()) for a, b in cuts])) if cuts else None
 
 
 def lag_ms(prediction: np.ndarray, target: np.ndarray, fps: float) -> float | None:
@@ -117,6 +167,8 @@ def clip_scores(
         "target_std": t.std(axis=0),
         "jerk": jerk(p, fps),
         "target_jerk": jerk(t, fps),
+        "high_frequency": high_frequency(p, fps),
+        "target_high_frequency": high_frequency(t, fps),
         "moving": ~is_still(t),
     }
     groups = {group: tuple(name for name in GROUPS[group] if name in names) for group in SCORED_GROUPS}
@@ -125,6 +177,8 @@ def clip_scores(
         "target_frames": len(target),
         **dtw_scores(prediction[:, face], target[:, face], piece_frames),
         "jaw_open_lag_ms": lag_ms(p[:, jaw_open], t[:, jaw_open], fps),
+        "mouth_error": mouth_error(p, t, names),
+        "upper_face_deviation": upper_face_deviation(p, t, names),
         "groups": {group: summarise(columns, indices(names, members)) for group, members in groups.items() if members},
         "channels": {name: summarise(columns, [index]) for index, name in enumerate(names)},
     }
@@ -134,8 +188,9 @@ def summarise(columns: Mapping[str, np.ndarray], members: list[int]) -> Scores:
     """The scores of some channels together, from each measure's (channels,).
 
     mae: the channels' mean. rmse: root of their mean squared error. correlation: mean over the channels whose target
-    moves. std, jerk: means. amplitude_ratio and jerk_ratio: the prediction's mean over the target's, 1 for motion as
-    large, as jittery as the target's; None where nothing moves. moving: how many targets move.
+    moves. std, jerk, high_frequency: means. amplitude_ratio, jerk_ratio and high_frequency_ratio: the prediction's mean
+    over the target's, 1 for motion as large, as jittery as the target's; None where nothing moves. moving: how many
+    targets move.
     """
     part = {name: column[members] for name, column in columns.items()}
     moving = part["moving"]
@@ -143,9 +198,12 @@ def summarise(columns: Mapping[str, np.ndarray], members: list[int]) -> Scores:
         "mae": float(part["mae"].mean()),
         "rmse": float(np.sqrt(part["mse"].mean())),
         "correlation": float(part["correlation"][moving].mean()) if moving.any() else None,
-        **{name: _number(part[name].mean()) for name in ("std", "target_std", "jerk", "target_jerk")},
+        **{name: _number(part[name].mean()) for name in MEANS},
         "amplitude_ratio": _ratio(part["std"], part["target_std"]) if moving.any() else None,
         "jerk_ratio": _ratio(part["jerk"], part["target_jerk"]) if moving.any() else None,
+        "high_frequency_ratio": (
+            _ratio(part["high_frequency"], part["target_high_frequency"]) if moving.any() else None
+        ),
         "moving": int(moving.sum()),
     }
 
@@ -167,3 +225,39 @@ def mean_scores(clips: Sequence[Scores]) -> Scores:
         nested = bool(known) and isinstance(known[0], dict)
         mean[name] = mean_scores(known) if nested else sum(known) / len(known) if known else None
     return mean
+
+
+def intervals(clips: Sequence[Scores], resamples: int = RESAMPLES, seed: int = 0) -> Scores:
+    """The bootstrap interval of every mean that mean_scores gives, as [low, high]; None where fewer than 2 clips count.
+
+    Clips are drawn with replacement, as many as there are, `resamples` times; the interval holds the middle CONFIDENCE
+    of the means (percentile bootstrap, Efron 1979). The same seed gives the same interval. With few clips it is
+    too narrow rather than too wide.
+    """
+    drawn = np.random.default_rng(seed).integers(len(clips), size=(resamples, len(clips)))
+    times = np.stack([(drawn == index).sum(axis=1) for index in range(len(clips))], axis=1)
+    return _intervals(clips, times)
+
+
+def _intervals(clips: Sequence[Scores | None], times: np.ndarray) -> Scores:
+    """times: (resamples, clips), how often each clip was drawn."""
+    names = list(dict.fromkeys(name for clip in clips if clip for name in clip))
+    found: Scores = {}
+    for name in names:
+        values = [clip.get(name) if clip else None for clip in clips]
+        if any(isinstance(value, dict) for value in values):
+            found[name] = _intervals(values, times)
+        else:
+            found[name] = _interval(values, times)
+    return found
+
+
+def _interval(values: Sequence[float | None], times: np.ndarray) -> list[float] | None:
+    known = [index for index, value in enumerate(values) if value is not None]
+    if len(known) < 2:
+        return None
+    counts = times[:, known]
+    drawn = counts.sum(axis=1)
+    sums = counts @ np.array([values[index] for index in known], np.float64)
+    tail = 50 * (1 - CONFIDENCE)
+    return np.percentile(sums[drawn > 0] / drawn[drawn > 0], [tail, 100 - tail]).tolist()

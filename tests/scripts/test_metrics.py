@@ -8,7 +8,21 @@ from fastdtw import fastdtw as package_fastdtw
 from scipy.stats import pearsonr
 
 from dataset.blendshapes import ARKIT, EYE, FACE, JAW
-from scripts.metrics import Scores, clip_scores, correlation, dtw_scores, is_still, jerk, lag_ms, mean_scores
+from scripts.metrics import (
+    Scores,
+    clip_scores,
+    correlation,
+    diversity,
+    dtw_scores,
+    high_frequency,
+    intervals,
+    is_still,
+    jerk,
+    lag_ms,
+    mean_scores,
+    mouth_error,
+    upper_face_deviation,
+)
 
 
 def noise(frames: int, channels: int = 37, seed: int = 0) -> np.ndarray:
@@ -164,3 +178,61 @@ def test_means_leave_out_what_has_no_meaning() -> None:
     one: Scores = {"a": 1.0, "b": None, "c": {"x": 1.0}}
     two: Scores = {"a": 2.0, "b": 4.0, "c": {"x": 3.0, "y": None}}
     assert mean_scores([one, two, {"a": 6.0}]) == {"a": 3.0, "b": 4.0, "c": {"x": 2.0, "y": None}}
+
+
+def test_high_frequency_is_the_variance_above_6_hz() -> None:
+    time_s = np.arange(300) / 30
+    slow, fast = 0.5 * np.sin(2 * np.pi * 3 * time_s), 0.2 * np.sin(2 * np.pi * 10 * time_s)
+    found = high_frequency(np.stack([slow, fast, slow + fast, np.full(300, 0.7)], axis=1), 30)
+    np.testing.assert_allclose(found, [0, 0.02, 0.02, 0], atol=1e-6)  # A² / 2
+    assert high_frequency(slow[:, None], 10)[0] == 0  # nothing above 6 Hz at 10 frames a second
+    assert np.isnan(high_frequency(slow[:3, None], 30)).all()
+
+
+def test_high_frequency_equals_a_filtered_noises_variance() -> None:
+    noise = np.random.default_rng(0).normal(size=(20000, 1))
+    assert high_frequency(noise, 30)[0] == pytest.approx(noise.var() * (1 - 6 / 15), rel=0.05)  # white: by bandwidth
+
+
+def test_the_mouths_error_is_the_worst_channels_and_by_name() -> None:
+    names = ("BrowInnerUp", "MouthFunnel", "JawOpen")
+    target = np.zeros((2, 3))
+    prediction = np.array([[9.0, 0.1, -0.3], [9.0, 0.2, 0.0]])
+    assert mouth_error(prediction, target, names) == pytest.approx((0.3 + 0.2) / 2)
+    assert mouth_error(prediction[:, ::-1], target, names[::-1]) == pytest.approx(0.25)
+    assert mouth_error(prediction[:, :1], target[:, :1], names[:1]) is None
+
+
+def test_the_upper_faces_deviation_is_positive_for_one_too_still() -> None:
+    names = ("JawOpen", "BrowInnerUp", "EyeBlinkLeft")
+    target = np.array([[0.0, 0.0, 0.0], [1.0, 0.4, 1.0]])
+    prediction = np.array([[0.0, 0.0, 0.3], [0.0, 0.0, 0.3]])
+    assert upper_face_deviation(prediction, target, names) == pytest.approx((0.2 + 0.5) / 2)
+    assert upper_face_deviation(target, target, names) == 0
+    assert upper_face_deviation(target[:, :1], target[:, :1], names[:1]) is None
+
+
+def test_diversity_is_the_mean_over_pairs() -> None:
+    a, b, c = np.zeros((4, 2)), np.full((5, 2), 0.3), np.full((4, 2), 0.6)
+    assert diversity([a, b, c]) == pytest.approx((0.3 + 0.6 + 0.3) / 3)
+    assert diversity([a]) is None
+
+
+def test_intervals_equal_scipys_bootstrap_and_repeat() -> None:
+    from scipy.stats import bootstrap
+
+    values = np.random.default_rng(1).random(12)
+    clips: list[Scores] = [{"a": float(value), "groups": {"jaw": {"mae": float(2 * value)}}} for value in values]
+    found = intervals(clips)
+    assert found == intervals(clips)
+    expected = bootstrap((values,), np.mean, method="percentile", n_resamples=20000, rng=0).confidence_interval
+    np.testing.assert_allclose(found["a"], [expected.low, expected.high], atol=0.02)
+    np.testing.assert_allclose(found["groups"]["jaw"]["mae"], 2 * np.array(found["a"]))
+
+
+def test_intervals_leave_out_what_is_none() -> None:
+    found = intervals([{"a": 1.0, "b": None, "c": 1.0}, {"a": 3.0, "b": 2.0}, {"a": None, "b": None, "c": 1.0}])
+    assert found["b"] is None
+    assert found["a"] == [1.0, 3.0]
+    assert found["c"] == [1.0, 1.0]
+    assert intervals([{"a": 1.0}])["a"] is None
