@@ -228,8 +228,11 @@ def _moves_to_path(moves, offset, first, columns):
 
 @njit(cache=True)
 def _halved(x):
-    half = len(x) // 2
-    return (x[0 : 2 * half : 2] + x[1 : 2 * half : 2]) / 2
+    halved = np.empty((len(x) // 2, x.shape[1]))
+    for i in range(len(halved)):
+        for c in range(x.shape[1]):
+            halved[i, c] = (x[2 * i, c] + x[2 * i + 1, c]) / 2
+    return halved
 
 
 @njit(cache=True)
