@@ -1,5 +1,4 @@
-"""Train on all folds but one, in turn: every clip is predicted by a model that never heard it, scored, and the models
-are kept as one ensemble."""
+"""Train fold by fold, so that every clip is predicted and scored by a model that never heard it; one ensemble of all."""
 
 import argparse
 import sys
