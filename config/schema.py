@@ -79,6 +79,7 @@ class Features(Section):
     encoder: Literal["logmel", "hubert"]
     model: str
     layer: Annotated[int, Field(ge=-1)]
+    precision: Literal["fp32", "int8", "bf16", "fp16"] = "fp32"  # runs and checkpoints of before have none
     context: Literal["clip", "window"]
     chunk_s: Annotated[float, Field(ge=1)]
     cache: Path

@@ -18,6 +18,7 @@ from torch.nn.utils import parametrize
 
 from config.errors import UserError
 from config.units import SAMPLE_RATE
+from model.packed_linear import pack_linears, quantise_linears
 from model.speech_encoder import SpeechEncoder
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")  # in the order of preference
 ONLY_FOR_TRAINING = "masked_spec_embed"
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 EXAMPLE = "TencentGameMate/chinese-hubert-large"
 
 
@@ -34,13 +36,15 @@ class HubertEncoder(SpeechEncoder):
     layer 0 is what enters the first transformer layer, k what leaves the k-th (transformers' hidden_states[k]), and the
     last one (or -1) the model's last_hidden_state, final normalisation included. Layers above are not even kept.
     The items of a batch have equal length, so there is nothing for an attention mask to hide.
+    On a CPU the first forward packs the weights for it: move the encoder to its device before that.
     """
 
     margin_s = 2.0  # attention sees all there is; beyond this, what it sees hardly matters
 
-    def __init__(self, model: str, layer: int = -1) -> None:
+    def __init__(self, model: str, layer: int = -1, precision: str = "fp32") -> None:
         """model: a folder as on the Hugging Face hub, or a hub id (from the local cache, else downloaded).
 
+        precision: fp32 | int8 (the linear layers, on a CPU) | bf16 | fp16 (all of it).
         Raises UserError when there is no such model, or its files are not whole, or it has no such layer.
         """
         super().__init__()
@@ -61,7 +65,9 @@ class HubertEncoder(SpeechEncoder):
         self.identity = (
             f"hubert 1: content {_content_hash(folder)}, layer {layer},"
             f" {'normalised' if self.normalise else 'plain'} audio"
-        )
+        ) + ("" if precision == "fp32" else f", {precision}")
+        self.precision, self._packed = precision, False
+        self.model.to(dtype=DTYPES.get(precision, torch.float32))
         self.requires_grad_(False).eval()
 
     def _keep_layers(self, layer: int) -> None:
@@ -79,7 +85,22 @@ class HubertEncoder(SpeechEncoder):
             variance, mean = torch.var_mean(audio, dim=1, keepdim=True, correction=0)
             audio = (audio - mean) / torch.sqrt(variance + 1e-7)
         audio = pad(audio, (0, max(0, self.receptive_field - audio.shape[1])))
-        return self.model(audio).last_hidden_state
+        if not self._packed:
+            self._pack()
+        return self.model(audio.to(self.model.dtype)).last_hidden_state.float()
+
+    def _pack(self) -> None:
+        """Bring the linear layers into the form this device is fastest with. Raises UserError for int8 on a GPU."""
+        if self.device.type == "cpu":
+            change = quantise_linears if self.precision == "int8" else pack_linears
+            change(self.model, self._called_as_module)
+        elif self.precision == "int8":
+            raise UserError("features.precision: int8 is for CPUs; on a GPU take bf16 or fp16")
+        self._packed = True
+
+    def _called_as_module(self, name: str) -> bool:
+        """WavLM's attention reads the weights of its linear layers instead of calling them."""
+        return self.model.config.model_type != "wavlm" or ".attention." not in name
 
 
 def _find(model: str) -> Path:

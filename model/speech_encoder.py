@@ -46,7 +46,7 @@ def build_encoder(features: "Features", fps: float) -> SpeechEncoder:
     if features.encoder == "hubert":
         from model.hubert import HubertEncoder
 
-        return HubertEncoder(features.model, features.layer)
+        return HubertEncoder(features.model, features.layer, features.precision)
     from model.logmel import LogMelEncoder
 
     logmel = features.logmel

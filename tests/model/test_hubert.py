@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from config.errors import UserError
 from model.hubert import HubertEncoder
+from model.packed_linear import PackedLinear
 from model.speech_encoder import build_encoder, encode_clip, encode_windows
 
 KINDS = {
@@ -112,6 +113,35 @@ def test_layers_of_every_kind(kind: str, stable: bool, tmp_path: Path, audio: to
         HubertEncoder(str(folder), 4)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("precision", "likeness"), [("int8", 0.995), ("bf16", 0.999), ("fp16", 0.999)])
+def test_precisions(kind: str, precision: str, likeness: float, tmp_path: Path, audio: torch.Tensor) -> None:
+    original = tiny(kind)
+    folder = hub_layout(original, tmp_path)
+    encoder = HubertEncoder(str(folder), precision=precision)
+    assert encoder.identity == HubertEncoder(str(folder)).identity + f", {precision}"
+    features, expected = encoder(audio), states(original, normalised(audio))[-1]
+    assert features.dtype == torch.float32 and features.shape == expected.shape
+    assert torch.cosine_similarity(features, expected, dim=-1).mean() > likeness
+    assert not torch.equal(features, expected)
+
+
+def test_int8_without_its_operations_is_refused(
+    tmp_path: Path, audio: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = HubertEncoder(str(hub_layout(tiny(), tmp_path)), precision="int8")
+    monkeypatch.setattr(type(torch.backends.quantized), "supported_engines", ["none"])
+    with pytest.raises(UserError, match=r"features\.precision: int8 needs .* set it to fp32"):
+        encoder(audio)
+
+
+def test_linear_layers_are_packed_once_they_run(tmp_path: Path, audio: torch.Tensor) -> None:
+    encoder = HubertEncoder(str(hub_layout(tiny(), tmp_path)))
+    encoder(audio)
+    kinds = [type(module) for name, module in encoder.named_modules() if name.endswith(("_proj", "_dense"))]
+    assert kinds == [PackedLinear] * (6 * 3)
+
+
 def test_batch_needs_no_mask(tmp_path: Path, audio: torch.Tensor) -> None:
     encoder = HubertEncoder(str(hub_layout(tiny(), tmp_path)))
     alone = torch.cat([encoder(item[None]) for item in audio])
@@ -170,7 +200,7 @@ def test_hub_id_from_the_local_cache(tmp_path: Path, audio: torch.Tensor, monkey
     (repository / "refs" / "main").write_text("0" * 40)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    features = SimpleNamespace(encoder="hubert", model="someone/some-hubert", layer=-1)
+    features = SimpleNamespace(encoder="hubert", model="someone/some-hubert", layer=-1, precision="fp32")
     encoder = build_encoder(features, 25.0)  # type: ignore[arg-type]
     torch.testing.assert_close(encoder(audio), states(tiny(), normalised(audio))[-1], atol=1e-5, rtol=1e-5)
     assert encoder.identity == HubertEncoder(str(repository / "snapshots" / ("0" * 40))).identity
