@@ -1,4 +1,4 @@
-"""Train fold by fold, so that every clip is predicted and scored by a model that never heard it; one ensemble of all."""
+"""Train fold by fold, so that every clip is predicted and scored by a model that never heard it, and keep an ensemble."""
 
 import argparse
 import sys
