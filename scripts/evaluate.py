@@ -12,16 +12,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from dataset.blendshapes import ARKIT, FACE, read_csv
+from dataset.audio import SOUND_SUFFIXES
+from dataset.blendshapes import ARKIT, FACE, indices, read_csv
 from dataset.command import UserError, parser, run
 from dataset.files import by_stem, find, written_whole
+from dataset.phones import phones
 from dataset.stats import Stats, load_stats
-from scripts.metrics import Scores, clip_scores, mean_scores
+from dataset.transcript import read_tsv
+from scripts.floors import LATE_FRAMES, late, mean_face, viseme_face
+from scripts.metrics import Scores, clip_scores, diversity, intervals, mean_scores
+from scripts.speech_metrics import Speech, speech_scores
 
 EXAMPLES = """
 python scripts/evaluate.py --predictions csvs/ --targets data/facegood/bs
 python scripts/evaluate.py --predictions csvs/ --targets bs/ --stats result/mine/best.safetensors --unseen --json a.json
 python scripts/evaluate.py --predictions csvs/ --targets bs/ --ids val.txt --pieces 10 --fps 25
+python scripts/evaluate.py --predictions csvs/ --targets bs/ --words tsv/ --wavs wav/
 """
 LIVELIEST = 8
 WIDTH = 110
@@ -29,6 +35,7 @@ TOLERATED_FRAMES = 2  # windows and rounding make lengths differ by so much with
 
 # Score → its heading and how it is written, in the order of the columns.
 CLIP_COLUMNS = {
+    "frames": ("frames", ".0f"),
     "contest": ("contest", ".4f"),
     "contest_per_step": ("per step", ".6f"),
     "exact_dtw": ("exact DTW", ".4f"),
@@ -40,9 +47,23 @@ FACE_COLUMNS = {
     "correlation": ("r", ".3f"),
     "amplitude_ratio": ("amplitude ×", ".2f"),
     "jerk_ratio": ("jerk ×", ".2f"),
+    "high_frequency_ratio": ("> 6 Hz ×", ".2f"),
 }
 LAG_COLUMN = {"jaw_open_lag_ms": ("lag ms", "+.0f")}
+SPEECH_COLUMNS = {
+    "mouth_error": ("mouth error", ".4f"),
+    "upper_face_deviation": ("upper face", "+.4f"),
+    "sound_lag_ms": ("sound lag ms", "+.0f"),
+    "sound_correlation": ("sound r", ".2f"),
+    "bilabials_closed": ("p b m closed", ".0%"),
+    "closures_without_cause": ("closed else", ".0%"),
+    "silence_motion": ("in silence /s", ".4f"),
+    "diversity": ("diversity", ".4f"),
+}
 PART_COLUMNS = {**FACE_COLUMNS, "target_std": ("target std", ".4f"), "moving": ("moving", ".0f")}
+
+
+Rows = list[list[str]]
 
 
 class Matched(NamedTuple):
@@ -95,12 +116,32 @@ def read_pair(pair: Matched) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     return prediction.select(names), target.select(names), names
 
 
-def mean_face(stats: Stats, names: tuple[str, ...], frames: int, source: Path) -> np.ndarray:
-    """The training mean held for the whole clip, (frames, len(names)): what a model must beat."""
-    for name in names:
-        if name not in stats.channels:
-            raise UserError(f"{source}: no mean for {name}; give the stats of all channels in the csvs")
-    return np.tile(stats.select(names).mean, (frames, 1))
+def read_speech(clip: str, words: dict[str, Path], sounds: dict[str, Path]) -> Speech:
+    """What is known of a clip's sound and words; a TextGrid's phones as they are, a tsv's by rule."""
+    from data_process.textgrid import read_grid
+    from dataset.audio import read_audio
+
+    audio = read_audio(sounds[clip]) if clip in sounds else None
+    if clip not in words:
+        return Speech(audio)
+    if words[clip].suffix.lower() == ".tsv":
+        tokens = read_tsv(words[clip])
+        return Speech(audio, tokens, phones(tokens))
+    grid = read_grid(words[clip])
+    return Speech(audio, grid.words, grid.phones or phones(grid.words))
+
+
+def floor_curves(
+    target: np.ndarray, names: tuple[str, ...], speech: Speech, given: argparse.Namespace, stats: Stats | None
+) -> dict[str, np.ndarray]:
+    """What stands beside the prediction in the table, by name, each (frames, len(names)) as the target is."""
+    floors: dict[str, np.ndarray] = {}
+    if stats:
+        floors["mean face"] = mean_face(stats, names, len(target), given.stats)
+    if speech.words is not None:
+        floors["viseme animator"] = viseme_face(phones(speech.words), names, len(target), given.fps)
+    floors["target"] = target
+    return floors | {f"target {by} late": late(target, by) for by in LATE_FRAMES}
 
 
 def cells(scores: Scores, columns: dict[str, tuple[str, str]]) -> list[str]:
@@ -119,36 +160,62 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def clip_table(rows: dict[str, Scores]) -> str:
-    """One row a clip or a mean; MAE to jerk are the face's."""
-    head = ["clip", "frames", *(heading for heading, _ in (CLIP_COLUMNS | FACE_COLUMNS | LAG_COLUMN).values())]
-    lines = []
+def clip_rows(rows: dict[str, Scores]) -> Rows:
+    """The head and one row a clip, mean, interval's end or floor; MAE to > 6 Hz are the face's."""
+    parts = (CLIP_COLUMNS, FACE_COLUMNS, LAG_COLUMN)
+    lines = [["clip", *(heading for columns in parts for heading, _ in columns.values())]]
     for clip, scores in rows.items():
-        face = cells(scores["groups"]["face"], FACE_COLUMNS)
-        lines.append([clip, f"{scores['frames']:.0f}", *cells(scores, CLIP_COLUMNS), *face, *cells(scores, LAG_COLUMN)])
-    return table(head, lines)
+        sources = (scores, scores["groups"]["face"], scores)
+        lines.append([clip, *(cell for of, columns in zip(sources, parts, strict=True) for cell in cells(of, columns))])
+    return lines
 
 
-def part_table(kind: str, parts: dict[str, Scores]) -> str:
-    """One row a group or a channel."""
+def speech_rows(rows: dict[str, Scores]) -> Rows:
+    """The same for the scores against sound and words; a column that is empty throughout is left out."""
+    known = {name for scores in rows.values() for name, value in scores.items() if value is not None}
+    columns = {name: column for name, column in SPEECH_COLUMNS.items() if name in known}
+    head = ["clip", *(heading for heading, _ in columns.values())]
+    return [head, *([clip, *cells(scores, columns)] for clip, scores in rows.items())]
+
+
+def part_rows(kind: str, parts: dict[str, Scores]) -> list[list[str]]:
+    """The head and one row a group or a channel."""
     head = [kind, *(heading for heading, _ in PART_COLUMNS.values())]
-    return table(head, [[name, *cells(scores, PART_COLUMNS)] for name, scores in parts.items()])
+    return [head, *([name, *cells(scores, PART_COLUMNS)] for name, scores in parts.items())]
 
 
-def report(clips: dict[str, Scores], mean: Scores, baseline: Scores | None) -> str:
-    """What the screen shows."""
+def liveliest(mean: Scores, count: int = LIVELIEST) -> list[str]:
+    """The channels whose targets move most."""
     channels = mean["channels"]
-    liveliest = sorted(channels, key=lambda name: -channels[name]["target_std"])[:LIVELIEST]
-    still = [name for name in channels if not channels[name]["moving"]]
-    floor = {} if baseline is None else {"(mean face)": baseline}
-    tables = [
-        clip_table({**clips, "(mean)": mean, **floor}),
-        part_table("group", mean["groups"]),
-        part_table("liveliest channel", {name: channels[name] for name in liveliest}),
+    return sorted(channels, key=lambda name: -channels[name]["target_std"])[:count]
+
+
+def tables(clips: dict[str, Scores], mean: Scores, floors: dict[str, Scores]) -> list[Rows]:
+    """What the screen and the page show, each table as rows of cells, its head first."""
+    ends = intervals(list(clips.values()))
+    names = ("(95 % from)", "(95 % to)") if len(clips) > 1 else ()
+    bounds = {name: end_scores(ends, index) for index, name in enumerate(names)}
+    rows = {**clips, "(mean)": mean, **bounds, **{f"({name})": scores for name, scores in floors.items()}}
+    return [
+        clip_rows(rows),
+        speech_rows(rows),
+        part_rows("group", mean["groups"]),
+        part_rows("liveliest channel", {name: mean["channels"][name] for name in liveliest(mean)}),
     ]
-    if still:
-        tables.append(fill(f"target never moves, so no part in r: {', '.join(still)}", WIDTH))
-    return "\n\n".join(tables)
+
+
+def end_scores(ends: Scores, index: int) -> Scores:
+    """The lower (0) or upper (1) ends of what intervals gives."""
+    return {
+        name: end_scores(value, index) if isinstance(value, dict) else value and value[index]
+        for name, value in ends.items()
+    }
+
+
+def never_moving(mean: Scores) -> list[str]:
+    """A note on the channels that have no part in r; none where every target moves."""
+    still = [name for name, scores in mean["channels"].items() if not scores["moving"]]
+    return [f"target never moves, so no part in r: {', '.join(still)}"] if still else []
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -166,6 +233,16 @@ def parse() -> argparse.Namespace:
     options.add_argument("--ids", nargs="+", metavar="ID", help="only these clips: ids, or a file with an id a line")
     options.add_argument("--pieces", type=float, metavar="SECONDS", help="score DTW over pieces of this length")
     options.add_argument("--stats", type=Path, metavar="PATH", help="stats.json or checkpoint: score its mean face too")
+    options.add_argument("--words", type=Path, metavar="PATH", help="tsv or TextGrid files: score closures of the lips")
+    options.add_argument("--wavs", type=Path, metavar="PATH", help="the sounds: score lag against them, and silences")
+    options.add_argument(
+        "--repeats",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="the same clips predicted by other seeds: score their diversity",
+    )
     options.add_argument("--unseen", action="store_true", help="leave out the clips that --stats were computed from")
     given = options.parse_args()
     if not 0 < given.fps < float("inf"):
@@ -192,6 +269,28 @@ def notes(clips: dict[str, Scores], missing: Missing) -> list[str]:
     return lines
 
 
+def score(
+    prediction: np.ndarray, target: np.ndarray, names: tuple[str, ...], speech: Speech, given: argparse.Namespace
+) -> Scores:
+    """Every score of one prediction, (frames, len(names)), against its target and what it goes with."""
+    piece_frames = round(given.pieces * given.fps) if given.pieces else None
+    scores = clip_scores(prediction, target, names, given.fps, piece_frames)
+    return scores | speech_scores(prediction, names, speech, given.fps)
+
+
+def repeat_diversity(
+    pair: Matched, prediction: np.ndarray, names: tuple[str, ...], repeats: list[dict[str, Path]]
+) -> float | None:
+    """Over the face, between the prediction and those of other seeds that have the clip."""
+    face = indices(names, FACE)
+    others = [read_csv(files[pair.clip], required=FACE).select(FACE) for files in repeats if pair.clip in files]
+    return diversity([prediction[:, face], *others])
+
+
+def _files(path: Path | None, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    return by_stem(find(path, suffixes)) if path else {}
+
+
 def main() -> None:
     given = parse()
     from tqdm import tqdm
@@ -202,22 +301,29 @@ def main() -> None:
         pairs = [pair for pair in pairs if pair.clip not in stats.clips]
         if not pairs:
             raise UserError(f"{given.stats}: trained on every clip that there is a prediction for; none is unseen")
-    piece_frames = round(given.pieces * given.fps) if given.pieces else None
+    words, sounds = _files(given.words, (".tsv", ".textgrid")), _files(given.wavs, SOUND_SUFFIXES)
+    repeats = [_files(path, (".csv",)) for path in given.repeats]
     clips: dict[str, Scores] = {}
-    floors: dict[str, Scores] = {}
+    floors: dict[str, dict[str, Scores]] = {}
     for pair in tqdm(pairs, desc="scored", unit="clip", disable=None, leave=False):
         prediction, target, names = read_pair(pair)
-        clips[pair.clip] = clip_scores(prediction, target, names, given.fps, piece_frames)
-        if stats:
-            constant = mean_face(stats, names, len(target), given.stats)
-            floors[pair.clip] = clip_scores(constant, target, names, given.fps, piece_frames)
+        speech = read_speech(pair.clip, words, sounds)
+        clips[pair.clip] = score(prediction, target, names, speech, given)
+        if repeats:
+            clips[pair.clip]["diversity"] = repeat_diversity(pair, prediction, names, repeats)
+        for name, curves in floor_curves(target, names, speech, given, stats).items():
+            floors.setdefault(name, {})[pair.clip] = score(curves, target, names, speech, given)
     mean = mean_scores(list(clips.values()))
-    baseline = mean_scores(list(floors.values())) if floors else None
+    floor_means = {name: mean_scores(list(scores.values())) for name, scores in floors.items()}
 
-    print(report(clips, mean, baseline), "", *notes(clips, missing), sep="\n")
+    shown, remarks = tables(clips, mean, floor_means), [*never_moving(mean), *notes(clips, missing)]
+    print(*(f"{table(head, rows)}\n" for head, *rows in shown), *(fill(remark, WIDTH) for remark in remarks), sep="\n")
     if given.json:
         content = {"fps": given.fps, "pieces_s": given.pieces, "missing": missing._asdict(), "mean": mean}
-        write_json(given.json, {**content, "clips": clips, "baseline": baseline, "baseline_clips": floors})
+        by_floor = {name: {"mean": floor_means[name], "clips": scores} for name, scores in floors.items()}
+        write_json(
+            given.json, {**content, "interval": intervals(list(clips.values())), "clips": clips, "floors": by_floor}
+        )
     frames = sum(scores["frames"] for scores in clips.values())
     where = f": {given.json}" if given.json else ""
     print(f"scored {len(clips)} clip{'s' * (len(clips) > 1)}, {frames:,} frames{where}")

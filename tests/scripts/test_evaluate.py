@@ -8,9 +8,16 @@ import pytest
 from dataset.blendshapes import ARKIT, FACE, read_csv, write_curves
 from dataset.stats import compute_stats, save_stats
 from scripts import evaluate as script
-from scripts.metrics import clip_scores, mean_scores
+from scripts.metrics import Scores, clip_scores, intervals, mean_scores
+from scripts.speech_metrics import Speech, speech_scores
 
 Write = Callable[..., np.ndarray]
+
+
+def every_score(prediction: np.ndarray, target: np.ndarray, fps: float, piece_frames: int | None = None) -> Scores:
+    """Without sound and words."""
+    scores = clip_scores(prediction, target, ARKIT, fps, piece_frames)
+    return scores | speech_scores(prediction, ARKIT, Speech(), fps)
 
 
 @pytest.fixture
@@ -31,11 +38,13 @@ def test_scores_on_disk_are_those_of_the_metrics_to_the_last_bit(
     expected = {}
     for clip in "bc":
         prediction, target = (read_csv(tmp_path / side / f"{clip}.csv").values for side in "pt")
-        expected[clip] = clip_scores(prediction, target, ARKIT, 25)
+        expected[clip] = every_score(prediction, target, 25)
     assert scores["clips"] == expected
     assert scores["mean"] == mean_scores([expected["b"], expected["c"]])
     assert scores["missing"] == {"predictions": ["d"], "targets": ["a"]}
-    assert (scores["fps"], scores["pieces_s"], scores["baseline"]) == (25, None, None)
+    assert scores["interval"] == intervals([expected["b"], expected["c"]])
+    assert (scores["fps"], scores["pieces_s"]) == (25, None)
+    assert list(scores["floors"]) == ["target", "target 1 late", "target 2 late"]
 
 
 def test_the_screen_shows_clips_mean_groups_channels_and_what_is_missing(
@@ -43,10 +52,13 @@ def test_the_screen_shows_clips_mean_groups_channels_and_what_is_missing(
 ) -> None:
     run_main(script, *folders)
     screen = capsys.readouterr().out
-    clips, groups, channels, _ = screen.split("\n\n")
-    head = "clip frames contest per step exact DTW per step MAE RMSE r amplitude × jerk × lag ms"
+    clips, speech, groups, channels, _ = screen.split("\n\n")
+    head = "clip frames contest per step exact DTW per step MAE RMSE r amplitude × jerk × > 6 Hz × lag ms"
     assert " ".join(clips.split("\n")[0].split()) == head
-    assert [line.split()[0] for line in clips.split("\n")[2:]] == ["b", "c", "(mean)"]
+    assert [line.split()[0] for line in clips.split("\n")[2:]] == [
+        "b", "c", "(mean)", "(95", "(95", "(target)", "(target", "(target",
+    ]  # fmt: skip
+    assert " ".join(speech.split("\n")[0].split()) == "clip mouth error upper face"
     assert [line.split()[0] for line in groups.split("\n")[2:]] == ["jaw", "mouth", "brow", "cheek_nose", "eye", "face"]
     assert len({line.split()[0] for line in channels.split("\n")[2:10]} & set(ARKIT)) == 8
     assert screen.endswith(
@@ -78,13 +90,14 @@ def test_the_mean_face_is_a_row_of_its_own(
     run_main(script, *folders, *words, "--json", tmp_path / "s.json")
     scores = json.loads((tmp_path / "s.json").read_text())
     target = read_csv(tmp_path / "t" / "b.csv").values
-    assert scores["baseline_clips"]["b"] == clip_scores(np.tile(stats.mean, (40, 1)), target, ARKIT, 30)
-    floor = scores["baseline"]["groups"]["face"]
+    assert scores["floors"]["mean face"]["clips"]["b"] == every_score(np.tile(stats.mean, (40, 1)), target, 30)
+    mean = scores["floors"]["mean face"]["mean"]
+    floor = mean["groups"]["face"]
     assert floor["correlation"] == 0
     assert floor["amplitude_ratio"] == pytest.approx(0, abs=1e-12)
-    assert scores["baseline"]["jaw_open_lag_ms"] is None
+    assert mean["jaw_open_lag_ms"] is None
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("(mean face)"))
-    assert row.split()[3] == f"{scores['baseline']['contest']:.4f}"
+    assert row.split()[3] == f"{mean['contest']:.4f}"
     assert row.endswith("–")
 
 
@@ -115,7 +128,7 @@ def test_pieces_are_in_seconds(tmp_path: Path, folders: list[object], run_main: 
     run_main(script, *folders, "--pieces", "0.5", "--fps", "20", "--json", tmp_path / "s.json")
     scores = json.loads((tmp_path / "s.json").read_text())
     both = [read_csv(tmp_path / side / "b.csv").values for side in "pt"]
-    assert scores["clips"]["b"] == clip_scores(both[0], both[1], ARKIT, 20, piece_frames=10)
+    assert scores["clips"]["b"] == every_score(both[0], both[1], 20, piece_frames=10)
 
 
 def test_two_files_whatever_they_are_called_and_only_the_face_in_one(
@@ -173,3 +186,47 @@ def test_refusals_of_files(tmp_path: Path, folders: list[object], refusal: Calla
     ids = tmp_path / "ids.txt"
     ids.write_bytes(b"\xff\xfe")
     assert refusal(script, *folders, "--ids", ids) == f"--ids {ids}: not a text file with a clip id a line"
+
+
+def test_the_target_late_is_told_by_its_lag(
+    tmp_path: Path, folders: list[object], run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_main(script, *folders, "--json", tmp_path / "s.json", "--fps", "20")
+    floors = json.loads((tmp_path / "s.json").read_text())["floors"]
+    assert floors["target"]["mean"]["groups"]["face"]["mae"] == 0
+    for frames in (1, 2):
+        mean = floors[f"target {frames} late"]["mean"]
+        assert mean["jaw_open_lag_ms"] == pytest.approx(50 * frames, abs=15)
+        assert mean["contest"] > 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    low, mean_row, high = (next(row for row in rows if row[: len(head)] == head) for head in (
+        ["(95", "%", "from)"], ["(mean)"], ["(95", "%", "to)"],
+    ))  # fmt: skip
+    assert float(low[4]) <= float(mean_row[2]) <= float(high[4])
+
+
+def test_words_and_wavs_of_the_demo_corpus_and_repeats(tmp_path: Path, run_main: Callable[..., None]) -> None:
+    demo = Path(__file__).resolve().parents[2] / "dataset" / "demo"
+    values = read_csv(demo / "bs" / "zh_002.csv").values
+    write_curves(tmp_path / "b" / "zh_002.csv", values + 0.1)
+    words = ["--predictions", demo / "bs", "--targets", demo / "bs", "--ids", "zh_002", "--words", demo / "tsv"]
+    words += ["--wavs", demo / "wav", "--repeats", tmp_path / "b", "--json", tmp_path / "s.json"]
+    run_main(script, *words)
+    scores = json.loads((tmp_path / "s.json").read_text())
+    clip, animator = scores["clips"]["zh_002"], scores["floors"]["viseme animator"]["mean"]
+    assert clip["diversity"] == pytest.approx(0.1)
+    assert (clip["bilabials_closed"], animator["bilabials_closed"]) == (1, 1)
+    assert animator["groups"]["jaw"]["correlation"] > 0.7
+    assert abs(clip["sound_lag_ms"]) < 40
+    assert clip["silence_motion"] == scores["floors"]["target"]["mean"]["silence_motion"]
+
+
+def test_a_textgrids_words_and_phones(tmp_path: Path) -> None:
+    data = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "mandarin_textgrid"
+    if not data.is_dir():
+        pytest.skip(f"{data} is absent")
+    speech = script.read_speech("774", {"774": data / "774.TextGrid"}, {"774": data / "774.wav"})
+    assert speech.audio is not None
+    assert speech.words
+    assert speech.phones
+    assert max(phone.end_s for phone in speech.phones) <= len(speech.audio) / 16000
