@@ -6,10 +6,12 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -21,13 +23,19 @@ from scripts.evaluate import table, write_json
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from scripts.scaling import Point
+    from scripts.training import Batch, Training
+
 EXAMPLES = """
 python scripts/benchmark.py
 python scripts/benchmark.py --stages dtw_loss contest_score --json benchmark.json
 python scripts/benchmark.py --quick
+python scripts/benchmark.py --scale scaling.png
 """
 BATCH, FRAMES = 128, 55  # the reference method's batch and window
-CLIP_FRAMES = 750  # 30 s at 25 fps
+CLIPS, CLIP_FRAMES = 100, 250  # 10 s each at 25 fps
+CORPUS_CLIPS, CORPUS_CLIP_S = 32, 20.0  # noise to train on
+SPEECH_S = 60.0
 SEED = 0
 
 
@@ -44,6 +52,11 @@ class Effort:
         """How often a stage that asks for `full` repeats is run."""
         return max(full // 10, 3) if self.quick else full
 
+    @property
+    def clips(self) -> int:
+        """How many clips of noise to train on."""
+        return CORPUS_CLIPS // 4 if self.quick else CORPUS_CLIPS
+
 
 class Timing(NamedTuple):
     """What a stage measured, in seconds. A stage without a baseline is only timed."""
@@ -53,6 +66,7 @@ class Timing(NamedTuple):
     what: str
     baseline_s: float | None = None
     baseline: str = ""
+    figures: Mapping[str, float] = MappingProxyType({})  # more of what was found, by name
 
 
 Stage = Callable[[Effort], Timing]
@@ -94,19 +108,131 @@ def dtw_loss_fastdtw(effort: Effort) -> Timing:
 
 @stage
 def contest_score(effort: Effort) -> Timing:
-    """The contest's score of one clip."""
+    """The contest's score of a test set."""
     import fastdtw as package
     import numpy as np
 
     from model.dtw import fastdtw
 
     generator = np.random.default_rng(SEED)
-    x, y = np.cumsum(generator.normal(size=(2, CLIP_FRAMES, len(FACE))), axis=1) / 100
-    repeats, baseline_repeats = effort.repeats(100), effort.repeats(10)
-    median = statistics.median(seconds(lambda: fastdtw(x, y), repeats))
-    plain = seconds(lambda: package.fastdtw(x, y, dist=lambda a, b: np.mean((a - b) ** 2)), baseline_repeats, warm_up=1)
-    what = f"FastDTW radius 1 of ({CLIP_FRAMES}, {len(FACE)})"
-    return Timing(median, repeats, what, statistics.median(plain), f"fastdtw package, median of {baseline_repeats}")
+    clips = np.cumsum(generator.normal(size=(CLIPS, 2, CLIP_FRAMES, len(FACE))), axis=2) / 100
+    repeats, compared = effort.repeats(30), clips[: effort.repeats(10)]
+    median = statistics.median(seconds(lambda: [fastdtw(x, y) for x, y in clips], repeats, warm_up=1))
+    start = time.perf_counter()
+    expected = [package.fastdtw(x, y, dist=lambda a, b: np.mean((a - b) ** 2))[0] for x, y in compared]
+    plain = (time.perf_counter() - start) / len(compared) * CLIPS
+    difference = max(abs(fastdtw(x, y)[0] - score) for (x, y), score in zip(compared, expected, strict=True))
+    what = f"FastDTW radius 1 of {CLIPS} clips ({CLIP_FRAMES}, {len(FACE)})"
+    how = f"fastdtw package, {len(compared)} clips, scaled"
+    return Timing(median, repeats, what, plain, how, {"largest_difference": difference})
+
+
+@stage
+def train_step(effort: Effort) -> Timing:
+    """A step of the reference recipe: loader, decoder, DTW loss, clipping, optimiser, notes for the log."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from scripts.train import step
+    from scripts.workloads import PlainDecoder, forward_backward, training_on_noise
+
+    with TemporaryDirectory() as folder:
+        run = training_on_noise(Path(folder), effort.clips, CORPUS_CLIP_S, f"train.batch_size={BATCH}")
+        run.model.train()
+        batch = next(run.batches())
+        with FlopCounterMode(display=False) as counter:
+            forward_backward(run.model, batch)
+        rounds = [pair for _ in range(1 if effort.quick else 2) for pair in _steps_beside_bare_ones(run, step)]
+        plain_model = PlainDecoder().train()
+        plain = statistics.median(seconds(lambda: forward_backward(plain_model, batch), 3, warm_up=1))
+    loss, how = _per_cell_baseline(min(8, BATCH) if effort.quick else BATCH)
+    step_s, bare_s = map(statistics.median, zip(*rounds, strict=True))
+    figures = {
+        "bare_s": bare_s,
+        "overhead": step_s / bare_s,
+        "plain_layers_s": plain,
+        "gflop": counter.get_total_flops() / 1e9,
+        "gflop_per_s": counter.get_total_flops() / 1e9 / bare_s,
+    }
+    baseline = f"torch's layers, forward + backward, and {how}"
+    return Timing(
+        step_s, len(rounds), f"config/aiwin.yml, batch {BATCH}, cached features", plain + loss, baseline, figures
+    )
+
+
+def _steps_beside_bare_ones(run: "Training", step: "Callable[[Training, Batch], None]") -> list[tuple[float, float]]:
+    """(seconds of a step, its wait for the batch included; of a bare forward and backward of it), over an epoch.
+
+    Side by side, so that what else the machine does is in both. The first step, which warms up, and short batches are
+    left out.
+    """
+    from scripts.workloads import forward_backward
+
+    taken = []
+    run.batch = 0
+    start = time.perf_counter()
+    for batch in run.batches():
+        step(run, batch)
+        whole = time.perf_counter() - start
+        (bare,) = seconds(partial(forward_backward, run.model, batch), repeats=1, warm_up=0)
+        if len(batch.domain) == run.config.train.batch_size:
+            taken.append((whole, bare))
+        start = time.perf_counter()
+    return taken[1:]
+
+
+@stage
+def loader(effort: Effort) -> Timing:
+    """An epoch's windows from LMDB to tensors, in the main process."""
+    from scripts.workloads import plain_batch, training_on_noise
+
+    figures = {}
+    with TemporaryDirectory() as folder:
+        for context in ("clip", "window"):
+            run = training_on_noise(Path(folder, context), effort.clips, CORPUS_CLIP_S, f"features.context={context}")
+            windows = len(run.data.train)
+            median = statistics.median(seconds(partial(_exhaust, run), effort.repeats(20), warm_up=1))
+            figures[f"windows_per_s_{context}"] = windows / median
+
+        first = run.data.train.examples[:BATCH]
+        plain = statistics.median(seconds(lambda: plain_batch(run, first), 3, warm_up=1)) * windows / len(first)
+    what = f"{windows:,} windows of ({FRAMES}, 1024) features, cached a window each"
+    return Timing(
+        median,
+        effort.repeats(20),
+        what,
+        plain,
+        "a window at a time, its clip decoded for it, one batch, scaled",
+        figures,
+    )
+
+
+def _exhaust(run: "Training") -> None:
+    for _ in run.batches():
+        pass
+
+
+@stage
+def synthesis_logmel(effort: Effort) -> Timing:
+    """A wav to curves by the weights that the repository ships, loaded."""
+    from scripts.synthesis import Synthesizer
+    from scripts.synthesize import SHIPPED
+    from scripts.workloads import plain_synthesis, write_noise
+
+    synthesizer, repeats = Synthesizer(SHIPPED), effort.repeats(20)
+    with TemporaryDirectory() as folder:
+        wav = Path(folder) / "noise.wav"
+        write_noise(wav, SPEECH_S)
+        median = statistics.median(seconds(lambda: synthesizer.synthesize(wav), repeats))
+        plain = statistics.median(seconds(lambda: plain_synthesis(synthesizer, wav), 3, warm_up=1))
+    what = f"{SPEECH_S:g} s of sound, windows that overlap by half"
+    return Timing(
+        median,
+        repeats,
+        what,
+        plain,
+        "the same windows one at a time, each heard on its own",
+        {"rtf": median / SPEECH_S},
+    )
 
 
 def _time_loss(effort: Effort, mode: Any) -> Timing:
@@ -236,10 +362,14 @@ def copy_gb_per_s(repeats: int, megabytes: int = 128) -> float:
 # ---- the report ----
 
 
-def as_row(name: str, timing: Timing) -> dict[str, Any]:
+def as_row(name: str, timing: Timing, machine: Mapping[str, Any]) -> dict[str, Any]:
     """A stage as the JSON holds it."""
-    ratio = None if timing.baseline_s is None else timing.baseline_s / timing.median_s
-    return {"name": name, **timing._asdict(), "ratio": ratio}
+    row = {"name": name, **timing._asdict(), **timing.figures}
+    del row["figures"]
+    row["ratio"] = None if timing.baseline_s is None else timing.baseline_s / timing.median_s
+    if "gflop_per_s" in row:
+        row["share_of_peak"] = row["gflop_per_s"] / machine["sgemm_gflop_per_s"]
+    return row
 
 
 def report(machine: dict[str, Any], rows: list[dict[str, Any]]) -> str:
@@ -260,7 +390,10 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def _note(row: dict[str, Any]) -> str:
     note = f"{row['what']}, median of {row['repeats']}"
-    return f"{note}; baseline: {row['baseline']}" if row["baseline"] else note
+    baseline = f"; baseline: {row['baseline']}" if row["baseline"] else ""
+    known = {"name", "ratio", *Timing._fields}
+    figures = [f"{name} {value:,.4g}" for name, value in row.items() if name not in known]
+    return f"{note}{baseline}" + (f"\n    {', '.join(figures)}" if figures else "")
 
 
 def parse() -> argparse.Namespace:
@@ -268,23 +401,72 @@ def parse() -> argparse.Namespace:
     options.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES), metavar="NAME", help="only these")
     options.add_argument("--quick", action="store_true", help="a tenth of the repeats, and part of the slow baselines")
     options.add_argument("--json", type=Path, metavar="FILE", help="also write the machine and all times here")
+    options.add_argument("--scale", type=Path, metavar="PNG", help="instead plot how time and memory grow with size")
     return options.parse_args()
 
 
 def main() -> None:
     given = parse()
-    from tqdm import tqdm
+    from model.memory import keep_freed_memory
 
+    keep_freed_memory()
     effort = Effort(given.quick)
     machine = describe_machine(effort)
-    rows = []
-    for name in (bar := tqdm(dict.fromkeys(given.stages), unit="stage", disable=None, leave=False)):
-        bar.set_description(name)
-        rows.append(as_row(name, STAGES[name](effort)))
-    print(report(machine, rows), end="\n\n")
+    found = grow(given.scale) if given.scale else compare(given.stages, effort, machine)
     if given.json:
-        write_json(given.json, {"machine": machine, "stages": rows})
-    print(f"timed {len(rows)} stage{'s' * (len(rows) > 1)}{f': {given.json}' if given.json else ''}")
+        write_json(given.json, {"machine": machine, **found})
+        print(given.json)
+
+
+def compare(names: Sequence[str], effort: Effort, machine: dict[str, Any]) -> dict[str, Any]:
+    """Run the stages and show them."""
+    from tqdm import tqdm
+
+    rows = []
+    for name in (bar := tqdm(dict.fromkeys(names), unit="stage", disable=None, leave=False)):
+        bar.set_description(name)
+        rows.append(as_row(name, STAGES[name](effort), machine))
+    print(report(machine, rows), end="\n\n")
+    print(f"timed {len(rows)} stage{'s' * (len(rows) > 1)}")
+    return {"stages": rows}
+
+
+def grow(picture: Path) -> dict[str, Any]:
+    """Measure every cost curve and plot them."""
+    from tqdm import tqdm
+
+    from scripts.scaling import CURVES, exponent, measure, plot
+
+    sizes = [(name, size) for name, curve in CURVES.items() for size in curve.sizes]
+    curves: dict[str, list[Point]] = {name: [] for name in CURVES}
+    for name, size in tqdm(sizes, unit="size", disable=None, leave=False):
+        curves[name].append(measure(name, size))
+    rows = [
+        [CURVES[name].label, *_growth_cells(points), f"{exponent(points):.2f}", _power(CURVES[name].expected)]
+        for name, points in curves.items()
+    ]
+    print(table(["time and memory against", "sizes", "s", "MB", "exponent", "expected"], rows))
+    plot(picture, curves)
+    print(f"\nmeasured {len(sizes)} sizes: {picture}")
+    return {
+        "curves": {
+            name: {"exponent": exponent(points), "points": [point._asdict() for point in points]}
+            for name, points in curves.items()
+        }
+    }
+
+
+def _growth_cells(points: "list[Point]") -> list[str]:
+    first, last = points[0], points[-1]
+    return [
+        f"{first.size} … {last.size}",
+        f"{first.seconds:.3g} … {last.seconds:.3g}",
+        f"{first.peak_bytes / 1e6:,.0f} … {last.peak_bytes / 1e6:,.0f}",
+    ]
+
+
+def _power(expected: float | None) -> str:
+    return "–" if expected is None else f"{expected:g}"
 
 
 if __name__ == "__main__":

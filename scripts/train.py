@@ -2,11 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.load import load_config
 from config.schema import Config
 from dataset.command import UserError, config_arguments, run
+
+if TYPE_CHECKING:
+    from scripts.training import Batch, Training
 
 EXAMPLES = """
     python scripts/train.py --config config/facegood.yml
@@ -38,7 +42,6 @@ def train(config: Config, resume: bool = False) -> None:
     from accelerate import Accelerator
     from tqdm import tqdm
 
-    from model.losses import compute_losses
     from model.memory import keep_freed_memory
     from scripts.training import Training
 
@@ -50,18 +53,25 @@ def train(config: Config, resume: bool = False) -> None:
         bar.set_description(f"epoch {run.epoch + 1}/{config.train.epochs}")
         run.model.train()
         for batch in run.batches():
-            prediction = run.model(batch.features, batch.domain)
-            losses = compute_losses(prediction, batch.target, config.loss)
-            accelerator.backward(losses["total"])
-            if config.train.clip_norm:
-                accelerator.clip_grad_norm_(run.model.parameters(), config.train.clip_norm)
-            run.optimizer.step()
-            run.optimizer.zero_grad()
-            run.finish_step(losses)
+            step(run, batch)
             bar.update()
         bar.set_postfix(run.finish_epoch())
     bar.close()
     accelerator.print(run.summary())
+
+
+def step(run: "Training", batch: "Batch") -> None:
+    """One batch: model → losses → backward → clip → step → log."""
+    from model.losses import compute_losses
+
+    prediction = run.model(batch.features, batch.domain)
+    losses = compute_losses(prediction, batch.target, run.config.loss)
+    run.accelerator.backward(losses["total"])
+    if run.config.train.clip_norm:
+        run.accelerator.clip_grad_norm_(run.model.parameters(), run.config.train.clip_norm)
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    run.finish_step(losses)
 
 
 if __name__ == "__main__":

@@ -14,14 +14,18 @@ from scripts import benchmark
 from scripts.benchmark import Effort, Timing
 
 MACHINE = {"cpu": "abacus", "cores": 2, "threads": 2, "torch": "2.0", "sgemm_gflop_per_s": 100.0, "copy_gb_per_s": 30.0}
-STAGES = ["dtw_loss", "dtw_loss_fastdtw", "contest_score"]
+STAGES = ["dtw_loss", "dtw_loss_fastdtw", "contest_score", "train_step", "loader", "synthesis_logmel"]
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "BATCH", 2)
     monkeypatch.setattr(benchmark, "FRAMES", 8)
+    monkeypatch.setattr(benchmark, "CLIPS", 4)
     monkeypatch.setattr(benchmark, "CLIP_FRAMES", 20)
+    monkeypatch.setattr(benchmark, "CORPUS_CLIPS", 8)
+    monkeypatch.setattr(benchmark, "CORPUS_CLIP_S", 5.0)
+    monkeypatch.setattr(benchmark, "SPEECH_S", 3.0)
     monkeypatch.setattr(benchmark, "describe_machine", lambda effort: MACHINE)
 
 
@@ -48,6 +52,14 @@ def test_the_command_times_the_stages_and_writes_them(
     for row in written["stages"]:
         assert row["median_s"] > 0
         assert row["ratio"] is None or row["ratio"] == pytest.approx(row["baseline_s"] / row["median_s"])
+    found = {row["name"]: row for row in written["stages"]}
+    assert found["contest_score"]["largest_difference"] <= 1e-6
+    assert found["train_step"]["overhead"] == pytest.approx(
+        found["train_step"]["median_s"] / found["train_step"]["bare_s"]
+    )
+    assert found["train_step"]["share_of_peak"] == pytest.approx(found["train_step"]["gflop_per_s"] / 100)
+    assert found["synthesis_logmel"]["rtf"] == pytest.approx(found["synthesis_logmel"]["median_s"] / 3)
+    assert found["loader"]["windows_per_s_clip"] > 0 and found["loader"]["windows_per_s_window"] > 0
     shown = capsys.readouterr().out
     assert "abacus" in shown and all(name in shown for name in STAGES)
 
