@@ -63,8 +63,8 @@ def main() -> None:
         figure = draw(rows)
         with written_whole(folder / "ablation.png") as partial:
             figure.savefig(partial, format="png", dpi=120)
-    trials = sum(len(trials) for trials in rows.values())
-    print(f"\n{len(rows)} variants, {trials} trainings, {len(held_out)} held-out clips: {folder / 'ablation.md'}")
+    trainings, clips = len(rows) * given.seeds, f"{len(held_out)} held-out clip{'s' * (len(held_out) > 1)}"
+    print(f"\n{len(rows)} variants, {trainings} trainings, {clips}: {folder / 'ablation.md'}")
     print(f"picture: {folder / 'ablation.png'}")
 
 

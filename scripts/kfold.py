@@ -1,4 +1,4 @@
-"""Train fold by fold, so that every clip is predicted and scored by a model that never heard it, and keep an ensemble."""
+"""Train fold by fold: every clip is predicted and scored by a model that never heard it, and the models are kept."""
 
 import argparse
 import sys
@@ -28,7 +28,12 @@ def parse() -> argparse.Namespace:
     add = commands.add_argument
     add("--folds", type=int, help="into how many parts the clips are divided; by default as the config says")
     add("--by", choices=("clip", "speaker"), default="clip", help="speaker: nobody is on both sides, by manifest.csv")
-    add("--variants", nargs="+", metavar="NAME", help="base, no_onehot, or names of the grid; by default base")
+    add(
+        "--variants",
+        nargs="+",
+        metavar="NAME",
+        help="base, no_onehot or names of the grid; by default the grid, or base",
+    )
     add("--grid", type=Path, metavar="YAML", help="named changes of the config, such as config/grids/ablation.yml")
     add_trial_options(commands)
     return commands.parse_args()
@@ -36,8 +41,8 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     given = parse()
-    grid = load_grid(given.grid) if given.grid else {}
-    chosen = choose(grid, given.variants or [BASE])
+    grid = load_grid(given.grid) if given.grid else {BASE: ()}
+    chosen = choose(grid, given.variants)
     variants = load_variants(given.config, given.overrides, chosen)
     first = next(iter(variants.values()))
     folds = first.data.split.folds if given.folds is None else given.folds

@@ -65,7 +65,7 @@ def test_a_cell_that_is_done_stays_and_a_new_one_is_added(
     (study / "grid.yml").write_text(GRID)
     assert {path: path.stat().st_mtime_ns for path in kept} == before and contests(study) == found
     shown = capsys.readouterr().out
-    assert "wide, seed 8 (8 of 8)" in shown and "4 variants, 8 trainings, 1 held-out clips" in shown
+    assert "wide, seed 8 (8 of 8)" in shown and "4 variants, 8 trainings, 1 held-out clip:" in shown
     run_main(ablate, *words(study, packed), "--variants", "base", "linear")
     assert "2 variants, 4 trainings" in capsys.readouterr().out
 
