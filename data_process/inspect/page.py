@@ -9,6 +9,7 @@ from data_process.inspect.measure import Measured
 from data_process.inspect.pictures import channel_picture, clip_picture, lag_picture, length_picture
 from data_process.inspect.report import Report, measures
 from dataset.files import written_whole
+from dataset.web_page import page
 
 PICTURED = 30  # clips, the worst first: a page of some megabytes still opens at once
 COLUMNS = (
@@ -18,36 +19,6 @@ COLUMNS = (
     ("dropped", "lost frames"), ("doubled", "doubled"), ("jitter", "jitter"), ("silence_motion", "motion in silence"),
 )  # fmt: skip
 
-STYLE = """
-:root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --ink: #1d2430; --soft: #5c6675; --faint: #c4cad3;
-  --line: #e4e7ec; --blue: #0a6ebd; --orange: #c75a00; --red: #c62f2f; --error: #c62f2f; --warning: #a86400;
-  --note: #4a6a8a; }
-@media (prefers-color-scheme: dark) { :root { --page: #12151a; --card: #1a1f27; --ink: #e3e8ef; --soft: #98a3b3;
-  --faint: #4a5463; --line: #2a313c; --blue: #58aef0; --orange: #f2994a; --red: #f06a6a; --error: #f06a6a;
-  --warning: #e5b04c; --note: #8fb3d9; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", "Noto Sans CJK SC", sans-serif; }
-main { max-width: 1120px; margin: 0 auto; padding: 40px 20px 80px; }
-h1 { font-size: 26px; margin: 0; letter-spacing: -0.01em; } h2 { font-size: 18px; margin: 44px 0 14px; }
-.soft { color: var(--soft); } .number { font-variant-numeric: tabular-nums; }
-.tiles { display: flex; gap: 12px; margin: 24px 0 0; flex-wrap: wrap; }
-.tile, .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
-.tile { padding: 12px 20px; min-width: 128px; } .tile b { display: block; font-size: 28px; line-height: 1.2; }
-.card { padding: 14px 18px; margin: 0 0 14px; overflow-x: auto; } .pair { display: flex; gap: 14px; flex-wrap: wrap; }
-.pair .card { flex: 1 1 420px; } .card h3 { margin: 0 0 6px; font-size: 15px; } .card p { margin: 2px 0; }
-svg { max-width: 100%; height: auto; display: block; } svg text { font-family: inherit !important; }
-table { border-collapse: collapse; width: 100%; } .wide { font-size: 13px; white-space: nowrap; }
-th { text-align: left; color: var(--soft); font-weight: 500; font-size: 13px; }
-th, td { padding: 7px 14px 7px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-tr:last-child td { border-bottom: 0; } td.clip { overflow-wrap: anywhere; min-width: 148px; font-weight: 500; }
-details table { margin-top: 10px; }
-.pill { display: inline-block; font-size: 12px; font-weight: 600; padding: 0 9px; border-radius: 99px;
-  border: 1px solid currentColor; white-space: nowrap; }
-.error { color: var(--error); } .warning { color: var(--warning); } .note { color: var(--note); }
-.mend { font-size: 12px; color: var(--blue); white-space: nowrap; } summary { cursor: pointer; color: var(--soft); }
-"""
-
 
 def write_page(path: Path, report: Report) -> None:
     """Write the page, whole or not at all."""
@@ -56,11 +27,11 @@ def write_page(path: Path, report: Report) -> None:
 
 
 def page_lines(report: Report) -> Iterator[str]:
-    title = escape(f"{report.corpus.name}: inspection")
-    yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<style>{STYLE}</style></head><body><main>"
-    yield f"<h1>{escape(report.corpus.name)}</h1><div class='soft'>{escape(report.headline())}</div>"
+    name = report.corpus.name
+    return page(f"{name}: inspection", name, report.headline(), _body(report))
+
+
+def _body(report: Report) -> Iterator[str]:
     tiles = (
         f'<div class="tile {level}"><b>{report.count(level)}</b>{_plural(level, report)}</div>' for level in LEVELS
     )
@@ -72,7 +43,7 @@ def page_lines(report: Report) -> Iterator[str]:
     yield from _clips(report)
     yield "<h2>All clips</h2><div class='card'><details><summary>Every measure</summary>"
     yield from _table(report)
-    yield "</details></div></main></body></html>"
+    yield "</details></div>"
 
 
 def _plural(level: str, report: Report) -> str:

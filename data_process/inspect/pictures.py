@@ -1,6 +1,5 @@
 """The report's pictures as SVG text, in colours that follow the page's theme."""
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,14 +8,11 @@ from data_process.inspect.findings import DRIFT_CONFIDENCE, LAG_MS, Finding, is_
 from data_process.inspect.measure import Measured
 from data_process.inspect.report import Report
 from dataset.blendshapes import ARKIT
+from dataset.web_page import BLUE, FAINT, INK, ORANGE, RED, figure_of, style, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-# What matplotlib draws in these colours takes the page's, by CSS variable.
-THEME = {"#010101": "ink", "#020202": "faint", "#030303": "blue", "#040404": "orange", "#050505": "red"}
-INK, FAINT, BLUE, ORANGE, RED = THEME
 BLUE_RGB = (0.2, 0.55, 0.85)  # of the lags' likeness, over transparency
 BINS = 24
 
@@ -26,7 +22,7 @@ def length_picture(report: Report) -> str:
     sides = {side: lengths for side in ("train", "val") if len(lengths := report.durations_s(side))}
     longest = max(lengths.max() for lengths in sides.values())
     edges = np.linspace(0, longest * 1.05, BINS + 1)
-    figure, axes = _figure(5.2, 2.6)
+    figure, axes = figure_of(5.2, 2.6)
     for (side, lengths), colour in zip(sides.items(), (BLUE, ORANGE), strict=False):
         label = f"{side}: {len(lengths)}, median {np.median(lengths):.1f} s" if len(sides) > 1 else None
         shares = np.histogram(lengths, edges)[0] / len(lengths)
@@ -35,12 +31,12 @@ def length_picture(report: Report) -> str:
     axes.set(xlabel="length (s)", ylabel="share of clips", xlim=(0, edges[-1]), ylim=(0, None))
     if len(sides) > 1:
         axes.legend(frameon=False, labelcolor=INK, fontsize=9)
-    return _svg(figure, "lengths")
+    return svg(figure, "lengths")
 
 
 def lag_picture(report: Report) -> str:
     """Every clip's lag, and where clean ones lie; hollow where it cannot be told for sure."""
-    figure, axes = _figure(5.2, 2.6)
+    figure, axes = figure_of(5.2, 2.6)
     axes.axvspan(-LAG_MS.warning, LAG_MS.warning, color=BLUE, alpha=0.1, linewidth=0)
     axes.axvline(0, color=FAINT, linewidth=1)
     told = [clip for clip in report.clips if clip.lag is not None]
@@ -52,7 +48,7 @@ def lag_picture(report: Report) -> str:
     axes.set(
         xlabel="curves early  ←  lag (ms)  →  curves late", ylabel="correlation", xlim=(-reach, reach), ylim=(0, 1)
     )
-    return _svg(figure, "lags")
+    return svg(figure, "lags")
 
 
 def channel_picture(report: Report) -> str:
@@ -60,7 +56,7 @@ def channel_picture(report: Report) -> str:
     curves = [clip.curves for clip in report.clips if clip.curves is not None]
     highest = np.max([one.highest for one in curves], axis=0)
     mean = np.average([one.mean for one in curves], axis=0, weights=[one.frames for one in curves])
-    figure, axes = _figure(10.8, 3.1)
+    figure, axes = figure_of(10.8, 3.1)
     places = np.arange(len(ARKIT))
     axes.bar(places, highest, width=0.75, color=BLUE, alpha=0.25, label="highest")
     axes.bar(places, mean, width=0.75, color=BLUE, label="mean")
@@ -68,7 +64,7 @@ def channel_picture(report: Report) -> str:
     axes.set(ylabel="coefficient", xlim=(-0.7, len(ARKIT) - 0.3), ylim=(0, max(1.0, float(highest.max()))))
     axes.tick_params(axis="x", length=0)
     axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
-    return _svg(figure, "channels")
+    return svg(figure, "channels")
 
 
 def clip_picture(clip: Measured, findings: list[Finding]) -> str | None:
@@ -85,8 +81,8 @@ def clip_picture(clip: Measured, findings: list[Finding]) -> str | None:
         _draw_track(axes, clip)
     (others or [first])[-1].set_xlabel("time (s)")
     for axes in (first, *others):
-        _style(axes)
-    return _svg(figure, f"clip {clip.id}")
+        style(axes)
+    return svg(figure, f"clip {clip.id}")
 
 
 def _draw_traces(axes: "Axes", clip: Measured, stretches: list[tuple[float, float]]) -> None:
@@ -116,34 +112,3 @@ def _draw_track(axes: "Axes", clip: Measured) -> None:
     axes.plot(track.times_s, np.where(sure, track.path_ms, np.nan), color=ORANGE, linewidth=1.8)
     axes.axhline(0, color=FAINT, linewidth=0.8)
     axes.set(ylabel="lag (ms)")
-
-
-def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    _style(axes)
-    return figure, axes
-
-
-def _style(axes: "Axes") -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["bottom", "left"]].set_color(FAINT)
-    axes.tick_params(colors=INK, labelcolor=INK, color=FAINT, labelsize=8)
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set(color=INK, fontsize=9)
-
-
-def _svg(figure: "Figure", name: str) -> str:
-    import matplotlib
-
-    text = io.StringIO()
-    # Text stays text, in the page's font; ids differ between the pictures of a page and not between runs.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "svg.image_inline": True}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    for colour, variable in THEME.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    return svg
