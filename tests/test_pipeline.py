@@ -21,7 +21,7 @@ from dataset.store import ClipStore
 from tests.conftest import ROOT, run_command
 from tests.test_imports import COMMANDS
 
-CONFIGS = sorted((ROOT / "config").glob("*.yml"))
+CONFIGS = sorted(path for path in (ROOT / "config").glob("*.yml") if path.name != "post.yml")
 HELD_OUT, TRAINED_ON = {"en_001"}, {"en_002", "zh_001", "zh_002", "zh_003"}  # fold 0 of 5
 FPS = 30
 
