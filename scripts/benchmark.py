@@ -71,12 +71,19 @@ class Timing(NamedTuple):
 
 Stage = Callable[[Effort], Timing]
 STAGES: dict[str, Stage] = {}
+LEFT_OUT_BY_QUICK: set[str] = set()
 
 
 def stage(function: Stage) -> Stage:
     """Add a stage to the benchmark, under its function's name."""
     STAGES[function.__name__] = function
     return function
+
+
+def thorough(function: Stage) -> Stage:
+    """Add a stage that --quick leaves out, unless it is asked for by name."""
+    LEFT_OUT_BY_QUICK.add(function.__name__)
+    return stage(function)
 
 
 def seconds(work: Callable[[], object], repeats: int, warm_up: int = 3) -> list[float]:
@@ -97,13 +104,31 @@ def seconds(work: Callable[[], object], repeats: int, warm_up: int = 3) -> list[
 @stage
 def dtw_loss(effort: Effort) -> Timing:
     """The exact DTW loss, forward and backward."""
-    return _time_loss(effort, "exact")
+    return _time_loss(effort, "exact", FRAMES)
 
 
 @stage
 def dtw_loss_fastdtw(effort: Effort) -> Timing:
     """The same along FastDTW's path."""
-    return _time_loss(effort, "fastdtw")
+    return _time_loss(effort, "fastdtw", FRAMES)
+
+
+@thorough
+def dtw_loss_110(effort: Effort) -> Timing:
+    """The exact loss of windows twice as long."""
+    return _time_loss(effort, "exact", 110)
+
+
+@thorough
+def dtw_loss_220(effort: Effort) -> Timing:
+    """The exact loss of windows four times as long."""
+    return _time_loss(effort, "exact", 220)
+
+
+@thorough
+def dtw_loss_1000(effort: Effort) -> Timing:
+    """The exact loss of whole clips of 40 s."""
+    return _time_loss(effort, "exact", 1000)
 
 
 @stage
@@ -144,7 +169,7 @@ def train_step(effort: Effort) -> Timing:
         rounds = [pair for _ in range(1 if effort.quick else 2) for pair in _steps_beside_bare_ones(run, step)]
         plain_model = PlainDecoder().train()
         plain = statistics.median(seconds(lambda: forward_backward(plain_model, batch), 3, warm_up=1))
-    loss, how = _per_cell_baseline(min(8, BATCH) if effort.quick else BATCH)
+    loss, how = _per_cell_baseline(min(8, BATCH) if effort.quick else BATCH, FRAMES)
     step_s, bare_s = map(statistics.median, zip(*rounds, strict=True))
     figures = {
         "bare_s": bare_s,
@@ -235,37 +260,38 @@ def synthesis_logmel(effort: Effort) -> Timing:
     )
 
 
-def _time_loss(effort: Effort, mode: Any) -> Timing:
+def _time_loss(effort: Effort, mode: Any, frames: int) -> Timing:
     from model.dtw import dtw_loss
 
-    prediction, target = _loss_batch()
+    prediction, target = _loss_batch(frames)
 
     def work() -> None:
         prediction.grad = None
         dtw_loss(prediction, target, mode=mode).backward()
 
-    repeats = effort.repeats(200)
-    median = statistics.median(seconds(work, repeats, warm_up=10))
+    repeats = max(effort.repeats(200) * FRAMES // frames, 3)
+    median = statistics.median(seconds(work, repeats, warm_up=min(repeats, 10)))
     what = f"{mode}, forward + backward, {tuple(prediction.shape)}"
-    return Timing(median, repeats, what, *_per_cell_baseline(min(8, BATCH) if effort.quick else BATCH))
+    some = effort.quick or frames > FRAMES
+    return Timing(median, repeats, what, *_per_cell_baseline(min(8, BATCH) if some else BATCH, frames))
 
 
-def _loss_batch() -> "tuple[Tensor, Tensor]":
-    """(BATCH, FRAMES, channels) twice: smooth curves with the normalised values that training sees."""
+def _loss_batch(frames: int) -> "tuple[Tensor, Tensor]":
+    """(BATCH, frames, channels) twice: smooth curves with the normalised values that training sees."""
     import torch
 
     generator = torch.Generator().manual_seed(SEED)
-    steps = torch.randn(2, BATCH, FRAMES, len(FACE), generator=generator)
-    prediction, target = (steps.cumsum(dim=2) / FRAMES**0.5).unbind()
+    steps = torch.randn(2, BATCH, frames, len(FACE), generator=generator)
+    prediction, target = (steps.cumsum(dim=2) / frames**0.5).unbind()
     return prediction.contiguous().requires_grad_(), target.contiguous()
 
 
 @lru_cache
-def _per_cell_baseline(items: int) -> tuple[float, str]:
+def _per_cell_baseline(items: int, frames: int) -> tuple[float, str]:
     """The per-cell loss, timed once over the first items and scaled to the whole batch → seconds, how it was found."""
     import torch
 
-    prediction, target = (batch[:items].detach() for batch in _loss_batch())
+    prediction, target = (batch[:items].detach() for batch in _loss_batch(frames))
     prediction.requires_grad_()
 
     def work() -> None:
@@ -398,8 +424,8 @@ def _note(row: dict[str, Any]) -> str:
 
 def parse() -> argparse.Namespace:
     options = parser(__doc__, EXAMPLES)
-    options.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES), metavar="NAME", help="only these")
-    options.add_argument("--quick", action="store_true", help="a tenth of the repeats, and part of the slow baselines")
+    options.add_argument("--stages", nargs="+", choices=STAGES, metavar="NAME", help="only these")
+    options.add_argument("--quick", action="store_true", help="a tenth of the repeats, part of the slow baselines")
     options.add_argument("--json", type=Path, metavar="FILE", help="also write the machine and all times here")
     options.add_argument("--scale", type=Path, metavar="PNG", help="instead plot how time and memory grow with size")
     return options.parse_args()
@@ -412,10 +438,15 @@ def main() -> None:
     keep_freed_memory()
     effort = Effort(given.quick)
     machine = describe_machine(effort)
-    found = grow(given.scale) if given.scale else compare(given.stages, effort, machine)
+    found = grow(given.scale) if given.scale else compare(given.stages or default_stages(effort), effort, machine)
     if given.json:
         write_json(given.json, {"machine": machine, **found})
         print(given.json)
+
+
+def default_stages(effort: Effort) -> list[str]:
+    """All stages, or those that --quick has time for."""
+    return [name for name in STAGES if not (effort.quick and name in LEFT_OUT_BY_QUICK)]
 
 
 def compare(names: Sequence[str], effort: Effort, machine: dict[str, Any]) -> dict[str, Any]:

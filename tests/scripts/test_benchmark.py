@@ -29,6 +29,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "describe_machine", lambda effort: MACHINE)
 
 
+def test_quick_leaves_the_long_windows_out() -> None:
+    left_out = {"dtw_loss_110", "dtw_loss_220", "dtw_loss_1000"}
+    everything, quick = (benchmark.default_stages(Effort(quick)) for quick in (False, True))
+    assert everything == list(benchmark.STAGES)
+    assert left_out <= set(everything) - set(quick) and {"dtw_loss", "train_step"} <= set(quick)
+
+
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (2, 5), (13, 11), (30, 41)])
 def test_the_baseline_is_fastdtw_with_a_gradient(n: int, m: int) -> None:
     generator = torch.Generator().manual_seed(n)
