@@ -27,6 +27,8 @@ def feature_key(encoder_identity: str, grid: str, audio_hash: str) -> bytes:
 class FeatureStore:
     """float16 arrays by key, in a file that several runs may share; it is open only while an array is held.
 
+    Processes of one host may write at once: LMDB lets them in one after another, and a killed one bars nobody. Hosts
+    that write at once need a file each, for LMDB's lock ends at the host.
     Raises UserError, on use, for a file that is no cache or a place that cannot be written to.
     """
 

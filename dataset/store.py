@@ -99,7 +99,7 @@ def open_for_writing(path: Path, **options: bool) -> Iterator[Any]:
 
 
 def put(environment: Any, key: bytes, value: bytes) -> None:
-    """Store one item; the map doubles whenever it is full."""
+    """Store one item; the map doubles whenever it is full, and follows when another process let it grow."""
     for _ in range(MAP_FULL_TRIES):
         try:
             with environment.begin(write=True) as transaction:
@@ -107,6 +107,8 @@ def put(environment: Any, key: bytes, value: bytes) -> None:
             return
         except lmdb.MapFullError:
             environment.set_mapsize(2 * environment.info()["map_size"])
+        except lmdb.MapResizedError:
+            environment.set_mapsize(0)
     raise UserError(f"{environment.path()}: cannot grow; is the disk full?")
 
 
@@ -128,7 +130,11 @@ class Snapshot:
         if pages * environment.stat()["psize"] > path.stat().st_size:
             environment.close()
             raise lmdb.CorruptedError("truncated")  # to read past a mapped file's end would kill the process
-        self._transaction = environment.begin(buffers=True)
+        try:
+            self._transaction = environment.begin(buffers=True)
+        except lmdb.MapResizedError:  # another process has let it grow just now
+            environment.set_mapsize(0)
+            self._transaction = environment.begin(buffers=True)
 
     def get(self, key: bytes) -> pa.Buffer | None:
         """A view into the database that keeps it open: it can be read for as long as anyone holds it."""

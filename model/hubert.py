@@ -67,7 +67,7 @@ class HubertEncoder(SpeechEncoder):
             f" {'normalised' if self.normalise else 'plain'} audio"
         ) + ("" if precision == "fp32" else f", {precision}")
         self.precision, self._packed = precision, False
-        self.model.to(dtype=DTYPES.get(precision, torch.float32))
+        nn.Module.to(self.model, DTYPES.get(precision, torch.float32))
         self.requires_grad_(False).eval()
 
     def _keep_layers(self, layer: int) -> None:

@@ -1,6 +1,8 @@
 """Run the frozen speech encoder over every clip of a database and keep its features; train.py does so by itself."""
 
+import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ import numpy as np
 from config.load import load_config
 from config.schema import Config, Windows
 from config.units import SAMPLE_RATE
+from data_process.stages import share
 from dataset.command import UserError, config_arguments, run
 
 if TYPE_CHECKING:
@@ -29,24 +32,36 @@ def main() -> None:
         python scripts/extract_features.py --config config/aiwin.yml features.model=~/models/chinese-hubert-large""",
     ).parse_args()
     config = load_config(arguments.config, arguments.overrides)
-    made, clips = extract(config)
-    print(f"{made} clips encoded, {clips - made} were there: {config.features.cache}")
+    started = time.perf_counter()
+    made, encoded_s, clips = extract(config)
+    pace = encoded_s / (time.perf_counter() - started)
+    print(
+        f"{made} clips encoded, {clips - made} were there: {config.features.cache};"
+        f" {encoded_s / 60:.1f} min of audio, {pace:.1f} hours of audio an hour"
+    )
 
 
-def extract(config: Config) -> tuple[int, int]:
-    """Encode what the cache lacks of the config's clips; (how many they were, how many clips there are)."""
+def extract(config: Config) -> tuple[int, float, int]:
+    """Encode what the cache lacks of the config's clips: (how many, their seconds of audio, how many clips there are).
+
+    Under torchrun or accelerate launch each process does its share of the clips.
+    """
     import torch
 
     from dataset.feature_store import FeatureStore
+    from model.memory import keep_freed_memory
     from model.speech_encoder import build_encoder
 
+    keep_freed_memory()
     store, cache = open_clips(config), FeatureStore(config.features.cache)
     encoder = build_encoder(config.features, store.fps)
-    encoder.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    made = cache_features(cache, store, store.clips, encoder, config, config.windows)
+    gpu = f"cuda:{int(os.environ.get('LOCAL_RANK', 0))}"
+    encoder.to(torch.device(gpu if torch.cuda.is_available() else "cpu"))
+    clips = share(store.clips)
+    made = cache_features(cache, store, clips, encoder, config, config.windows)
     if config.features.context == "window":  # any split finds its clips encoded, whichever side they are on
-        cache_features(cache, store, store.clips, encoder, config, validation_windows(config.windows))
-    return made, len(store.clips)
+        cache_features(cache, store, clips, encoder, config, validation_windows(config.windows))
+    return len(made), sum(clip.samples for clip in made) / SAMPLE_RATE, len(clips)
 
 
 def open_clips(config: Config) -> "ClipStore":
@@ -77,15 +92,16 @@ def cache_features(
     encoder: "SpeechEncoder",
     config: Config,
     windows: Windows,
-) -> int:
-    """Encode those of the clips that the cache lacks; how many they were."""
+) -> "list[ClipInfo]":
+    """Encode those of the clips that the cache lacks, the longest first; those clips."""
     from tqdm import tqdm
 
     keys = feature_keys(clips, encoder, config, windows)
     missing = [clip for clip in clips if keys[clip.id] not in cache]
+    missing.sort(key=lambda clip: -clip.samples)  # memory is at its peak at once, not after hours
     for clip in tqdm(missing, "features", unit="clip", disable=not missing):
         cache[keys[clip.id]] = clip_features(store[clip.id], encoder, config, windows).cpu().numpy()
-    return len(missing)
+    return missing
 
 
 def feature_keys(

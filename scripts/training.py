@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from config.load import save_config
 from config.schema import Config, Train, Windows
+from data_process.stages import share
 from dataset import windows
 from dataset.blendshapes import GROUPS
 from dataset.command import UserError
@@ -64,7 +65,9 @@ class Data:
         self.encoder_identity, self.feature_size = encoder.identity, encoder.size
 
         def examples(clips: list[ClipInfo], grid: Windows) -> WindowDataset:
-            with accelerator.main_process_first():
+            cache_features(cache, self.store, share(clips), encoder, config, grid)
+            accelerator.wait_for_everyone()
+            with accelerator.local_main_process_first():  # what other hosts keep on disks of their own
                 cache_features(cache, self.store, clips, encoder, config, grid)
             keys = feature_keys(clips, encoder, config, grid)
             domains = [domain.name for domain in config.data.domains]

@@ -144,3 +144,35 @@ def test_files_that_are_no_cache(store: FeatureStore, tmp_path: Path) -> None:
     store.path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"not a feature cache \(truncated\)"):
         store[b"a"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from dataset.feature_store import FeatureStore
+store, writer = FeatureStore(Path(sys.argv[1])), int(sys.argv[2])
+for entry in range(40):
+    store[f"{writer}/{entry}".encode()] = np.full((300, 512), writer, np.float16)
+    assert f"{writer}/{entry}".encode() in store
+    print(entry, flush=True)
+"""
+
+
+def test_several_processes_write_and_a_killed_one_bars_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "features.lmdb"
+    commands = [[sys.executable, "-c", WRITER, str(path), str(writer)] for writer in range(4)]
+    writers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for command in commands]
+    killed = writers[0]
+    assert killed.stdout
+    written = [killed.stdout.readline() for _ in range(3)]
+    killed.kill()
+    assert len(written) == 3 and killed.wait() != 0
+    assert [writer.communicate() and writer.returncode for writer in writers[1:]] == [0, 0, 0]
+    store = FeatureStore(path)
+    for writer in (1, 2, 3):
+        for entry in range(40):
+            assert np.array_equal(store[f"{writer}/{entry}".encode()], np.full((300, 512), writer, np.float16))
+    assert all(f"0/{entry}".encode() in store for entry in range(3))
+    store[b"later"] = np.zeros((1, 1))
+    assert b"later" in store

@@ -351,6 +351,23 @@ def test_with_a_full_cache_the_encoder_is_never_called(
         assert "0 clips encoded, 5 were there" in capsys.readouterr().out
 
 
+def test_processes_share_an_extraction(
+    packed: Path, tmp_path: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    words = (f"features.cache={tmp_path}/features.lmdb",)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, clips in (("0", 3), ("1", 2)):
+        monkeypatch.setenv("RANK", rank)
+        run_main(extract_features, "--config", packed, *words)
+        shown = capsys.readouterr().out
+        assert f"{clips} clips encoded, 0 were there" in shown and "hours of audio an hour" in shown
+    monkeypatch.delenv("WORLD_SIZE")
+    monkeypatch.delenv("RANK")
+    run_main(extract_features, "--config", packed, *words)
+    assert "0 clips encoded, 5 were there" in capsys.readouterr().out
+
+
 def test_a_changed_encoder_misses_the_cache(packed: Path, tmp_path: Path, run_main: Callable[..., None],
                                             capsys: pytest.CaptureFixture) -> None:  # fmt: skip
     words = (f"features.cache={tmp_path}/features.lmdb",)
