@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from config.units import SAMPLE_RATE
 from dataset.blendshapes import FACE
 from dataset.command import parser, run
 from scripts.evaluate import table, write_json
@@ -36,6 +37,8 @@ BATCH, FRAMES = 128, 55  # the reference method's batch and window
 CLIPS, CLIP_FRAMES = 100, 250  # 10 s each at 25 fps
 CORPUS_CLIPS, CORPUS_CLIP_S = 32, 20.0  # noise to train on
 SPEECH_S = 60.0
+ENCODED_S = 10  # of speech, for the big encoder
+HUBERT_GFLOP_PER_S = 36  # of HuBERT-large, a second of audio
 SEED = 0
 
 
@@ -257,6 +260,46 @@ def synthesis_logmel(effort: Effort) -> Timing:
         plain,
         "the same windows one at a time, each heard on its own",
         {"rtf": median / SPEECH_S},
+    )
+
+
+@thorough
+def encoder_fp32(effort: Effort) -> Timing:
+    """HuBERT-large over a whole clip, once, as the feature cache is filled."""
+    return _time_encoder(effort, "fp32")
+
+
+@thorough
+def encoder_int8(effort: Effort) -> Timing:
+    """The same with its linear layers in int8."""
+    return _time_encoder(effort, "int8")
+
+
+def _time_encoder(effort: Effort, precision: str) -> Timing:
+    import torch
+
+    from dataset.windows import window_starts
+    from model.hubert import HubertEncoder
+    from model.memory import keep_freed_memory
+    from model.speech_encoder import encode_clip
+    from scripts.workloads import random_hubert
+
+    audio = torch.randn(ENCODED_S * SAMPLE_RATE, generator=torch.Generator().manual_seed(SEED)) / 10
+    with TemporaryDirectory() as folder:
+        plain = random_hubert(Path(folder))
+        encoder = HubertEncoder(folder, precision=precision)
+    windows = len(window_starts(ENCODED_S * 25, FRAMES, 10))
+    window = audio[None, : FRAMES * SAMPLE_RATE // 25]
+    window_s = statistics.median(seconds(lambda: plain(window), 3, warm_up=1))
+    keep_freed_memory()
+    median = statistics.median(seconds(lambda: encode_clip(encoder, audio, 25.0), effort.repeats(7), warm_up=2))
+    return Timing(
+        median,
+        effort.repeats(7),
+        f"{precision}, a clip of {ENCODED_S} s, HuBERT-large with random weights",
+        windows * window_s,
+        f"transformers in fp32, {windows} windows of {FRAMES} frames at 25 fps, 10 apart, one timed and scaled",
+        {"rtf": median / ENCODED_S, "gflop_per_s": HUBERT_GFLOP_PER_S * ENCODED_S / median},
     )
 
 

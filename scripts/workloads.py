@@ -1,7 +1,7 @@
 """What the benchmark times: a run on a corpus of noise, and the plain ways to do the same that it is compared with."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -141,3 +141,26 @@ def write_noise(wav: Path, seconds: float) -> None:
     import soundfile
 
     soundfile.write(wav, np.random.default_rng(0).normal(0, 0.05, round(seconds * SAMPLE_RATE)), SAMPLE_RATE)
+
+
+# config.json of TencentGameMate/chinese-hubert-large, where it differs from transformers' defaults
+HUBERT_LARGE: dict[str, Any] = {
+    "hidden_size": 1024,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "intermediate_size": 4096,
+    "feat_extract_norm": "layer",
+    "conv_bias": True,
+    "do_stable_layer_norm": True,
+}
+
+
+def random_hubert(folder: Path) -> nn.Module:
+    """A model of this architecture with random weights, as transformers runs it; also written to the folder."""
+    from transformers import HubertConfig, HubertModel
+
+    torch.manual_seed(0)
+    model = HubertModel(HubertConfig(**HUBERT_LARGE)).eval().requires_grad_(False)
+    model.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text('{"do_normalize": true}', encoding="utf-8")
+    return model

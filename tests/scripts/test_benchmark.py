@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from model.dtw import dtw_loss
-from scripts import benchmark
+from scripts import benchmark, workloads
 from scripts.benchmark import Effort, Timing
 
 MACHINE = {"cpu": "abacus", "cores": 2, "threads": 2, "torch": "2.0", "sgemm_gflop_per_s": 100.0, "copy_gb_per_s": 30.0}
@@ -103,3 +103,15 @@ def test_the_machine_is_measured() -> None:
     assert benchmark.cpu_model()
     assert benchmark.sgemm_gflop_per_s(repeats=1, size=64) > 0
     assert benchmark.copy_gb_per_s(repeats=1, megabytes=1) > 0
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_encoder_is_timed_over_a_clip(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+            "conv_dim": (8,) * 7, "num_conv_pos_embedding_groups": 2}  # fmt: skip
+    monkeypatch.setattr(workloads, "HUBERT_LARGE", tiny)
+    monkeypatch.setattr(benchmark, "ENCODED_S", 3)
+    timing = benchmark.STAGES[f"encoder_{precision}"](Effort(quick=True))
+    assert timing.figures["rtf"] == pytest.approx(timing.median_s / 3)
+    assert timing.baseline_s and "3 windows" in timing.baseline
+    assert f"encoder_{precision}" not in benchmark.default_stages(Effort(quick=True))
