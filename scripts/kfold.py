@@ -12,7 +12,7 @@ from dataset.command import UserError, config_arguments, run
 from scripts.ensembles import write_ensemble
 from scripts.evaluate import table, write_json
 from scripts.extract_features import open_clips
-from scripts.metrics import mean_scores
+from scripts.metrics import CONFIDENCE, Scores, intervals, mean_scores
 from scripts.trials import BEST, COLUMNS, add_trial_options, cells, check_pieces, placed, run_trial, seconds
 
 EXAMPLES = """
@@ -124,14 +124,23 @@ def report(results: dict[str, dict]) -> str:
 
 
 def print_gains(results: dict[str, dict]) -> None:
-    """Each further variant against the first, clip by clip, for the same clips are easy or hard for all."""
-    (first, base), *others = results.items()
-    for name, result in others:
-        gains = [result["clips"][clip]["contest"] - base["clips"][clip]["contest"] for clip in base["clips"]]
-        better = sum(gain < 0 for gain in gains)
-        print(
-            f"{name} against {first}: contest {sum(gains) / len(gains):+.4f}, better on {better} of {len(gains)} clips"
-        )
+    """Each variant's contest score, and its gain on the first clip by clip, with bootstrap intervals over the clips."""
+    (first, base), *_ = results.items()
+    for name, result in results.items():
+        print(f"{name}: contest {with_interval(list(result['clips'].values()), '.4f')}")
+    for name, result in list(results.items())[1:]:
+        gains = [
+            {"contest": result["clips"][clip]["contest"] - base["clips"][clip]["contest"]} for clip in base["clips"]
+        ]
+        better = sum(gain["contest"] < 0 for gain in gains)
+        print(f"{name} against {first}: {with_interval(gains, '+.4f')}, better on {better} of {len(gains)} clips")
+
+
+def with_interval(clips: list[Scores], style: str) -> str:
+    """The mean contest score and, in brackets, its interval."""
+    mean, interval = mean_scores(clips)["contest"], intervals(clips)["contest"]
+    ends = f" ({CONFIDENCE:.0%}: {format(interval[0], style)} to {format(interval[1], style)})" if interval else ""
+    return format(mean, style) + ends
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from config.load import load_config
 from config.schema import Config, Run
 from dataset.blendshapes import ARKIT, to_arkit, write_curves
 from dataset.command import UserError
-from scripts.evaluate import mean_face, write_json
+from scripts.evaluate import write_json
+from scripts.floors import mean_face
 from scripts.metrics import Scores, clip_scores, mean_scores
 
 SCORES, BEST, LAST = "scores.json", "best.safetensors", "last.safetensors"
