@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import Any, NamedTuple
@@ -21,15 +22,16 @@ from dataset.stats import Stats, load_stats
 from dataset.transcript import read_tsv
 from scripts.floors import LATE_FRAMES, late, mean_face, viseme_face
 from scripts.metrics import Scores, clip_scores, diversity, intervals, mean_scores
+from scripts.score_page import Curves, Rows, write_page
 from scripts.speech_metrics import Speech, speech_scores
 
 EXAMPLES = """
 python scripts/evaluate.py --predictions csvs/ --targets data/facegood/bs
 python scripts/evaluate.py --predictions csvs/ --targets bs/ --stats result/mine/best.safetensors --unseen --json a.json
 python scripts/evaluate.py --predictions csvs/ --targets bs/ --ids val.txt --pieces 10 --fps 25
-python scripts/evaluate.py --predictions csvs/ --targets bs/ --words tsv/ --wavs wav/
+python scripts/evaluate.py --predictions csvs/ --targets bs/ --words tsv/ --wavs wav/ --report report.html
 """
-LIVELIEST = 8
+LIVELIEST, PICTURED_CHANNELS = 8, 5
 WIDTH = 110
 TOLERATED_FRAMES = 2  # windows and rounding make lengths differ by so much without a fault
 
@@ -61,9 +63,6 @@ SPEECH_COLUMNS = {
     "diversity": ("diversity", ".4f"),
 }
 PART_COLUMNS = {**FACE_COLUMNS, "target_std": ("target std", ".4f"), "moving": ("moving", ".0f")}
-
-
-Rows = list[list[str]]
 
 
 class Matched(NamedTuple):
@@ -184,17 +183,17 @@ def part_rows(kind: str, parts: dict[str, Scores]) -> list[list[str]]:
     return [head, *([name, *cells(scores, PART_COLUMNS)] for name, scores in parts.items())]
 
 
-def liveliest(mean: Scores, count: int = LIVELIEST) -> list[str]:
+def liveliest(mean: Scores) -> list[str]:
     """The channels whose targets move most."""
     channels = mean["channels"]
-    return sorted(channels, key=lambda name: -channels[name]["target_std"])[:count]
+    return sorted(channels, key=lambda name: -channels[name]["target_std"])[:LIVELIEST]
 
 
 def tables(clips: dict[str, Scores], mean: Scores, floors: dict[str, Scores]) -> list[Rows]:
     """What the screen and the page show, each table as rows of cells, its head first."""
     ends = intervals(list(clips.values()))
     names = ("(95 % from)", "(95 % to)") if len(clips) > 1 else ()
-    bounds = {name: end_scores(ends, index) for index, name in enumerate(names)}
+    bounds = {name: end_scores(ends, index) | {"frames": None} for index, name in enumerate(names)}
     rows = {**clips, "(mean)": mean, **bounds, **{f"({name})": scores for name, scores in floors.items()}}
     return [
         clip_rows(rows),
@@ -243,6 +242,7 @@ def parse() -> argparse.Namespace:
         metavar="PATH",
         help="the same clips predicted by other seeds: score their diversity",
     )
+    options.add_argument("--report", type=Path, metavar="FILE", help="also write tables and pictures as one HTML page")
     options.add_argument("--unseen", action="store_true", help="leave out the clips that --stats were computed from")
     given = options.parse_args()
     if not 0 < given.fps < float("inf"):
@@ -287,6 +287,10 @@ def repeat_diversity(
     return diversity([prediction[:, face], *others])
 
 
+def _curves(pair: Matched) -> Curves:
+    return Curves(*read_pair(pair))
+
+
 def _files(path: Path | None, suffixes: tuple[str, ...]) -> dict[str, Path]:
     return by_stem(find(path, suffixes)) if path else {}
 
@@ -325,7 +329,11 @@ def main() -> None:
             given.json, {**content, "interval": intervals(list(clips.values())), "clips": clips, "floors": by_floor}
         )
     frames = sum(scores["frames"] for scores in clips.values())
-    where = f": {given.json}" if given.json else ""
+    if given.report:
+        readers = {pair.clip: partial(_curves, pair) for pair in pairs}
+        write_page(given.report, clips, mean, shown, remarks, liveliest(mean)[:PICTURED_CHANNELS], given.fps, readers)
+    places = ", ".join(str(path) for path in (given.json, given.report) if path)
+    where = f": {places}" if places else ""
     print(f"scored {len(clips)} clip{'s' * (len(clips) > 1)}, {frames:,} frames{where}")
 
 
