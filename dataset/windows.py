@@ -17,7 +17,7 @@ from dataset.transcript import Word
 class Batch(NamedTuple):
     """B examples of T motion frames."""
 
-    features: np.ndarray  # (B, T, feature size) float32
+    features: np.ndarray  # (B, T, feature size) float16, as cached
     target: np.ndarray  # (B, T, channels) float32, normalised by the training stats
     domain: np.ndarray  # (B,) int64
 
@@ -89,7 +89,7 @@ class WindowDataset:
     def __getitems__(self, items: Sequence[int]) -> Batch:
         """The batch of these examples; torch's loader calls this once a batch."""
         rows = self.examples[np.asarray(items)]
-        features = np.stack([self._features(*row) for row in rows]).astype(np.float32)
+        features = np.stack([self._features(*row) for row in rows])
         curves = np.stack([cut(self._clip(clip)[1], start, self.window) for clip, _, start in rows])
         target = (curves[:, :, self.channels] - self.mean) / self.scale
         return Batch(features, target, self.domain[rows[:, 0]])

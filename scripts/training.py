@@ -150,7 +150,7 @@ class Training:
             generator=torch.Generator(),  # the loader's own, so that a resumed epoch draws the same dropout
         )
         for batch in loader:
-            yield Batch(*(tensor.to(self.accelerator.device, non_blocking=True) for tensor in batch))
+            yield _moved(batch, self.accelerator.device)
 
     def _batches_of(self, epoch: int) -> list[list[int]]:
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
@@ -205,7 +205,7 @@ class Training:
         sums: dict[str, Tensor] = {}
         for start in first:
             items = range(start, min(start + size, len(self.data.val)))
-            batch = Batch(*(tensor.to(device) for tensor in _to_tensors(self.data.val.__getitems__(items))))
+            batch = _moved(_to_tensors(self.data.val.__getitems__(items)), device)
             losses = compute_losses(self.averaged(batch.features, batch.domain), batch.target, self.config.loss)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, torch.zeros((), device=device)) + loss * len(items)
@@ -344,6 +344,12 @@ def _rows_before(rows: list[str], epoch: int) -> Iterator[str]:
 
 def _to_tensors(batch: windows.Batch) -> Batch:
     return Batch(*(torch.from_numpy(array) for array in batch))
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    """On the device, and only there widened from float16: torch does so three times as fast as numpy."""
+    features, target, domain = (tensor.to(device, non_blocking=True) for tensor in batch)
+    return Batch(features.float(), target, domain)
 
 
 def _to_floats(losses: list[dict[str, Tensor]]) -> list[dict[str, float]]:

@@ -98,7 +98,7 @@ def test_every_window_of_every_clip_is_an_example(corpus: Corpus) -> None:
     batch = dataset.__getitems__(range(len(dataset)))
     assert batch.features.shape == (12, 10, SIZE)
     assert batch.target.shape == (12, 10, 37)
-    assert [array.dtype for array in batch] == [np.float32, np.float32, np.int64]
+    assert [array.dtype for array in batch] == [np.float16, np.float32, np.int64]
     assert batch.domain.tolist() == [0] * 4 + [1] * 8
     std = np.where(corpus.stats.std > 0, corpus.stats.std, 1)
     normal = {name: (curves - corpus.stats.mean) / std for name, curves in corpus.curves.items()}
