@@ -254,6 +254,12 @@ def parse() -> argparse.Namespace:
     return given
 
 
+def unknown(kind: str, files: dict[str, Path], pairs: Sequence[Matched]) -> list[str]:
+    """A note on the clips that lack a file of a kind, where some were given."""
+    lacking = [pair.clip for pair in pairs if files and pair.clip not in files]
+    return [f"no {kind} for: {', '.join(lacking)}"] if lacking else []
+
+
 def notes(clips: dict[str, Scores], missing: Missing) -> list[str]:
     """What a reader of the scores should know: lengths that differ, clips that are not among them."""
     lines = []
@@ -320,7 +326,9 @@ def main() -> None:
     mean = mean_scores(list(clips.values()))
     floor_means = {name: mean_scores(list(scores.values())) for name, scores in floors.items()}
 
-    shown, remarks = tables(clips, mean, floor_means), [*never_moving(mean), *notes(clips, missing)]
+    shown = tables(clips, mean, floor_means)
+    remarks = [*never_moving(mean), *notes(clips, missing)]
+    remarks += [*unknown("transcript", words, pairs), *unknown("sound", sounds, pairs)]
     print(*(f"{table(head, rows)}\n" for head, *rows in shown), *(fill(remark, WIDTH) for remark in remarks), sep="\n")
     if given.json:
         content = {"fps": given.fps, "pieces_s": given.pieces, "missing": missing._asdict(), "mean": mean}

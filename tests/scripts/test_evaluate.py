@@ -264,3 +264,23 @@ def test_the_pictured_stretch_is_the_worst() -> None:
     shown = worst_stretch(curves, ["MouthFunnel"], 5)
     assert (shown.start, shown.stop) == (30, 35)
     assert worst_stretch(curves, ["MouthFunnel"], 50) == slice(0, 50)
+
+
+def test_clips_without_words_are_named_and_words_that_are_not_there_refused(
+    tmp_path: Path,
+    folders: list[object],
+    run_main: Callable[..., None],
+    refusal: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = tmp_path / "tsv"
+    words.mkdir()
+    assert refusal(script, *folders, "--words", words) == f"{words}: no .tsv or .textgrid file in this folder"
+    (words / "c.tsv").write_text("0.1\t0.5\t妈\n")
+    run_main(script, *folders, "--words", words, "--json", tmp_path / "s.json")
+    assert "no transcript for: b\nscored 2 clips" in capsys.readouterr().out
+    scores = json.loads((tmp_path / "s.json").read_text())
+    assert scores["clips"]["b"]["bilabials_closed"] is None
+    assert list(scores["floors"]["viseme animator"]["clips"]) == ["c"]
+    missing = tmp_path / "none"
+    assert refusal(script, *folders, "--wavs", missing) == f"{missing}: no such file or folder"
