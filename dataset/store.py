@@ -130,11 +130,7 @@ class Snapshot:
         if pages * environment.stat()["psize"] > path.stat().st_size:
             environment.close()
             raise lmdb.CorruptedError("truncated")  # to read past a mapped file's end would kill the process
-        try:
-            self._transaction = environment.begin(buffers=True)
-        except lmdb.MapResizedError:  # another process has let it grow just now
-            environment.set_mapsize(0)
-            self._transaction = environment.begin(buffers=True)
+        self._transaction = _begin_reading(environment)
 
     def get(self, key: bytes) -> pa.Buffer | None:
         """A view into the database that keeps it open: it can be read for as long as anyone holds it."""
@@ -142,6 +138,15 @@ class Snapshot:
         return (
             value if value is None else pa.foreign_buffer(np.frombuffer(value, np.uint8).ctypes.data, len(value), self)
         )
+
+
+def _begin_reading(environment: Any) -> Any:
+    for _ in range(MAP_FULL_TRIES):
+        try:
+            return environment.begin(buffers=True)
+        except lmdb.MapResizedError:  # another process has let it grow just now
+            environment.set_mapsize(0)
+    raise lmdb.MapResizedError("grows without end")
 
 
 _snapshots: WeakValueDictionary[tuple[int, int], Snapshot] = WeakValueDictionary()
