@@ -5,14 +5,16 @@ import argparse
 import csv
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from data_process.inspect.findings import Split, judge
-from data_process.inspect.measure import Measured, Source, find_sources, measure, read_prepared
+from data_process.inspect.measure import Measured, Source, find_sources, read_prepared
+from data_process.inspect.record import VERSION, Clip, decode, measure_clip
 from data_process.inspect.report import Report, terminal_lines, write_json
-from data_process.stages import parallel, stage_arguments
+from data_process.stages import Meeting, gather_report, run_stage, stage_arguments
 from dataset.command import UserError, parser, run
 from dataset.split import matches
 
@@ -33,18 +35,33 @@ def inspect(
 
     fps: of the csvs that don't tell their rate; by default what prepare wrote them at, else FPS. val: ids or patterns
     of the clips that validate; without any, the manifest's split column or the folders wav/train and wav/val say it.
+    Clips that have not changed since the last time are not measured again. Under torchrun each process measures its
+    share; the first one gets the report, the others end here.
     Raises UserError where there is no clip, and, when strict, for the first file that cannot be read.
     """
     sources = find_sources(corpus)
     fps = fps or read_prepared(corpus).get("fps", FPS)
     split = read_split(corpus, sources, val)
-    clips: list[Measured] = []
-    for source, outcome in parallel("inspect", sources, partial(measure, fps=fps), jobs):
-        clip = Measured(source, (str(outcome),)) if isinstance(outcome, UserError) else outcome
-        if strict and clip.unreadable:
-            raise UserError(clip.unreadable[0])
-        clips.append(clip)
-    return Report(corpus, clips, split, judge(clips, split))
+    stages, prepared = corpus / ".stages", corpus / "prepare.json"
+    clips = [Clip(source.id, (*source.files, prepared), (), source) for source in sources]
+    settings, meeting = {"version": VERSION, "fps": fps}, Meeting(stages / "inspect.ranks")
+    done = run_stage(
+        "inspect", clips, partial(measure_clip, fps=fps),
+        records=stages / "inspect", settings=settings, jobs=jobs, strict=strict,
+    )  # fmt: skip
+    whole = gather_report(meeting, done)
+    if whole is None:
+        sys.exit()  # the first process goes on alone
+    measured = [
+        replace(decode(Measured, whole.results[source.id]), source=source)
+        if source.id in whole.results
+        else Measured(source, (whole.failed[source.id],))
+        for source in sources
+    ]
+    unreadable = [line for clip in measured for line in clip.unreadable]
+    if strict and unreadable:
+        raise UserError(unreadable[0])
+    return Report(corpus, measured, split, judge(measured, split))
 
 
 def read_split(corpus: Path, sources: Sequence[Source], val: Sequence[str]) -> Split:

@@ -49,6 +49,11 @@ class Source:
     neutral: Path | None = None
     prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what prepare found in the raw files
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that are there."""
+        return tuple(path for path in (self.wav, self.bs, self.tsv, self.neutral) if path)
+
 
 @dataclass(frozen=True)
 class Traces:

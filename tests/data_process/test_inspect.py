@@ -16,9 +16,10 @@ import soundfile
 
 from config.errors import UserError
 from data_process.facegood import convert
+from data_process.inspect import record
 from data_process.inspect.__main__ import inspect, read_manifest
 from data_process.inspect.findings import Finding, Split, judge
-from data_process.inspect.measure import Measured, Source, measure_curves
+from data_process.inspect.measure import Measured, Source, measure, measure_curves
 from data_process.inspect.mend import Cut, cut_words, mend
 from data_process.inspect.page import write_page
 from data_process.inspect.report import Report, terminal_lines, write_json
@@ -536,3 +537,51 @@ def test_a_table_is_cut_with_all_its_columns() -> None:
     cut = cut_rows(table, Cut(frames=2, sound_s=0.0, length_s=0.5), fps=10)
     assert cut.extras["Timecode"] == cut.written["JawOpen"] == ["2", "3", "4", "5", "6"]
     np.testing.assert_array_equal(cut.values[:, 0], [2, 3, 4, 5, 6])
+
+
+def test_a_clip_that_has_not_changed_is_not_measured_again(
+    clips: dict[str, Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = write_corpus(tmp_path, dict(list(clips.items())[:3]))
+    first = inspect(corpus, FPS)
+    measured: list[str] = []
+
+    def note(source: Source, fps: float) -> Measured:
+        measured.append(source.id)
+        return measure(source, fps)
+
+    monkeypatch.setattr(record, "measure", note)
+    again = inspect(corpus, FPS)
+    assert not measured
+    assert again.findings == first.findings
+    for one, other in zip(first.clips, again.clips, strict=True):
+        assert record.encode(one) == record.encode(other)
+    changed = sorted(clips)[1]
+    path = corpus / "bs" / f"{changed}.csv"
+    path.write_text(path.read_text().rstrip().rsplit("\n", 1)[0] + "\n")
+    inspect(corpus, FPS)
+    assert measured == [changed]
+    inspect(corpus, FPS + 1)
+    assert len(measured) == 4
+
+
+def test_two_processes_measure_a_share_each_and_the_first_reports_on_all(
+    clips: dict[str, Pair], tmp_path: Path
+) -> None:
+    corpus = write_corpus(tmp_path / "corpus", dict(list(clips.items())[:4]))
+    words = [sys.executable, "-m", "data_process.inspect", "--corpus", str(corpus), "--jobs", "1"]
+    ranks = [
+        subprocess.Popen(
+            [*words, "--json", str(tmp_path / f"{rank}.json")],
+            cwd=ROOT,
+            env=os.environ | {"RANK": str(rank), "WORLD_SIZE": "2"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    screens = [rank.communicate(timeout=120)[0] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0]
+    assert screens[1] == ""
+    assert not (tmp_path / "1.json").exists()
+    assert sorted(json.loads((tmp_path / "0.json").read_text())["clips"]) == sorted(clips)[:4]
