@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -21,7 +22,9 @@ CURVES = np.array([[0.2, 0.7, 0.6, 0.1, 0.3, 0.9], [0.5, 0.1, 0.1, 0.0, 0.4, 0.2
         ("max", 0.0, [0.2, 0.5], [0.6, 0.1]),
     ],
 )
-def test_by_hand_and_directions_and_lone_sides_pass(by: str, share: float, left: list, right: list) -> None:
+def test_by_hand_and_directions_and_lone_sides_pass(
+    by: Literal["mean", "max"], share: float, left: list, right: list
+) -> None:
     before = CURVES.copy()
     result = symmetrise(CURVES, NAMES, by, share)
     np.testing.assert_allclose(result[:, [0, 2]].T, [left, right])
