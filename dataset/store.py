@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -88,11 +88,18 @@ def _new_environment(path: Path) -> Iterator[Any]:
         yield environment
 
 
+def _open(path: Path, **options: Any) -> Any:
+    for _ in range(MAP_FULL_TRIES):
+        with suppress(lmdb.MapResizedError):  # another process let it grow while it was being opened
+            return lmdb.open(str(path), subdir=False, **options)
+    raise lmdb.MapResizedError("grows without end")
+
+
 @contextmanager
 def open_for_writing(path: Path, **options: bool) -> Iterator[Any]:
     """An LMDB environment, closed at the end. Raises UserError for what is no LMDB or cannot be written."""
     try:
-        with lmdb.open(str(path), subdir=False, map_size=FIRST_MAP_BYTES, **options) as environment:
+        with _open(path, map_size=FIRST_MAP_BYTES, **options) as environment:
             yield environment
     except lmdb.Error as error:
         raise UserError(f"{path}: cannot be written: {error}") from None
@@ -125,7 +132,7 @@ class Snapshot:
     """
 
     def __init__(self, path: Path, lock: bool) -> None:
-        environment = lmdb.open(str(path), subdir=False, readonly=True, lock=lock, readahead=False)
+        environment = _open(path, readonly=True, lock=lock, readahead=False)
         pages = environment.info()["last_pgno"] + 1
         if pages * environment.stat()["psize"] > path.stat().st_size:
             environment.close()
