@@ -101,6 +101,12 @@ def load_decoder(path: Path) -> tuple[Header, Decoder]:
     return header, decoder.eval().requires_grad_(False)
 
 
+def copy_weights(source: Path, target: Path) -> None:
+    """The checkpoint without what only resuming needs: its averaged weights where there are any. Raises UserError."""
+    header, decoder = load_decoder(source)
+    save_checkpoint(target, header, prefixed(decoder.state_dict(), WEIGHTS))
+
+
 def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {prefix + name: tensor for name, tensor in tensors.items()}
 

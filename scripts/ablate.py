@@ -28,7 +28,10 @@ EXAMPLES = """
     python scripts/ablate.py --config config/facegood.yml --grid config/grids/ablation.yml --seeds 5
     python scripts/ablate.py --config config/demo.yml --grid config/grids/ablation.yml train.epochs=20
 """
-NOTE = "Each run keeps its epoch with the least validation loss, on the same held-out clips that are scored here."
+NOTES = {
+    "last": "The last epoch of each training is scored.",
+    "best": "Each training's epoch with the least validation loss is scored, picked on the same held-out clips.",
+}
 
 Rows = dict[str, list[Scores]]
 """Each variant's trials, one a seed; scores as run_trial gives them."""
@@ -56,7 +59,7 @@ def main() -> None:
     folder = first.run.dir / f"{first.run.name}_ablation"
     rows = run_grid(variants, folder, given)
     print("", table(*table_rows(rows)), sep="\n")
-    write_markdown(folder / "ablation.md", rows, grid, held_out)
+    write_markdown(folder / "ablation.md", rows, grid, held_out, NOTES[given.epoch])
     import matplotlib
 
     with matplotlib.rc_context({"font.size": FONT_POINTS, "font.family": "DejaVu Sans"}):
@@ -84,7 +87,7 @@ def run_grid(variants: dict[str, Config], folder: Path, given: argparse.Namespac
             done = number * len(variants) + place
             print(f"{name}, seed {config.run.seed + number} ({done + 1} of {given.seeds * len(variants)})")
             trial = placed(config, folder / name, f"seed_{config.run.seed + number}", config.run.seed + number)
-            rows[name].append(run_trial(trial, trial.run_dir / "csv", given.pieces, given.overwrite))
+            rows[name].append(run_trial(trial, trial.run_dir / "csv", given.pieces, given.epoch, given.overwrite))
     return rows
 
 
@@ -115,7 +118,7 @@ def table_rows(rows: Rows) -> tuple[list[str], list[list[str]]]:
     return ["variant", contest, f"vs {BASE}", *others, "train s"], lines
 
 
-def write_markdown(path: Path, rows: Rows, grid: Grid, held_out: Sequence[str]) -> None:
+def write_markdown(path: Path, rows: Rows, grid: Grid, held_out: Sequence[str], note: str) -> None:
     head, lines = table_rows(rows)
     parts = [f"| {' | '.join(line)} |" for line in (head, ["---", *["---:"] * (len(head) - 1)], *lines)]
     changes = [
@@ -124,7 +127,7 @@ def write_markdown(path: Path, rows: Rows, grid: Grid, held_out: Sequence[str]) 
     seeds = len(next(iter(rows.values())))
     text = [
         "# Ablation",
-        f"Mean ± standard deviation over {seeds} seed{'s' * (seeds > 1)}, best contest score first. {NOTE}",
+        f"Mean ± standard deviation over {seeds} seed{'s' * (seeds > 1)}, best contest score first. {note}",
         f"Held out: {', '.join(held_out)}.",
         "\n".join(parts),
         "\n".join(changes),

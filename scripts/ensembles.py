@@ -1,7 +1,6 @@
 """Ensemble checkpoints: a folder of checkpoints and, in ensemble.json, the weights by which their curves are mixed."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,11 +14,13 @@ OF_A_RUN = {f"best{SUFFIX}", f"last{SUFFIX}"}
 
 
 def write_ensemble(folder: Path, checkpoints: Mapping[str, Path], weights: Mapping[str, float] | None = None) -> None:
-    """Copy checkpoints into a folder, by the names they get there, and note their weights, equal ones by default."""
+    """Copy checkpoints' weights into a folder, by the names they get there, and note their shares, equal by default."""
+    from model.checkpoint import copy_weights
+
     weights = weights or dict.fromkeys(checkpoints, 1 / len(checkpoints))
     for name, checkpoint in checkpoints.items():
         with written_whole(folder / f"{name}{SUFFIX}") as partial:
-            shutil.copyfile(checkpoint, partial)
+            copy_weights(checkpoint, partial)
     content = {"weights": {f"{name}{SUFFIX}": weights[name] for name in checkpoints}}
     with written_whole(folder / WEIGHTS) as partial:
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

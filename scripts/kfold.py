@@ -13,7 +13,7 @@ from scripts.ensembles import write_ensemble
 from scripts.evaluate import table, write_json
 from scripts.extract_features import open_clips
 from scripts.metrics import CONFIDENCE, Scores, intervals, mean_scores
-from scripts.trials import BEST, COLUMNS, add_trial_options, cells, check_pieces, placed, run_trial, seconds
+from scripts.trials import CHECKPOINTS, COLUMNS, add_trial_options, cells, check_pieces, placed, run_trial, seconds
 
 EXAMPLES = """
     python scripts/kfold.py --config config/facegood.yml --pieces 10
@@ -56,7 +56,8 @@ def main() -> None:
         results[name]["changes"] = chosen[name]
     print("", report(results), sep="\n")
     print_gains(results)
-    write_json(folder / "kfold.json", {"by": given.by, "pieces_s": given.pieces, "variants": results})
+    settings = {"by": given.by, "pieces_s": given.pieces, "epoch": given.epoch}
+    write_json(folder / "kfold.json", {**settings, "variants": results})
     models, clips = len(variants) * folds, len(next(iter(results.values()))["clips"])
     print(f"{models} models, {clips} clips, each scored by models that never heard it: {folder / 'kfold.json'}")
     for name in variants:
@@ -96,8 +97,8 @@ def run_folds(config: Config, splits: list[Split], folder: Path, given: argparse
         print(f"{folder.name}, fold {number + 1} of {len(splits)}")
         parted = config.model_copy(update={"data": config.data.model_copy(update={"split": split})})
         trial = placed(parted, folder, f"fold_{number}")
-        folds.append(run_trial(trial, folder / "oof", given.pieces, given.overwrite))
-        checkpoints[trial.run.name] = trial.run_dir / BEST
+        folds.append(run_trial(trial, folder / "oof", given.pieces, given.epoch, given.overwrite))
+        checkpoints[trial.run.name] = trial.run_dir / CHECKPOINTS[given.epoch]
     write_ensemble(folder / "ensemble", checkpoints)
     clips = {clip: scores for fold in folds for clip, scores in fold["clips"].items()}
     floor = [fold["mean_face"] for fold in folds for _ in fold["clips"]]

@@ -20,7 +20,8 @@ from scripts.evaluate import write_json
 from scripts.floors import mean_face
 from scripts.metrics import Scores, clip_scores, mean_scores
 
-SCORES, BEST, LAST = "scores.json", "best.safetensors", "last.safetensors"
+SCORES = "scores.json"
+CHECKPOINTS = {"last": "last.safetensors", "best": "best.safetensors"}  # --epoch → the file it scores
 
 # Heading → a score of a clip or of several clips' mean, and how it is written.
 COLUMNS: dict[str, tuple[Callable[[Scores], float | None], str]] = {
@@ -37,6 +38,12 @@ COLUMNS: dict[str, tuple[Callable[[Scores], float | None], str]] = {
 
 def add_trial_options(commands: argparse.ArgumentParser) -> None:
     commands.add_argument("--pieces", type=float, metavar="SECONDS", help="score DTW over pieces of this length")
+    commands.add_argument(
+        "--epoch",
+        choices=tuple(CHECKPOINTS),
+        default="last",
+        help="which of a training is scored: the last, or the one that the held-out clips' loss liked best (flatters)",
+    )
     commands.add_argument("--overwrite", action="store_true", help="start every trial afresh, also those that are done")
 
 
@@ -51,7 +58,9 @@ def placed(config: Config, folder: Path, name: str, seed: int | None = None) -> 
     return config.model_copy(update={"run": run})
 
 
-def run_trial(config: Config, csvs: Path, pieces_s: float | None = None, overwrite: bool = False) -> Scores:
+def run_trial(
+    config: Config, csvs: Path, pieces_s: float | None = None, epoch: str = "last", overwrite: bool = False
+) -> Scores:
     """What scores.json in the run's folder holds, after training and scoring if that is still to do.
 
     csvs: the folder for the held-out clips' curves, synthesized with their own domain and clamped. The scores: "mean",
@@ -64,11 +73,12 @@ def run_trial(config: Config, csvs: Path, pieces_s: float | None = None, overwri
     if difference and not overwrite:
         raise UserError(f"{config.run_dir}: {difference}; set it back, or start every trial afresh with --overwrite")
     done: Scores = json.loads(path.read_text(encoding="utf-8")) if path.is_file() and not overwrite else {}
-    if done and done["pieces_s"] == pieces_s and all(_csv(csvs, clip).is_file() for clip in done["clips"]):
+    asked = {"pieces_s": pieces_s, "epoch": epoch}
+    if done and asked.items() <= done.items() and all(_csv(csvs, clip).is_file() for clip in done["clips"]):
         return done
     path.unlink(missing_ok=True)
     train_s = done["train_s"] if done else _train(config, resume=not overwrite)
-    scores = {"pieces_s": pieces_s, "train_s": train_s, **_score(config, csvs, pieces_s)}
+    scores = {**asked, "train_s": train_s, **_score(config, config.run_dir / CHECKPOINTS[epoch], csvs, pieces_s)}
     write_json(path, scores)
     return scores
 
@@ -95,13 +105,13 @@ def _train(config: Config, resume: bool) -> float | None:
     from scripts.train import train
 
     extract(config)
-    fresh = not (resume and (config.run_dir / LAST).exists())
+    fresh = not (resume and (config.run_dir / CHECKPOINTS["last"]).exists())
     began = time.perf_counter()
     train(config, resume=resume)
     return time.perf_counter() - began if fresh else None
 
 
-def _score(config: Config, csvs: Path, pieces_s: float | None) -> Scores:
+def _score(config: Config, checkpoint: Path, csvs: Path, pieces_s: float | None) -> Scores:
     import torch
     from tqdm import tqdm
 
@@ -113,7 +123,7 @@ def _score(config: Config, csvs: Path, pieces_s: float | None) -> Scores:
 
     store = open_clips(config)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    synthesizer = Synthesizer(config.run_dir / BEST, config.features.model, device)
+    synthesizer = Synthesizer(checkpoint, config.features.model, device)
     stats = Stats.from_json(synthesizer.header.stats)
     channels = synthesizer.header.channels
     pieces = round(pieces_s * store.fps) if pieces_s else None
@@ -127,7 +137,7 @@ def _score(config: Config, csvs: Path, pieces_s: float | None) -> Scores:
         target = clip.curves.astype(np.float64)
         prediction = to_arkit(curves.astype(np.float64), channels)
         clips[clip.id] = clip_scores(prediction, target, ARKIT, store.fps, pieces)
-        constant = mean_face(stats, ARKIT, len(target), config.run_dir / BEST)
+        constant = mean_face(stats, ARKIT, len(target), checkpoint)
         floors.append(clip_scores(constant, target, ARKIT, store.fps, pieces))
     return {
         "fps": store.fps,

@@ -7,7 +7,7 @@ import pytest
 
 from config.load import load_config
 from dataset.blendshapes import FACE, read_csv
-from model.checkpoint import load_checkpoint
+from model.checkpoint import copy_weights, load_checkpoint
 from scripts import evaluate, kfold, synthesize
 from scripts.synthesis import Synthesizer
 from scripts.trials import run_trial, spread
@@ -35,7 +35,7 @@ def test_every_clip_is_predicted_by_the_model_that_never_heard_it(result: Path, 
     folds = json.loads((result / "kfold.json").read_text())["variants"][variant]["folds"]
     assert [fold["clips"] for fold in folds] == [["a1"], ["a2"], ["a3"], ["b1"], ["b2"]]
     for number, (clip,) in enumerate(fold["clips"] for fold in folds):
-        checkpoint = result / variant / f"fold_{number}" / "best.safetensors"
+        checkpoint = result / variant / f"fold_{number}" / "last.safetensors"
         header = load_checkpoint(checkpoint)[0]
         assert set(json.loads(header.stats)["clips"]) == CLIPS - {clip}
         assert header.config.model.domain_one_hot == (variant == "base")
@@ -63,9 +63,12 @@ def test_the_folds_are_one_ensemble(result: Path, packed: Path, run_main: Callab
     wav = packed.parent / "wav" / "a1.wav"
     ensemble = result / "base" / "ensemble"
     run_main(synthesize, "--ckpt_path", ensemble, "--wav_path", wav, "--out_path", tmp_path / "a.csv", "--no_clamp")
-    runs = [result / "base" / f"fold_{fold}" / "best.safetensors" for fold in range(5)]
+    runs = [result / "base" / f"fold_{fold}" / "last.safetensors" for fold in range(5)]
     expected = np.mean([Synthesizer(run).synthesize(wav) for run in runs], axis=0)
     np.testing.assert_allclose(read_csv(tmp_path / "a.csv").select(FACE), expected, atol=2e-6)
+    kept = ensemble / "fold_0.safetensors"
+    assert kept.stat().st_size < 0.6 * runs[0].stat().st_size  # nothing of what only resuming needs
+    assert load_checkpoint(kept)[0] == load_checkpoint(runs[0])[0]
 
 
 def test_what_is_done_is_not_done_again_and_what_is_missing_is(
@@ -102,6 +105,23 @@ def test_other_settings_are_refused_until_they_may_overwrite(
     first = run_trial(config, tmp_path / "oof")
     other = config.model_copy(update={"train": config.train.model_copy(update={"learning_rate": 0.2})})
     assert run_trial(other, tmp_path / "oof", overwrite=True)["mean"] != first["mean"]
+
+
+def test_the_epoch_that_is_asked_for_is_scored_without_training_again(packed: Path, tmp_path: Path) -> None:
+    overrides = [f"run.dir={tmp_path}", "data.split.fold=2"]
+    config, short = (load_config(packed, [*overrides, *more]) for more in ([], ["train.epochs=1", "run.name=short"]))
+    run_trial(config, tmp_path / "last")
+    run_trial(short, tmp_path / "short")
+    files = {name: config.run_dir / f"{name}.safetensors" for name in ("best", "last")}
+    copy_weights(short.run_dir / "last.safetensors", files["best"])  # as if training had got worse after an epoch
+    trained = files["last"].stat().st_mtime_ns
+    assert run_trial(config, tmp_path / "best", epoch="best")["epoch"] == "best"
+    assert files["last"].stat().st_mtime_ns == trained
+    wav = packed.parent / "wav" / "a3.wav"
+    for name, path in files.items():
+        csv = read_csv(tmp_path / name / "a3.csv").select(FACE)
+        np.testing.assert_allclose(csv, Synthesizer(path).synthesize(wav, domain="a").clip(0, 1), atol=1e-4)
+    assert not np.allclose(csv, read_csv(tmp_path / "best" / "a3.csv").select(FACE), atol=1e-3)
 
 
 def test_folds_by_speaker(packed: Path, tmp_path: Path, refusal: Callable[..., str]) -> None:
