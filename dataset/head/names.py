@@ -1,0 +1,36 @@
+"""How tools spell the blendshapes of a head: ARKit's camelCase, a rig's prefix, some shapes in two halves."""
+
+from collections.abc import Sequence
+
+from dataset.blendshapes import canonical
+
+# Rigs that are posed side by side (ICT-FaceKit, FaceIt) split these, which ARKit moves as one.
+_WHOLES = ("BrowInnerUp", "CheekPuff")
+_HALVES = {f"{whole}{side}".lower(): whole for whole in _WHOLES for side in ("Left", "Right", "L", "R")}
+
+
+def camel_case(name: str) -> str:
+    """JawOpen → jawOpen, ARKit's own spelling."""
+    return name[0].lower() + name[1:]
+
+
+def arkit_name(shape: str) -> str | None:
+    """The ARKit name of a shape, with or without a rig's prefix (blendShape1.jawOpen); None if it is none."""
+    return canonical(shape) or canonical(shape.rsplit(".", 1)[-1])
+
+
+def arkit_places(shapes: Sequence[str]) -> dict[str, list[int]]:
+    """ARKit name → where among a mesh's shapes it stands: one place, or those of its halves, to be added."""
+    wholes: dict[str, list[int]] = {}
+    halves: dict[str, list[int]] = {}
+    for place, shape in enumerate(shapes):
+        name, half = arkit_name(shape), _half_of(shape)
+        if name is not None:
+            wholes.setdefault(name, [place])
+        elif half is not None:
+            halves.setdefault(half, []).append(place)
+    return halves | wholes
+
+
+def _half_of(shape: str) -> str | None:
+    return _HALVES.get(shape.rsplit(".", 1)[-1].replace("_", "").lower())
