@@ -296,7 +296,7 @@ def test_a_textures_seam_is_closed_and_a_hard_edge_kept(builder: Builder, tmp_pa
     }
     builder.primitive["indices"] = builder.add(np.arange(6, dtype=np.uint8).reshape(-1, 1))
     builder.primitive["targets"][0]["POSITION"] = builder.add(LIFT[TRIANGLES.ravel()])
-    smooth = np.tile(np.float32((0, 0, 1)), (6, 1))
+    smooth = np.tile(np.array([0, 0, 1], np.float32), (6, 1))
     builder.primitive["attributes"]["NORMAL"] = builder.add(smooth)
     part = only_part(builder.save(tmp_path / "a.gltf"))
     np.testing.assert_array_equal(part.vertices[part.triangles], SQUARE[TRIANGLES])
