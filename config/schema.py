@@ -10,6 +10,7 @@ Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Reverberation = Annotated[float, Field(ge=0.01, le=20)]
 
 
 class Section(BaseModel):
@@ -64,6 +65,30 @@ class Windows(Section):
     window_frames: Annotated[int, Field(ge=2)]
     stride_frames: Positive
     min_tokens: Count
+
+
+class Augment(Section):
+    copies: Count = 0
+    gain_db: Annotated[float, Field(ge=0, le=60)] = 0.0
+    noise_snr_db: tuple[float, float] | None = None
+    reverb_s: tuple[Reverberation, Reverberation] | None = None
+    reverb_share: Annotated[float, Field(ge=0, le=1)] = 0.3
+    speed: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    band_mask_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    time_mask_frames: Count = 0
+
+    @model_validator(mode="after")
+    def _copies_differ(self) -> "Augment":
+        for key in ("noise_snr_db", "reverb_s"):
+            ends = getattr(self, key)
+            if ends and ends[0] > ends[1]:
+                raise ValueError(f"{key} [{ends[0]:g}, {ends[1]:g}]: the first is the lower end; swap them")
+        altered = [key for key in ("gain_db", "noise_snr_db", "reverb_s", "speed") if getattr(self, key)]
+        if altered and not self.copies:
+            raise ValueError(f"{altered[0]} alters copies of the clips; give augment.copies 1 or more")
+        if self.copies and not altered:
+            raise ValueError("copies that nothing alters; set gain_db, noise_snr_db, reverb_s or speed")
+        return self
 
 
 class LogMel(Section):
@@ -146,6 +171,7 @@ class Config(Section):
     train: Train
 
     @model_validator(mode="after")
+    augment: Augment = Augment()  # runs and checkpoints of before have none
     def _parts_fit(self) -> "Config":
         if self.model.width % self.model.heads:
             raise ValueError(f"model.heads {self.model.heads} does not divide model.width {self.model.width}")

@@ -1,6 +1,7 @@
 """Clips cut into training examples: a window of features, the window of curves beside it, and the clip's domain."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -110,7 +111,13 @@ class WindowDataset:
 
 
 def epoch_batches(
-    weights: np.ndarray, batch_size: int, seed: int, epoch: int, process: int = 0, processes: int = 1
+    weights: np.ndarray,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    process: int = 0,
+    processes: int = 1,
+    alike: np.ndarray | None = None,
 ) -> list[list[int]]:
     """Batches of example numbers for one process of an epoch, shuffled; a pure function of seed and epoch.
 
@@ -120,6 +127,25 @@ def epoch_batches(
     """
     random = np.random.default_rng((seed, epoch))
     times = np.floor(weights).astype(int) + (random.random(len(weights)) < weights % 1)
+def versions(examples: np.ndarray, clips: int, copies: int) -> np.ndarray:
+    """Which examples stand for the same window: (examples of the first `clips` clips, 1 + copies), from (n, 3) rows.
+
+    After the clips come their first copies, in the same order, then the second. A copy at another pace has its windows
+    elsewhere, and more or fewer of them: the one as far through the clip counts. One without any: the clip's own.
+    """
+    ends = np.searchsorted(examples[:, 0], np.arange(clips * (1 + copies) + 1))
+    of_clip = [np.arange(start, end) for start, end in pairwise(ends.tolist())]
+    rows = []
+    for clip, own in enumerate(of_clip[:clips]):
+        others = [other if len(other) else own for other in of_clip[clip + clips :: clips]]
+        rows.append([own, *(other[np.linspace(0, len(other) - 1, len(own)).round().astype(int)] for other in others)])
+    return np.concatenate([np.stack(row, axis=1) for row in rows])
+
+
     order = random.permutation(np.repeat(np.arange(len(weights)), times))
     order = np.resize(order, -(-len(order) // processes) * processes)[process::processes]
     return [order[first : first + batch_size].tolist() for first in range(0, len(order), batch_size)]
+    alike: what `versions` gives. One of them is seen at a time, so that an epoch has as many steps with copies as
+    without, and runs of either kind compare.
+    if alike is not None and alike.shape[1] > 1:
+        order = alike[order, random.integers(alike.shape[1], size=len(order))]

@@ -58,7 +58,8 @@ class LogMelEncoder(SpeechEncoder):
         )
         self.spacing = samples_per(fps) / steps_per_frame
         self.rate_hz = self.fps
-        self.size = bands * (2 * context_steps + 1)
+        self.steps_stacked = 2 * context_steps + 1
+        self.size = bands * self.steps_stacked
         # One sample more on account of the rounding of a step's centre.
         self.margin_s = float(context_steps * self.spacing + window / 2 + 1) / SAMPLE_RATE
         self.identity = (
@@ -75,7 +76,7 @@ class LogMelEncoder(SpeechEncoder):
             return audio.new_zeros(len(audio), 0, self.size)
         first, last = -self.context_steps, (frames - 1) * self.steps_per_frame + self.context_steps
         bands = self._log_mel(audio, torch.arange(first, last + 1, device=audio.device))
-        stacked = bands.unfold(1, 2 * self.context_steps + 1, self.steps_per_frame)  # (B, frames, bands, steps)
+        stacked = bands.unfold(1, self.steps_stacked, self.steps_per_frame)  # (B, frames, bands, steps)
         return stacked.transpose(2, 3).reshape(len(audio), frames, self.size)
 
     def _log_mel(self, audio: Tensor, steps: Tensor) -> Tensor:

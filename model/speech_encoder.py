@@ -25,6 +25,8 @@ class SpeechEncoder(nn.Module):
     identity: kind and everything that changes the values; equal strings mean equal features.
     margin_s: seconds of audio on either side of a feature that its value depends on (or nearly so).
     forward: audio (B, samples) float32, 16 kHz, in [-1, 1] → (B, N, size) float32.
+    steps_stacked: time steps whose bands, size / steps_stacked of them, stand one after another in a motion frame's
+    feature; steps_per_frame: how many steps the next frame's begin later.
     """
 
     rate_hz: float
@@ -33,6 +35,8 @@ class SpeechEncoder(nn.Module):
     margin_s: float
 
     def train(self, mode: bool = True) -> "SpeechEncoder":
+    steps_stacked: int = 1
+    steps_per_frame: int = 1
         """Stay in eval mode, also inside a model that trains."""
         return super().train(False)
 

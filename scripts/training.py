@@ -3,8 +3,9 @@
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from config.load import save_config
 from config.schema import Config, Train, Windows
 from data_process.stages import share
 from dataset import windows
+from dataset.augment import copies_name, masks, with_copies
 from dataset.blendshapes import GROUPS
 from dataset.command import UserError
 from dataset.feature_store import FeatureStore
@@ -25,7 +27,7 @@ from dataset.files import written_whole
 from dataset.split import split_clips
 from dataset.stats import Stats, load_stats, save_stats, stats_path, training_stats
 from dataset.store import ClipInfo, ClipStore
-from dataset.windows import WindowDataset, epoch_batches
+from dataset.windows import WindowDataset, epoch_batches, versions
 from model import checkpoint
 from model.checkpoint import Header, prefixed, unprefixed
 from model.decoder import FeatureNorm, build_decoder
@@ -54,7 +56,10 @@ class Batch(NamedTuple):
 
 
 class Data:
-    """The clips of a run, cut into examples, with their features in the cache."""
+    """The clips of a run, cut into examples, with their features in the cache.
+
+    Of the training clips there may be altered copies; what training measures, it measures on the clips themselves.
+    """
 
     def __init__(self, config: Config, accelerator: Accelerator) -> None:
         self.store = open_clips(config)
@@ -62,9 +67,18 @@ class Data:
         self.stats = _stats(config.data.lmdb, self.store, train)
         encoder = build_encoder(config.features, self.store.fps).to(accelerator.device)
         cache = FeatureStore(config.features.cache)
+        copies: list[ClipInfo] = []
+        if config.augment.copies:
+            make = partial(with_copies, self.store, train, config.augment, config.run.seed, config.run_dir)
+            if accelerator.is_main_process:
+                make()
+            accelerator.wait_for_everyone()
+            with accelerator.local_main_process_first():  # on other hosts' own disks
+                self.store, copies = make()
         self.encoder_identity, self.feature_size = encoder.identity, encoder.size
 
         def examples(clips: list[ClipInfo], grid: Windows) -> WindowDataset:
+        self.steps_stacked, self.steps_per_frame = encoder.steps_stacked, encoder.steps_per_frame
             cache_features(cache, self.store, share(clips), encoder, config, grid)
             accelerator.wait_for_everyone()
             with accelerator.local_main_process_first():  # what other hosts keep on disks of their own
@@ -77,15 +91,17 @@ class Data:
                 self.store, cache, keys, clips, domains, grid, stats, config.model.curve_scale, per_window
             )
 
-        self.train = examples(train, config.windows)
+        self.recorded = train
+        self.train = examples(train + copies, config.windows)
+        self.alike = versions(self.train.examples, len(train), config.augment.copies)
         self.val = examples(val, validation_windows(config.windows)) if val else None
         weights = np.array([domain.weight for domain in config.data.domains])
-        self.weights = weights[self.train.domain[self.train.examples[:, 0]]]
+        self.weights = weights[self.train.domain[self.train.examples[self.alike[:, 0], 0]]]
 
     def fit(self, norm: FeatureNorm) -> None:
         """Give the decoder's feature norm the mean and std of the training clips' features."""
         count, total, squares = 0, 0.0, 0.0
-        for clip in self.train.clips:
+        for clip in self.recorded:
             features = self.train.features[self.train.keys[clip.id]].astype(np.float64)
             features = features.reshape(-1, features.shape[-1])
             count, total, squares = count + len(features), total + features.sum(0), squares + (features**2).sum(0)
@@ -130,7 +146,7 @@ class Training:
         if resume and (folder / LAST).exists():
             self._restore(folder / LAST)
         elif accelerator.is_main_process:
-            _clear(folder)
+            _clear(folder, self.data.store.files)
             save_config(config, folder / "config.yml")
             save_stats(folder / "stats.json", self.data.stats)
         self.log = Log(folder, self.epoch, self.step - self.batch) if accelerator.is_main_process else None
@@ -149,13 +165,24 @@ class Training:
             num_workers=self.config.train.workers,
             generator=torch.Generator(),  # the loader's own, so that a resumed epoch draws the same dropout
         )
-        for batch in loader:
-            yield _moved(batch, self.accelerator.device)
+        for number, batch in enumerate(loader, self.batch):
+            yield self._masked(_moved(batch, self.accelerator.device), number)
+
+    def _masked(self, batch: Batch, number: int) -> Batch:
+        """The epoch's batch of this number, with each example's mean over time where features are masked."""
+        augment = self.config.augment
+        if not (augment.band_mask_share or augment.time_mask_frames):
+            return batch
+        random = np.random.default_rng((self.config.run.seed, self.epoch, number, self.accelerator.process_index))
+        (examples, frames, size), stacked = batch.features.shape, self.data.steps_stacked
+        hidden = masks(augment, random, examples, frames, size // stacked, stacked, self.data.steps_per_frame)
+        mean = batch.features.mean(dim=1, keepdim=True)
+        return batch._replace(features=torch.where(torch.from_numpy(hidden).to(mean.device), mean, batch.features))
 
     def _batches_of(self, epoch: int) -> list[list[int]]:
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
         train, seed = self.config.train, self.config.run.seed
-        batches = epoch_batches(self.data.weights, train.batch_size, seed, epoch, process, processes)
+        batches = epoch_batches(self.data.weights, train.batch_size, seed, epoch, process, processes, self.data.alike)
         if not batches:
             raise UserError(f"data.domains: with these weights epoch {epoch + 1} has no example; raise one")
         return batches
@@ -360,11 +387,12 @@ def _to_floats(losses: list[dict[str, Tensor]]) -> list[dict[str, float]]:
     return [dict(zip(row, values, strict=True)) for row, values in zip(losses, table, strict=True)]
 
 
-def _clear(folder: Path) -> None:
-    """Remove what an earlier run left, and nothing else."""
+def _clear(folder: Path, keep: Sequence[Path]) -> None:
+    """Remove what an earlier run left, and nothing else; keep: files that this run has made already."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (BEST, LAST, METRICS):
-        (folder / name).unlink(missing_ok=True)
+    for path in (*(folder / name for name in (BEST, LAST, METRICS)), *folder.glob(copies_name("*"))):
+        if path not in keep:
+            path.unlink(missing_ok=True)
     shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
 
 

@@ -20,6 +20,10 @@ FPS = 25
 TINY: dict[str, Any] = {
     "data": {"fps": FPS, "domains": [{"name": name, "clips": [f"{name}*"], "weight": 1.0} for name in ("a", "b")]},
     "windows": {"window_frames": 20, "stride_frames": 5},
+    "augment": {
+        "copies": 0, "gain_db": 0.0, "noise_snr_db": None, "reverb_s": None, "reverb_share": 0.3, "speed": 0.0,
+        "band_mask_share": 0.0, "time_mask_frames": 0,
+    },
     "features": {"logmel": {"bands": 12, "steps_per_frame": 1, "context_steps": 1}},
     "model": {
         "curve_scale": "channel", "width": 8, "heads": 2, "feedforward": 16, "conv_layers": 1, "conv_kernel": 3,

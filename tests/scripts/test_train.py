@@ -25,6 +25,10 @@ Run = Callable[..., Path]
 STEPS_AN_EPOCH = 3  # 4 clips of 12 windows in batches of 16
 
 
+AUGMENTED = (
+    "augment.copies=2", "augment.gain_db=6", "augment.noise_snr_db=[10, 30]", "augment.reverb_s=[0.1, 0.3]",
+    "augment.speed=0.1", "augment.band_mask_share=0.3", "augment.time_mask_frames=5",
+)  # fmt: skip
 @pytest.fixture
 def run(packed: Path, tmp_path: Path, run_main: Callable[..., None]) -> Run:
     """Train by the command, in this process; the run's folder."""
@@ -116,6 +120,7 @@ def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         (7, ("train.checkpoint_steps=5", "data.domains=[{name: a, clips: [a*], weight: 1.7}, {name: b, clips: [b*], "
              "weight: 0.6}]", "loss.dtw=1.0")),
     ],
+        (5, ("train.checkpoint_steps=1", "train.workers=1", *AUGMENTED)),
 )  # fmt: skip
 def test_resumed_run_equals_an_unbroken_one(step: int, words: tuple[str, ...], run: Run) -> None:
     words = ("train.epochs=3", *words)
@@ -130,6 +135,50 @@ def test_resumed_run_equals_an_unbroken_one(step: int, words: tuple[str, ...], r
 KILL = """
 import os, signal, sys, torch
 torch.set_num_threads(1)
+def test_augmentation_is_of_training_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run measures, it measures on the clips as recorded; it has as many steps, and hears something else."""
+    plain = run("train.epochs=1", name="plain")
+    heard: list[set[str]] = []
+    encode = training.cache_features
+
+    def listening(*arguments: Any) -> list[Any]:
+        encoded = encode(*arguments)
+        heard[-1].update(clip.id for clip in encoded)
+        return encoded
+
+    monkeypatch.setattr(training, "cache_features", listening)
+    words = ("train.epochs=1", "run.seed=5", *AUGMENTED)
+    for name in ("one", "two"):
+        heard.append(set())
+        folder = run(*words, name=name)
+    copies = {f"{clip}~{number}" for clip in ("a2", "a3", "b1", "b2") for number in (1, 2)}
+    assert heard == [copies, set()], "none of the validation clip a1; cached for the second run"
+    assert_same_run(folder, folder.with_name("one"))
+    assert (folder / "stats.json").read_bytes() == (plain / "stats.json").read_bytes()
+    norms = [load_file(path / "last.safetensors")["model.normalise.mean"] for path in (plain, folder)]
+    assert torch.equal(*norms)
+    assert len(rows(folder, "step")) == len(rows(plain, "step"))
+
+    again = run("train.epochs=1", "--overwrite", name="two")
+    assert not list(again.glob("copies-*")), "an earlier run's are cleared away"
+
+
+def test_masks_alone_change_what_is_heard_and_need_no_copies(run: Run) -> None:
+    plain, masked = run(name="plain"), run(*AUGMENTED[-2:], name="masked")
+    assert rows(plain, "step") != rows(masked, "step") and not list(masked.glob("copies-*"))
+    assert_same_run(masked, run(*AUGMENTED[-2:], name="again"))
+
+
+@pytest.mark.parametrize("context", ["clip", "window"])
+def test_copies_pass_through_a_pretrained_encoder_by_the_same_path(
+    context: str, run: Run, make_hubert: Callable[..., Path]
+) -> None:
+    hubert = ("features.encoder=hubert", f"features.model={make_hubert()}", f"features.context={context}")
+    folder = run(*hubert, *AUGMENTED, "train.epochs=1")
+    assert_same_run(folder, run(*hubert, *AUGMENTED, "train.epochs=1", name="again"))
+    assert len(list(folder.glob("copies-*.lmdb"))) == 1
+
+
 from scripts import train, training
 finish_step = training.Training.finish_step
 def kill(run, losses):
