@@ -19,7 +19,7 @@ from torch.nn.utils import parametrize
 from config.errors import UserError
 from config.units import SAMPLE_RATE
 from model.packed_linear import pack_linears, quantise_linears
-from model.speech_encoder import SpeechEncoder
+from model.speech_encoder import BatchingEncoder
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -30,12 +30,13 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 EXAMPLE = "TencentGameMate/chinese-hubert-large"
 
 
-class HubertEncoder(SpeechEncoder):
+class HubertEncoder(BatchingEncoder):
     """The hidden states of a pretrained transformer over raw audio, at 50 Hz for all known models.
 
     layer 0 is what enters the first transformer layer, k what leaves the k-th (transformers' hidden_states[k]), and the
     last one (or -1) the model's last_hidden_state, final normalisation included. Layers above are not even kept.
-    The items of a batch have equal length, so there is nothing for an attention mask to hide.
+    Items of unequal length need first convolutions that are normalised at each step ("layer", as the large models are):
+    normalised over time ("group"), an item would hear how long its neighbours are.
     On a CPU the first forward packs the weights for it: move the encoder to its device before that.
     """
 
@@ -60,12 +61,15 @@ class HubertEncoder(SpeechEncoder):
         self.receptive_field = 1
         for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
             self.receptive_field = (self.receptive_field - 1) * stride + kernel
-        self.rate_hz = SAMPLE_RATE / math.prod(config.conv_stride)
+        self.hop = math.prod(config.conv_stride)
+        self.rate_hz = SAMPLE_RATE / self.hop
         self.size = config.hidden_size
         self.identity = (
             f"hubert 1: content {_content_hash(folder)}, layer {layer},"
             f" {'normalised' if self.normalise else 'plain'} audio"
         ) + ("" if precision == "fp32" else f", {precision}")
+        # int8 takes one scale a call, which neighbours would change, and gains nothing by company.
+        self.batches = config.feat_extract_norm == "layer" and precision != "int8"
         self.precision, self._packed = precision, False
         nn.Module.to(self.model, DTYPES.get(precision, torch.float32))
         self.requires_grad_(False).eval()
@@ -79,15 +83,22 @@ class HubertEncoder(SpeechEncoder):
         if getattr(self.model.config, "do_stable_layer_norm", False):  # only there, the norm comes after the layers
             encoder.layer_norm = nn.Identity()
 
-    def forward(self, audio: Tensor) -> Tensor:
+    def forward(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
         """audio: (B, samples), 16 kHz, float32 → (B, N, size); N = 1 + (samples - 400) // 320 and at least 1."""
-        if self.normalise:  # as transformers' Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm
-            variance, mean = torch.var_mean(audio, dim=1, keepdim=True, correction=0)
-            audio = (audio - mean) / torch.sqrt(variance + 1e-7)
-        audio = pad(audio, (0, max(0, self.receptive_field - audio.shape[1])))
+        if lengths is not None and (lengths == audio.shape[1]).all():
+            lengths = None
+        steps = torch.arange(max(audio.shape[1], self.receptive_field), device=audio.device)
+        if self.normalise:
+            audio = _normalised(audio, None if lengths is None else steps[: audio.shape[1]] < lengths[:, None])
+        audio = pad(audio, (0, len(steps) - audio.shape[1])).to(self.model.dtype)
+        mask = None if lengths is None else (steps < lengths.clamp(min=self.receptive_field)[:, None]).long()
         if not self._packed:
             self._pack()
-        return self.model(audio.to(self.model.dtype)).last_hidden_state.float()
+        return self.model(audio, attention_mask=mask).last_hidden_state.float()
+
+    def feature_count(self, samples: int) -> int:
+        """N for an item of so many samples; 0 where not even one feature has all of its sound."""
+        return max(0, samples - self.receptive_field + self.hop) // self.hop
 
     def _pack(self) -> None:
         """Bring the linear layers into the form this device is fastest with. Raises UserError for int8 on a GPU."""
@@ -101,6 +112,16 @@ class HubertEncoder(SpeechEncoder):
     def _called_as_module(self, name: str) -> bool:
         """WavLM's attention reads the weights of its linear layers instead of calling them."""
         return self.model.config.model_type != "wavlm" or ".attention." not in name
+
+
+def _normalised(audio: Tensor, sound: Tensor | None) -> Tensor:
+    """Mean 0 and variance 1 for each item, of its sound only, as Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm."""
+    if sound is None:
+        variance, mean = torch.var_mean(audio, dim=1, keepdim=True, correction=0)
+        return (audio - mean) / torch.sqrt(variance + 1e-7)
+    count = sound.sum(1, keepdim=True)
+    centred = (audio - (audio * sound).sum(1, keepdim=True) / count) * sound
+    return centred / torch.sqrt(centred.square().sum(1, keepdim=True) / count + 1e-7)
 
 
 def _find(model: str) -> Path:

@@ -1,13 +1,14 @@
 """Frozen speech encoders behind one interface, and what turns their features into one row per motion frame."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from config.units import SAMPLE_RATE, frame_count
 
@@ -24,25 +25,42 @@ class SpeechEncoder(nn.Module):
     size: values a feature.
     identity: kind and everything that changes the values; equal strings mean equal features.
     margin_s: seconds of audio on either side of a feature that its value depends on (or nearly so).
-    forward: audio (B, samples) float32, 16 kHz, in [-1, 1] → (B, N, size) float32.
     steps_stacked: time steps whose bands, size / steps_stacked of them, stand one after another in a motion frame's
     feature; steps_per_frame: how many steps the next frame's begin later.
+    batches: clips of unequal length may share a forward, and gain by it (BatchingEncoder).
+    forward: audio (B, samples) float32, 16 kHz, in [-1, 1] → (B, N, size) float32.
     """
 
     rate_hz: float
     size: int
     identity: str
     margin_s: float
-
-    def train(self, mode: bool = True) -> "SpeechEncoder":
+    batches: bool = False
     steps_stacked: int = 1
     steps_per_frame: int = 1
+
+    def train(self, mode: bool = True) -> "SpeechEncoder":
         """Stay in eval mode, also inside a model that trains."""
         return super().train(False)
 
     @property
     def device(self) -> torch.device:
         return next(tensor.device for tensors in (self.parameters(), self.buffers()) for tensor in tensors)
+
+
+class BatchingEncoder(SpeechEncoder):
+    """A speech encoder that hears several clips at once.
+
+    forward: its `lengths` (B,) say how many samples of each item are sound, zeros after that; an item's first
+    feature_count(length) features, and at least one, are those that it would have on its own.
+    """
+
+    def forward(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
+        raise NotImplementedError
+
+    def feature_count(self, samples: int) -> int:
+        """How many features hear nothing past so many samples."""
+        raise NotImplementedError
 
 
 def build_encoder(features: "Features", fps: float) -> SpeechEncoder:
@@ -127,6 +145,18 @@ def _grid_point_before(time_s: float, rate_hz: float) -> tuple[int, int]:
     spacing = samples_per(rate_hz)
     feature = max(0, math.floor(time_s * rate_hz)) // spacing.denominator * spacing.denominator
     return feature, int(feature * spacing)
+
+
+def encode_clips(encoder: BatchingEncoder, audios: Sequence[Tensor], fps: float) -> list[Tensor]:
+    """Audio (samples,) of several clips in one forward → what encode_clip gives for each, in one chunk."""
+    lengths = torch.tensor([len(audio) for audio in audios], device=encoder.device)
+    with torch.no_grad():
+        features = encoder(pad_sequence(list(audios), batch_first=True).to(encoder.device), lengths)
+    rows = []
+    for length, heard in zip(lengths.tolist(), features, strict=True):
+        positions = torch.arange(frame_count(length, fps), dtype=torch.float64) * (encoder.rate_hz / fps)
+        rows.append(_interpolate(heard[None, : max(1, encoder.feature_count(length))], positions)[0])
+    return rows
 
 
 def encode_windows(encoder: SpeechEncoder, windows: Tensor, window_frames: int, fps: float, batch: int = 16) -> Tensor:

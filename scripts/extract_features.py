@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,9 +99,26 @@ def cache_features(
     keys = feature_keys(clips, encoder, config, windows)
     missing = [clip for clip in clips if keys[clip.id] not in cache]
     missing.sort(key=lambda clip: -clip.samples)  # memory is at its peak at once, not after hours
-    for clip in tqdm(missing, "features", unit="clip", disable=not missing):
-        cache[keys[clip.id]] = clip_features(store[clip.id], encoder, config, windows).cpu().numpy()
+    with tqdm(total=len(missing), desc="features", unit="clip", disable=not missing) as bar:
+        for bucket in buckets(missing, encoder, config):
+            rows = clips_features([store[info.id] for info in bucket], encoder, config, windows)
+            for info, features in zip(bucket, rows, strict=True):
+                cache[keys[info.id]] = features.cpu().numpy()
+            bar.update(len(bucket))
     return missing
+
+
+def buckets(clips: Sequence["ClipInfo"], encoder: "SpeechEncoder", config: Config) -> Iterator[list["ClipInfo"]]:
+    """Neighbours in the order of length that share a forward, of as much audio, padding included, as a chunk holds."""
+    most = config.features.chunk_s * SAMPLE_RATE if encoder.batches and config.features.context == "clip" else 0
+    bucket: list[ClipInfo] = []
+    for clip in clips:
+        if bucket and (len(bucket) + 1) * bucket[0].samples > most:
+            yield bucket
+            bucket = []
+        bucket.append(clip)
+    if bucket:
+        yield bucket
 
 
 def feature_keys(
@@ -116,6 +133,20 @@ def feature_keys(
     else:
         grid += f"clips in chunks of {config.features.chunk_s!r} s"
     return {clip.id: feature_key(encoder.identity, grid, clip.audio_hash) for clip in clips}
+
+
+def clips_features(
+    clips: Sequence["Clip"], encoder: "SpeechEncoder", config: Config, windows: Windows
+) -> "list[torch.Tensor]":
+    """The features of a bucket's clips, as clip_features gives them."""
+    import torch
+
+    from dataset.audio import to_float
+    from model.speech_encoder import BatchingEncoder, encode_clips
+
+    if len(clips) > 1 and isinstance(encoder, BatchingEncoder):
+        return encode_clips(encoder, [torch.from_numpy(to_float(clip.audio)) for clip in clips], clips[0].fps)
+    return [clip_features(clip, encoder, config, windows) for clip in clips]
 
 
 def clip_features(clip: "Clip", encoder: "SpeechEncoder", config: Config, windows: Windows) -> "torch.Tensor":

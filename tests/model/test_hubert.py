@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from config.errors import UserError
 from model.hubert import HubertEncoder
 from model.packed_linear import PackedLinear
-from model.speech_encoder import build_encoder, encode_clip, encode_windows
+from model.speech_encoder import build_encoder, encode_clip, encode_clips, encode_windows
 
 KINDS = {
     "hubert": (transformers.HubertConfig, transformers.HubertModel),
@@ -146,6 +146,22 @@ def test_batch_needs_no_mask(tmp_path: Path, audio: torch.Tensor) -> None:
     encoder = HubertEncoder(str(hub_layout(tiny(), tmp_path)))
     alone = torch.cat([encoder(item[None]) for item in audio])
     torch.testing.assert_close(encoder(audio), alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_clips_of_any_length_share_a_forward_and_do_not_notice(kind: str, normalise: bool, tmp_path: Path) -> None:
+    encoder = HubertEncoder(str(hub_layout(tiny(kind), tmp_path, normalise)))
+    noise = torch.Generator().manual_seed(2)
+    clips = [0.3 * torch.randn(samples, generator=noise) + 0.1 for samples in (24000, 23999, 9000, 400, 399, 80, 24000)]
+    assert encoder.batches
+    for together, clip in zip(encode_clips(encoder, clips, 30.0), clips, strict=True):
+        torch.testing.assert_close(together, encode_clip(encoder, clip, 30.0), atol=2e-5, rtol=1e-4)
+
+
+def test_an_encoder_that_would_hear_its_neighbours_does_not_batch(tmp_path: Path) -> None:
+    assert not HubertEncoder(str(hub_layout(tiny(stable=False), tmp_path / "group"))).batches
+    assert not HubertEncoder(str(hub_layout(tiny(), tmp_path / "layer")), precision="int8").batches
 
 
 def test_preprocessor_config_decides_normalisation(tmp_path: Path, audio: torch.Tensor) -> None:

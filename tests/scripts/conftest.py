@@ -110,14 +110,14 @@ def make_checkpoint(packed: Path, tmp_path: Path) -> Callable[..., Path]:
 def make_hubert(tmp_path: Path) -> Callable[..., Path]:
     """A folder with a random HuBERT as on the hub."""
 
-    def make(name: str = "hubert", size: int = 16, seed: int = 0) -> Path:
+    def make(name: str = "hubert", size: int = 16, seed: int = 0, norm: str = "group") -> Path:
         import torch
         import transformers
 
         torch.manual_seed(seed)
         config = transformers.HubertConfig(
             hidden_size=size, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, conv_dim=(8,) * 7,
-            num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2,
+            num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2, feat_extract_norm=norm,
         )  # fmt: skip
         transformers.HubertModel(config).save_pretrained(tmp_path / name)
         settings = {"do_normalize": True, "sampling_rate": SAMPLE_RATE}

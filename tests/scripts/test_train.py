@@ -16,19 +16,22 @@ from safetensors.torch import load_file
 
 from config.load import ROOT, load_config
 from dataset.blendshapes import read_csv
+from dataset.feature_store import FeatureStore
 from dataset.stats import Stats, load_stats
 from model.checkpoint import load_checkpoint, load_decoder
+from model.hubert import HubertEncoder
 from model.logmel import LogMelEncoder
+from model.speech_encoder import build_encoder
 from scripts import extract_features, synthesize, train, training
 
 Run = Callable[..., Path]
-STEPS_AN_EPOCH = 3  # 4 clips of 12 windows in batches of 16
-
-
 AUGMENTED = (
     "augment.copies=2", "augment.gain_db=6", "augment.noise_snr_db=[10, 30]", "augment.reverb_s=[0.1, 0.3]",
     "augment.speed=0.1", "augment.band_mask_share=0.3", "augment.time_mask_frames=5",
 )  # fmt: skip
+STEPS_AN_EPOCH = 3  # 4 clips of 12 windows in batches of 16
+
+
 @pytest.fixture
 def run(packed: Path, tmp_path: Path, run_main: Callable[..., None]) -> Run:
     """Train by the command, in this process; the run's folder."""
@@ -117,10 +120,10 @@ def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         (4, ("train.ema=0.9", "train.schedule=cosine", "train.warmup_steps=4")),
         (5, ("train.checkpoint_steps=2", "train.ema=0.9")),
         (8, ("train.checkpoint_steps=1", "train.workers=1", "model.dropout=0.3")),
+        (5, ("train.checkpoint_steps=1", "train.workers=1", *AUGMENTED)),
         (7, ("train.checkpoint_steps=5", "data.domains=[{name: a, clips: [a*], weight: 1.7}, {name: b, clips: [b*], "
              "weight: 0.6}]", "loss.dtw=1.0")),
     ],
-        (5, ("train.checkpoint_steps=1", "train.workers=1", *AUGMENTED)),
 )  # fmt: skip
 def test_resumed_run_equals_an_unbroken_one(step: int, words: tuple[str, ...], run: Run) -> None:
     words = ("train.epochs=3", *words)
@@ -132,9 +135,6 @@ def test_resumed_run_equals_an_unbroken_one(step: int, words: tuple[str, ...], r
     assert_same_run(whole, run(*words, "--resume", other_workers, name="broken"))
 
 
-KILL = """
-import os, signal, sys, torch
-torch.set_num_threads(1)
 def test_augmentation_is_of_training_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a run measures, it measures on the clips as recorded; it has as many steps, and hears something else."""
     plain = run("train.epochs=1", name="plain")
@@ -179,6 +179,9 @@ def test_copies_pass_through_a_pretrained_encoder_by_the_same_path(
     assert len(list(folder.glob("copies-*.lmdb"))) == 1
 
 
+KILL = """
+import os, signal, sys, torch
+torch.set_num_threads(1)
 from scripts import train, training
 finish_step = training.Training.finish_step
 def kill(run, losses):
@@ -415,6 +418,33 @@ def test_processes_share_an_extraction(
     monkeypatch.delenv("RANK")
     run_main(extract_features, "--config", packed, *words)
     assert "0 clips encoded, 5 were there" in capsys.readouterr().out
+
+
+def test_clips_are_encoded_in_buckets_and_nobody_notices(
+    packed: Path, tmp_path: Path, make_hubert: Callable[..., Path], run_main: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    batches: list[int] = []
+    forward = HubertEncoder.forward
+
+    def counted(self: HubertEncoder, audio: torch.Tensor, *lengths: torch.Tensor) -> torch.Tensor:
+        batches.append(len(audio))
+        return forward(self, audio, *lengths)
+
+    monkeypatch.setattr(HubertEncoder, "forward", counted)
+    words = ("features.encoder=hubert", f"features.model={make_hubert(norm='layer')}", "features.chunk_s=7")
+    caches = []
+    for name in ("buckets", "alone"):
+        if name == "alone":
+            monkeypatch.setattr(extract_features, "buckets", lambda clips, *_: [[clip] for clip in clips])
+        caches.append(tmp_path / f"{name}.lmdb")
+        run_main(extract_features, "--config", packed, *words, f"features.cache={caches[-1]}")
+    assert batches == [2, 2, 1, 1, 1, 1, 1, 1]  # clips of 3 s, two of which fit 7 s
+    config = load_config(packed, words)
+    store, encoder = extract_features.open_clips(config), build_encoder(config.features, config.data.fps)
+    for key in extract_features.feature_keys(store.clips, encoder, config, config.windows).values():
+        together, alone = (FeatureStore(cache)[key] for cache in caches)
+        np.testing.assert_allclose(together, alone, atol=2e-3)  # kept as float16
 
 
 def test_a_changed_encoder_misses_the_cache(packed: Path, tmp_path: Path, run_main: Callable[..., None],
