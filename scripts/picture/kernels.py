@@ -1,8 +1,11 @@
-"""The compiled half of scripts/picture/scene.py: triangles to samples, samples to colours. Importing it loads numba.
+"""The compiled half of scripts/picture/scene.py: triangles to samples, samples to light. Importing it loads numba.
 
 Four samples a pixel, each in a row and a column of its own (four rooks, rotated a little), so that steep, flat and
 slanted edges are all smooth. A picture of (height, width) pixels has a sample buffer of (4 · height, width): row 4y + s
 holds sample s of the pixels of row y.
+
+A mesh here is a tuple: screen (V, 3): x and y in pixels, y down, and 1 / depth; vertices (V, 3) metres; normals (V, 3);
+colours (V, 3) linear; roughness (V,); triangles (F, 3).
 """
 
 # numba infers the types; the docstrings give the shapes.
@@ -14,21 +17,25 @@ import numpy as np
 from numba import njit
 
 SAMPLES = 4
-ACROSS = np.array([0.375, 0.875, 0.125, 0.625])  # a sample's x within its pixel; its y is (s + 0.5) / 4
+ACROSS = np.array([0.375, 0.875, 0.125, 0.625], np.float32)  # a sample's x within its pixel; its y is (s + 0.5) / 4
 NOTHING = -1  # the owner of a sample that no triangle covers
 BEHIND = 1 - 1e-4  # the inside of a surface yields to its outside where both meet, as they do along every outline
+ONE_SURFACE = 5e-3  # the difference of depth, as a share of it, within which a pixel's samples are lit as one
 
-SCATTER = 0.35
-SKY, GROUND = (0.42, 0.46, 0.54), (0.24, 0.20, 0.18)
-INSIDE = 0.08  # light that reaches the inside of a surface, so that a mouth without a throat is dark
-MIRRORED = 0.035  # reflected when seen straight on: skin, wet or dry (Fresnel, index of refraction about 1.45)
-WHITE = 2.5  # the light that becomes white
+SCATTER = np.float32(0.35)  # how far light wraps around a surface, for the strongest of its colours
+SKY, GROUND = np.array([0.22, 0.24, 0.28], np.float32), np.array([0.12, 0.10, 0.09], np.float32)  # ambient light
+INSIDE = np.float32(0.08)  # light that reaches the inside of a surface, so that a mouth without a throat is dark
+MIRRORED = np.float32(0.035)  # reflected seen straight on: skin, wet or dry (Fresnel, index of refraction about 1.45)
+
+TAPS = 16  # places around a pixel that may stand in its ambient light
+FAR = np.float32(2.5)  # times the reach: from how far in front they still do, as lips do to what is in a mouth
+SHADOW_REACH = 2  # texels around a place in the shadow map: how soft the key light's shadow is
 
 
 @njit(cache=True, nogil=True)
-def vertex_normals(vertices, triangles, welded, out):
+def vertex_normals(vertices, triangles, welded):
     """Unit normals (V, 3), faces weighted by area; `welded` gives each vertex the one whose normal it shares."""
-    out[:] = 0
+    normals = np.zeros_like(vertices)
     for t in range(len(triangles)):
         a, b, c = triangles[t]
         ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
@@ -36,79 +43,74 @@ def vertex_normals(vertices, triangles, welded, out):
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         for corner in range(3):
             vertex = welded[triangles[t, corner]]
-            out[vertex, 0] += nx
-            out[vertex, 1] += ny
-            out[vertex, 2] += nz
+            normals[vertex, 0] += nx
+            normals[vertex, 1] += ny
+            normals[vertex, 2] += nz
     for v in range(len(vertices)):
         if welded[v] == v:
-            length = math.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2)
+            length = math.sqrt(normals[v, 0] ** 2 + normals[v, 1] ** 2 + normals[v, 2] ** 2)
             if length > 0:
-                for axis in range(3):
-                    out[v, axis] /= length
+                normals[v] /= length
             else:
-                out[v, 2] = 1
+                normals[v, 2] = 1
     for v in range(len(vertices)):
-        out[v] = out[welded[v]]
+        normals[v] = normals[welded[v]]
+    return normals
+
+
+# ---- which triangle a sample sees ----
 
 
 @njit(cache=True, nogil=True)
-def rasterise(screen, triangles, top, bottom, nearness, owner):
-    """Which triangle each sample of the pixel rows top … bottom sees: the nearest.
+def rasterise(screen, triangles, height, width):
+    """The nearest triangle that each sample sees: 1 / depth float32 (0 for none) and owner int32 (4 · height, width).
 
-    screen: (V, 3) float32: x and y in pixels, y down, and 1 / depth. nearness, owner: (4 · height, width) float32 and
-    int32, written here. A sample on an edge that two triangles share belongs to one of them.
+    A sample on an edge that two triangles share belongs to one of them.
     """
-    width = owner.shape[1]
-    nearness[SAMPLES * top : SAMPLES * bottom] = 0
-    owner[SAMPLES * top : SAMPLES * bottom] = NOTHING
+    nearness = np.zeros((SAMPLES * height, width), np.float32)
+    owner = np.full((SAMPLES * height, width), NOTHING, np.int32)
     for t in range(len(triangles)):
         a, b, c = triangles[t]
+        along_x, along_y, outside = _plane(screen, a, b, c)
         if screen[a, 1] > screen[b, 1]:
             a, b = b, a
         if screen[b, 1] > screen[c, 1]:
             b, c = c, b
         if screen[a, 1] > screen[b, 1]:
             a, b = b, a
-        if screen[a, 1] >= bottom or screen[c, 1] < top:
+        if min(screen[a, 2], screen[b, 2], screen[c, 2]) <= 0:
             continue
-        first, last = _sample_rows(screen[a, 1], screen[c, 1], top, bottom)
-        if first >= last or min(screen[a, 2], screen[b, 2], screen[c, 2]) <= 0:
-            continue
-        along_x, along_y, faces_us = _plane(screen, triangles[t])
-        bias = 1.0 if faces_us else BEHIND
+        ax, ay, by = float(screen[a, 0]), float(screen[a, 1]), float(screen[b, 1])
+        # An edge's slope is the same float whichever triangle asks, so that neighbours leave no gap between them.
+        ac, ab, bc = _slope(screen, a, c), _slope(screen, a, b), _slope(screen, b, c)
+        bias = 1.0 if outside else BEHIND
+        first = max(math.ceil(ay * SAMPLES - 0.5), 0)
+        last = min(math.ceil(screen[c, 1] * SAMPLES - 0.5), SAMPLES * height)
         for row in range(first, last):
             y = (row + 0.5) / SAMPLES
-            long = _crossing(screen, a, c, y)
-            short = _crossing(screen, a, b, y) if y < screen[b, 1] else _crossing(screen, b, c, y)
+            long = ax + (y - ay) * ac
+            short = ax + (y - ay) * ab if y < by else screen[b, 0] + (y - by) * bc
             across = ACROSS[row % SAMPLES]
             start = max(math.ceil(min(long, short) - across), 0)
             stop = min(math.ceil(max(long, short) - across), width)
-            here = screen[a, 2] + (y - screen[a, 1]) * along_y + (across - screen[a, 0]) * along_x
+            here = screen[a, 2] + (y - ay) * along_y + (across - ax) * along_x
             for x in range(start, stop):
                 near = np.float32((here + x * along_x) * bias)
                 if near > nearness[row, x]:
                     nearness[row, x] = near
                     owner[row, x] = t
+    return nearness, owner
 
 
 @njit(cache=True, nogil=True)
-def _sample_rows(highest, lowest, top, bottom):
-    """The sample rows between two heights, within the pixel rows top … bottom."""
-    first = max(math.ceil(highest * SAMPLES - 0.5), top * SAMPLES)
-    return first, min(math.ceil(lowest * SAMPLES - 0.5), bottom * SAMPLES)
+def _slope(screen, upper, lower):
+    down = float(screen[lower, 1]) - float(screen[upper, 1])
+    return (float(screen[lower, 0]) - float(screen[upper, 0])) / down if down > 0 else 0.0
 
 
 @njit(cache=True, nogil=True)
-def _crossing(screen, upper, lower, y):
-    """Where the edge meets a row: the same float whichever triangle asks, so that neighbours leave no gap."""
-    x0, y0, x1, y1 = float(screen[upper, 0]), float(screen[upper, 1]), float(screen[lower, 0]), float(screen[lower, 1])
-    return x0 + (y - y0) * (x1 - x0) / (y1 - y0) if y1 > y0 else x0
-
-
-@njit(cache=True, nogil=True)
-def _plane(screen, triangle):
+def _plane(screen, a, b, c):
     """How 1 / depth changes with x and with y across a triangle, and whether its outside faces us."""
-    a, b, c = triangle
     x1, y1, n1 = float(screen[b, 0] - screen[a, 0]), float(screen[b, 1] - screen[a, 1]), screen[b, 2] - screen[a, 2]
     x2, y2, n2 = float(screen[c, 0] - screen[a, 0]), float(screen[c, 1] - screen[a, 1]), screen[c, 2] - screen[a, 2]
     doubled_area = x1 * y2 - x2 * y1
@@ -117,45 +119,146 @@ def _plane(screen, triangle):
     return (n1 * y2 - n2 * y1) / doubled_area, (x1 * n2 - x2 * n1) / doubled_area, doubled_area < 0
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def shade(mesh, owner, look, backdrop, top, bottom, picture):
-    """Colour the pixel rows top … bottom of picture (height, width, 3) uint8, from what each sample sees.
+# ---- how much of the surroundings' light comes in ----
 
-    mesh: (screen, vertices, normals, colours, roughness, triangles). backdrop: (height, 3) linear, tone-mapped.
+
+@njit(cache=True, nogil=True, fastmath=True)
+def openness(mesh, nearness, owner, focal, reach_m):
+    """(height / 2, width / 2) float32, 0 to 1: how open each second pixel's surface is within reach_m metres.
+
+    Obscurance estimated from the picture's own depth (McGuire et al. 2011, the Alchemy estimator).
     """
-    encoded = look[3]
-    for y in range(top, bottom):
-        for x in range(owner.shape[1]):
-            red, green, blue = 0.0, 0.0, 0.0
+    height, width = owner.shape[0] // SAMPLES, owner.shape[1]
+    result = np.ones(((height + 1) // 2, (width + 1) // 2), np.float32)
+    spiral = np.empty((TAPS, 2), np.float32)
+    for tap in range(TAPS):
+        angle, radius = 2.4 * tap, math.sqrt((tap + 0.5) / TAPS)  # the golden angle
+        spiral[tap] = radius * math.cos(angle), radius * math.sin(angle)
+    for v in range(result.shape[0]):
+        for u in range(result.shape[1]):
+            x, y = 2 * u, 2 * v
+            seen = owner[SAMPLES * y, x]
+            if seen == NOTHING:
+                continue
+            nx, ny, nz = _surface(mesh, seen, x + ACROSS[0], y + 0.5 / SAMPLES)[0][:3]
+            near = nearness[SAMPLES * y, x]
+            metres_per_pixel = 1 / (near * focal)
+            radius = reach_m / metres_per_pixel
+            covered = np.float32(0)
+            for tap in range(TAPS):
+                # Two patterns side by side, a half turn apart, which the blur between neighbours mixes.
+                turned = 1 - 2 * ((u + v) % 2)
+                across = round(turned * radius * spiral[tap, 0])
+                down = round(turned * radius * spiral[tap, 1])
+                if not (0 <= x + across < width and 0 <= y + down < height):
+                    continue
+                there = nearness[SAMPLES * (y + down), x + across]
+                if there == 0:
+                    continue
+                dx, dy = across * metres_per_pixel, -down * metres_per_pixel
+                dz = 1 / near - 1 / there
+                squared = dx * dx + dy * dy + dz * dz
+                above = dx * nx + dy * ny + dz * nz - np.float32(0.004) / near * np.float32(0.25)
+                falloff = 1 - squared / (FAR * FAR * reach_m * reach_m)
+                if above > 0 and falloff > 0:
+                    covered += falloff * above / math.sqrt(squared + np.float32(1e-9))
+            result[v, u] = max(1 - 2 * covered / TAPS, 0)
+    return result
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _between(coarse, nearness, x, y, near):
+    """openness at a pixel, between the four coarse places around it that are on the same surface."""
+    u, v = min(x // 2, coarse.shape[1] - 1), min(y // 2, coarse.shape[0] - 1)
+    total, weights = np.float32(0), np.float32(1e-6)
+    for below in range(-1, 2):
+        for beside in range(-1, 2):
+            p, q = min(max(u + beside, 0), coarse.shape[1] - 1), min(max(v + below, 0), coarse.shape[0] - 1)
+            there = nearness[SAMPLES * 2 * q, 2 * p]
+            similar = max(1 - abs(there / near - 1) * 100, np.float32(1e-3))
+            weight = similar * (2 - abs(beside)) * (2 - abs(below))
+            total += weight * coarse[q, p]
+            weights += weight
+    return total / weights
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _reached(shadow, px, py, pz):
+    """How much of the key light reaches a place, 0 to 1. shadow: its nearness, (3, 4) metres → texels, lift."""
+    nearness, transform, _ = shadow
+    x = transform[0, 0] * px + transform[0, 1] * py + transform[0, 2] * pz + transform[0, 3]
+    y = transform[1, 0] * px + transform[1, 1] * py + transform[1, 2] * pz + transform[1, 3]
+    near = transform[2, 0] * px + transform[2, 1] * py + transform[2, 2] * pz + transform[2, 3]
+    column, row = math.floor(x), math.floor(y)
+    if not (
+        SHADOW_REACH <= column < nearness.shape[1] - SHADOW_REACH
+        and SHADOW_REACH <= row < nearness.shape[0] // SAMPLES - SHADOW_REACH
+    ):
+        return np.float32(1)
+    free, weights = np.float32(0), np.float32(0)
+    for down in range(-SHADOW_REACH, SHADOW_REACH + 1):
+        for across in range(-SHADOW_REACH, SHADOW_REACH + 1):
+            s = (across + 2 * down) & 3
+            away_x = abs(column + across + ACROSS[s] - x)
+            away_y = abs(row + down + (s + np.float32(0.5)) / SAMPLES - y)
+            weight = max(SHADOW_REACH - away_x, 0) * max(SHADOW_REACH - away_y, 0)
+            weights += weight
+            if near >= nearness[SAMPLES * (row + down) + s, column + across]:
+                free += weight
+    return free / weights
+
+
+# ---- colour ----
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def shade(mesh, nearness, owner, coarse, shadow, look, backdrop):
+    """(height, width, 3) uint8. coarse: what openness gave.
+
+    look: (directions (L, 3) towards each light, strengths (L, 3), the eye (3,), codes: linear light → sRGB). The first
+    light casts shadows. backdrop: (height, 3) linear.
+    """
+    height, width = owner.shape[0] // SAMPLES, owner.shape[1]
+    picture = np.empty((height, width, 3), np.uint8)
+    codes = look[3]
+    light, gathered = np.zeros(3, np.float32), np.zeros(9, np.float32)
+    for y in range(height):
+        for x in range(width):
+            light[:] = 0
+            count, depth = 0, np.float32(0)
+            roughness, outside = np.float32(0), True
             for s in range(SAMPLES):
                 seen = owner[SAMPLES * y + s, x]
                 if seen == NOTHING:
-                    red, green, blue = red + backdrop[y, 0], green + backdrop[y, 1], blue + backdrop[y, 2]
+                    light += backdrop[y]
                     continue
-                earlier = False
-                for before in range(s):
-                    earlier = earlier or owner[SAMPLES * y + before, x] == seen
-                if earlier:
-                    continue
-                count, across, down = 0, 0.0, 0.0
-                for other in range(s, SAMPLES):
-                    if owner[SAMPLES * y + other, x] == seen:
-                        count += 1
-                        across += ACROSS[other]
-                        down += (other + 0.5) / SAMPLES
-                r, g, b = _surface(mesh, look, seen, x + across / count, y + down / count)
-                red, green, blue = red + count * r, green + count * g, blue + count * b
-            top_code = len(encoded) - 1
-            picture[y, x, 0] = encoded[int(red / SAMPLES * top_code + 0.5)]
-            picture[y, x, 1] = encoded[int(green / SAMPLES * top_code + 0.5)]
-            picture[y, x, 2] = encoded[int(blue / SAMPLES * top_code + 0.5)]
+                near = nearness[SAMPLES * y + s, x]
+                found, faces_us = _surface(mesh, seen, x + ACROSS[s], y + (s + 0.5) / SAMPLES)
+                own_roughness = mesh[4][mesh[5][seen, 0]]
+                if count and (
+                    own_roughness != roughness or faces_us != outside or abs(near - depth) > ONE_SURFACE * depth
+                ):
+                    openness_here = _between(coarse, nearness, x, y, depth)
+                    _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light)
+                    count = 0
+                if not count:
+                    gathered[:] = 0
+                    roughness, outside, depth = own_roughness, faces_us, near
+                for i in range(9):
+                    gathered[i] += found[i]
+                count += 1
+            if count:
+                openness_here = _between(coarse, nearness, x, y, depth)
+                _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light)
+            for channel in range(3):
+                picture[y, x, channel] = codes[int(light[channel] / SAMPLES * (len(codes) - 1) + np.float32(0.5))]
+    return picture
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _surface(mesh, look, triangle, x, y):
-    """The colour of a triangle at a place on the screen: tone-mapped, linear."""
-    screen, vertices, normals, colours, roughness, triangles = mesh
-    directions, strengths, eye, _ = look
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _surface(mesh, triangle, x, y):
+    """What a triangle is at a place on the screen: normal, position, colour (9 numbers), and whether it is outside."""
+    screen, vertices, normals, colours, _, triangles = mesh
     a, b, c = triangles[triangle]
     bx, by = screen[b, 0] - screen[a, 0], screen[b, 1] - screen[a, 1]
     cx, cy = screen[c, 0] - screen[a, 0], screen[c, 1] - screen[a, 1]
@@ -166,66 +269,83 @@ def _surface(mesh, look, triangle, x, y):
     wb, wc = wb * screen[b, 2], wc * screen[c, 2]
     total = wa + wb + wc
     wa, wb, wc = wa / total, wb / total, wc / total
-    nx = wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0]
-    ny = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
-    nz = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
-    outside = 1.0 if doubled_area < 0 else -1.0
-    length = outside / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-12)
-    nx, ny, nz = nx * length, ny * length, nz * length
-    vx = eye[0] - (wa * vertices[a, 0] + wb * vertices[b, 0] + wc * vertices[c, 0])
-    vy = eye[1] - (wa * vertices[a, 1] + wb * vertices[b, 1] + wc * vertices[c, 1])
-    vz = eye[2] - (wa * vertices[a, 2] + wb * vertices[b, 2] + wc * vertices[c, 2])
-    length = 1 / math.sqrt(vx * vx + vy * vy + vz * vz)
-    vx, vy, vz = vx * length, vy * length, vz * length
-    facing = max(nx * vx + ny * vy + nz * vz, 0.05)
-
-    red = wa * colours[a, 0] + wb * colours[b, 0] + wc * colours[c, 0]
-    green = wa * colours[a, 1] + wb * colours[b, 1] + wc * colours[c, 1]
-    blue = wa * colours[a, 2] + wb * colours[b, 2] + wc * colours[c, 2]
-    # Light that enters a surface comes out beside where it went in, in the surface's colour: it wraps around skin.
-    wrap = SCATTER / max(red, green, blue, 1e-3)
-    wrap_red, wrap_green, wrap_blue = wrap * red, wrap * green, wrap * blue
-    above = 0.5 + 0.5 * ny
-    lit_red = GROUND[0] + (SKY[0] - GROUND[0]) * above
-    lit_green = GROUND[1] + (SKY[1] - GROUND[1]) * above
-    lit_blue = GROUND[2] + (SKY[2] - GROUND[2]) * above
-    shine_red = shine_green = shine_blue = 0.0
-    alpha = max(roughness[a], 0.08) ** 2
-    k = alpha / 2
-    for light in range(len(directions)):
-        lx, ly, lz = directions[light, 0], directions[light, 1], directions[light, 2]
-        towards = nx * lx + ny * ly + nz * lz
-        lit_red += strengths[light, 0] * max(towards + wrap_red, 0.0) / (1 + wrap_red) ** 2
-        lit_green += strengths[light, 1] * max(towards + wrap_green, 0.0) / (1 + wrap_green) ** 2
-        lit_blue += strengths[light, 2] * max(towards + wrap_blue, 0.0) / (1 + wrap_blue) ** 2
-        if towards > 0:
-            shine = towards * _gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, alpha, k, towards, facing)
-            shine_red += strengths[light, 0] * shine
-            shine_green += strengths[light, 1] * shine
-            shine_blue += strengths[light, 2] * shine
-    dark = 1.0 if outside > 0 else INSIDE
-    return (
-        _tone(dark * (red * lit_red + shine_red)),
-        _tone(dark * (green * lit_green + shine_green)),
-        _tone(dark * (blue * lit_blue + shine_blue)),
+    values = (
+        wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0],
+        wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1],
+        wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2],
+        wa * vertices[a, 0] + wb * vertices[b, 0] + wc * vertices[c, 0],
+        wa * vertices[a, 1] + wb * vertices[b, 1] + wc * vertices[c, 1],
+        wa * vertices[a, 2] + wb * vertices[b, 2] + wc * vertices[c, 2],
+        wa * colours[a, 0] + wb * colours[b, 0] + wc * colours[c, 0],
+        wa * colours[a, 1] + wb * colours[b, 1] + wc * colours[c, 1],
+        wa * colours[a, 2] + wb * colours[b, 2] + wc * colours[c, 2],
     )
+    return values, doubled_area < 0
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, alpha, k, towards, facing):
+def _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light):
+    """Add to `light` (3,) what `count` samples send us; gathered: the sums of their normals, positions and colours."""
+    directions, strengths, eye, _ = look
+    length = (1 if outside else -1) / math.sqrt(gathered[0] ** 2 + gathered[1] ** 2 + gathered[2] ** 2 + 1e-12)
+    nx, ny, nz = gathered[0] * length, gathered[1] * length, gathered[2] * length
+    px, py, pz = gathered[3] / count, gathered[4] / count, gathered[5] / count
+    red, green, blue = gathered[6] / count, gathered[7] / count, gathered[8] / count
+    vx, vy, vz = eye[0] - px, eye[1] - py, eye[2] - pz
+    length = 1 / math.sqrt(vx * vx + vy * vy + vz * vz)
+    vx, vy, vz = vx * length, vy * length, vz * length
+    facing = max(nx * vx + ny * vy + nz * vz, np.float32(0.05))
+    # Light that enters a surface comes out beside where it went in, in the surface's colour: it wraps around skin.
+    wrap = SCATTER / max(red, green, blue, np.float32(1e-3))
+    wrap_red, wrap_green, wrap_blue = wrap * red, wrap * green, wrap * blue
+    above = np.float32(0.5) + np.float32(0.5) * ny
+    lit_red = (GROUND[0] + (SKY[0] - GROUND[0]) * above) * openness_here
+    lit_green = (GROUND[1] + (SKY[1] - GROUND[1]) * above) * openness_here
+    lit_blue = (GROUND[2] + (SKY[2] - GROUND[2]) * above) * openness_here
+    shine_red = shine_green = shine_blue = np.float32(0)
+    alpha = max(roughness, np.float32(0.08)) ** 2
+    for i in range(len(directions)):
+        lx, ly, lz = directions[i, 0], directions[i, 1], directions[i, 2]
+        towards = nx * lx + ny * ly + nz * lz
+        if towards < -SCATTER:
+            continue
+        if i == 0:
+            lift = shadow[2]
+            reaches = _reached(shadow, px + lift * nx, py + lift * ny, pz + lift * nz)
+            # What a shadow map says of a surface that turns away is mostly noise, and the wrap darkens it already.
+            reaches = 1 - (1 - reaches) * min(max((towards + np.float32(0.1)) * 5, 0), 1)
+            reaches *= np.float32(0.5) + np.float32(0.5) * openness_here
+        else:
+            reaches = openness_here * openness_here
+        lit_red += reaches * strengths[i, 0] * max(towards + wrap_red, 0) / (1 + wrap_red) ** 2
+        lit_green += reaches * strengths[i, 1] * max(towards + wrap_green, 0) / (1 + wrap_green) ** 2
+        lit_blue += reaches * strengths[i, 2] * max(towards + wrap_blue, 0) / (1 + wrap_blue) ** 2
+        if towards > 0:
+            shine = reaches * towards * _gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, alpha, towards, facing)
+            shine_red += strengths[i, 0] * shine
+            shine_green += strengths[i, 1] * shine
+            shine_blue += strengths[i, 2] * shine
+    dark = np.float32(1) if outside else INSIDE
+    light[0] += count * _tone(dark * (red * lit_red + shine_red))
+    light[1] += count * _tone(dark * (green * lit_green + shine_green))
+    light[2] += count * _tone(dark * (blue * lit_blue + shine_blue))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, alpha, towards, facing):
     """The highlight of a rough surface, over π: GGX (Walter et al. 2007), with Schlick's Fresnel and shadowing."""
     hx, hy, hz = lx + vx, ly + vy, lz + vz
-    length = 1 / math.sqrt(hx * hx + hy * hy + hz * hz + 1e-12)
-    middle = max((nx * hx + ny * hy + nz * hz) * length, 0.0)
-    seen = max((vx * hx + vy * hy + vz * hz) * length, 0.0)
+    length = 1 / math.sqrt(hx * hx + hy * hy + hz * hz + np.float32(1e-12))
+    middle = max((nx * hx + ny * hy + nz * hz) * length, 0)
+    grazing = 1 - max((vx * hx + vy * hy + vz * hz) * length, 0)
     spread = middle * middle * (alpha * alpha - 1) + 1
-    grazing = 1 - seen
     fresnel = MIRRORED + (1 - MIRRORED) * grazing * grazing * grazing * grazing * grazing
+    k = alpha / 2
     shadowing = 4 * (towards * (1 - k) + k) * (facing * (1 - k) + k)
     return alpha * alpha / (spread * spread) * fresnel / shadowing
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _tone(light):
-    """Reinhard et al. 2002, equation 4: bright light is bent to 1, dark light stays as it is."""
-    return min(light * (1 + light / (WHITE * WHITE)) / (1 + light), 1.0)
+    """Light → 0 to 1 along film's S: Narkowicz 2016, an approximation of the ACES reference transform."""
+    return min(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 1.0)

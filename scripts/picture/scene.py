@@ -1,11 +1,9 @@
 """A head, posed and drawn from in front as a person would photograph it: (size, size, 3) uint8, on the CPU.
 
-Drawn by our own rasteriser: VTK's wheel (566 MB installed) and moderngl draw nothing where the system has no OpenGL, and
-with Mesa's software one VTK gave 10 frames a second where this gives several times as many.
+Drawn by our own rasteriser: VTK (566 MB installed) and moderngl draw nothing where the system has no OpenGL, and with
+Mesa in software VTK drew 10 frames a second where this draws several times as many.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +12,16 @@ from dataset.head.mesh import Head, Part
 
 FIELD_OF_VIEW_DEG = 18.0  # of a portrait lens: faces look like themselves from two metres away
 MARGIN = 1.08  # the picture's height over the head's
-BAND_ROWS = 16
+SHADOW_TEXELS = 192  # across and down the shadow map; one is about as wide as a pixel of a picture of 512
+SHADOW_LIFT = 1.5  # texels by which a surface is nearer than its shadow, so that it does not shade itself
+OPENNESS_REACH = 0.08  # of the head's height: how far a surface takes ambient light from its surroundings
 CODES = 4096  # steps of linear light that the sRGB table tells apart
 # From in front and above, at the picture's left: the key; from the right: the fill; from behind: the rim. Linear light.
 LIGHTS = (
-    ((-0.50, 0.55, 0.70), (2.05, 1.95, 1.80)),
-    ((0.85, 0.10, 0.55), (0.42, 0.48, 0.58)),
-    ((0.60, 0.45, -0.70), (1.10, 1.20, 1.40)),
-    ((-0.80, 0.30, -0.60), (0.50, 0.48, 0.45)),
+    ((-0.55, 0.60, 0.65), (1.10, 1.02, 0.92)),
+    ((0.85, 0.05, 0.55), (0.16, 0.19, 0.24)),
+    ((0.65, 0.45, -0.65), (0.75, 0.85, 1.05)),
+    ((-0.80, 0.30, -0.60), (0.40, 0.38, 0.36)),
 )
 BACKDROP_TOP, BACKDROP_BOTTOM = (0.30, 0.34, 0.40), (0.10, 0.115, 0.14)  # linear
 
@@ -76,7 +76,7 @@ def _welded(part: Part) -> np.ndarray:
 
 
 class Scene:
-    """A head before a camera and four lights."""
+    """A head before a camera and four lights. Draws in the thread that asks, and several may ask at once."""
 
     def __init__(self, head: Head, size: int) -> None:
         """size: pixels across and down."""
@@ -93,34 +93,35 @@ class Scene:
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         strengths = np.array([strength for _, strength in LIGHTS], np.float32)
         self._look = (directions, strengths, self.eye, _srgb_codes())
+        self._shadow = _shadow_map(directions[0], middle, float(np.linalg.norm(extent)) / 2)
+        lift = np.array([0, 0, SHADOW_LIFT / SHADOW_TEXELS / 2], np.float32)  # a texel is 2 radii / SHADOW_TEXELS
+        self._shadow_lift_m = np.float32(2 * np.linalg.norm(extent) / SHADOW_TEXELS)
+        self._shadow_bias = np.column_stack([self._shadow[:, :3], self._shadow[:, 3] + lift])
+        self._openness_reach_m = np.float32(OPENNESS_REACH * max(extent[0], extent[1]))
         share = np.linspace(0, 1, size)[:, None]
         self._backdrop = (np.array(BACKDROP_TOP) * (1 - share) + np.array(BACKDROP_BOTTOM) * share).astype(np.float32)
-        self._nearness = np.empty((4 * size, size), np.float32)
-        self._owner = np.empty((4 * size, size), np.int32)
-        self._normals = np.empty_like(self.mesh.vertices)
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="picture")
 
     def draw(
         self, coefficients: dict[str, float], yaw_deg: float = 0, pitch_deg: float = 0, roll_deg: float = 0
     ) -> np.ndarray:
-        """(size, size, 3) uint8, sRGB. Angles turn the head, in degrees: to its left, up, and towards its left shoulder."""
-        from scripts.picture.kernels import rasterise, shade, vertex_normals
+        """(size, size, 3) uint8, sRGB. The head turns by degrees: to its left, up, and towards its left shoulder."""
+        from scripts.picture.kernels import openness, rasterise, shade, vertex_normals
 
-        mesh = self.mesh
+        mesh, size = self.mesh, self.size
         turned = (mesh.posed(coefficients) - self.pivot) @ _rotation(yaw_deg, pitch_deg, roll_deg).T + self.pivot
         vertices = np.ascontiguousarray(turned, np.float32)
-        vertex_normals(vertices, mesh.triangles, mesh.welded, self._normals)
+        normals = vertex_normals(vertices, mesh.triangles, mesh.welded)
         screen = self._projected(vertices)
-        drawn = (screen, vertices, self._normals, mesh.colours, mesh.roughness, mesh.triangles)
-        picture = np.empty((self.size, self.size, 3), np.uint8)
-
-        def band(top: int) -> None:
-            bottom = min(top + BAND_ROWS, self.size)
-            rasterise(screen, mesh.triangles, top, bottom, self._nearness, self._owner)
-            shade(drawn, self._owner, self._look, self._backdrop, top, bottom, picture)
-
-        list(self._pool.map(band, range(0, self.size, BAND_ROWS)))
-        return picture
+        drawn = (screen, vertices, normals, mesh.colours, mesh.roughness, mesh.triangles)
+        nearness, owner = rasterise(screen, mesh.triangles, size, size)
+        texels = vertices @ self._shadow[:, :3].T + self._shadow[:, 3]
+        shadow = (
+            rasterise(texels, mesh.triangles, SHADOW_TEXELS, SHADOW_TEXELS)[0],
+            self._shadow_bias,
+            self._shadow_lift_m,
+        )
+        coarse = openness(drawn, nearness, owner, np.float32(self.focal), self._openness_reach_m)
+        return shade(drawn, nearness, owner, coarse, shadow, self._look, self._backdrop)
 
     def _projected(self, vertices: np.ndarray) -> np.ndarray:
         """(V, 3) float32: x and y in pixels, y down, and 1 / depth (0 behind the camera)."""
@@ -138,6 +139,19 @@ def _rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> np.ndarray:
     about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
     about_z = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
     return about_y @ about_x @ about_z
+
+
+def _shadow_map(towards: np.ndarray, middle: np.ndarray, radius_m: float) -> np.ndarray:
+    """(3, 4) float32: metres → texels across, texels down, and nearness to a far light, around 1.
+
+    towards: (3,) unit, to the light. The map holds a sphere around the head's middle.
+    """
+    right = np.cross([0, 1, 0], towards)
+    right /= np.linalg.norm(right)
+    scale = SHADOW_TEXELS / 2 / radius_m
+    rows = np.stack([scale * right, -scale * np.cross(towards, right), towards / (4 * radius_m)])
+    offset = np.array([SHADOW_TEXELS / 2, SHADOW_TEXELS / 2, 1]) - rows @ middle
+    return np.column_stack([rows, offset]).astype(np.float32)
 
 
 def _srgb_codes() -> np.ndarray:
