@@ -1,6 +1,7 @@
 """Train a decoder on a packed corpus: features are cached once, the best and the last checkpoint kept in the run."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,16 +48,17 @@ def train(config: Config, resume: bool = False) -> None:
 
     keep_freed_memory()
     accelerator = Accelerator(mixed_precision="no")  # losses sum over paths of hundreds of cells, in float32
-    run = Training(config, accelerator, resume)
-    bar = tqdm(total=run.total_steps, initial=run.step, unit="step", disable=not accelerator.is_main_process)
-    while run.epoch < config.train.epochs and not run.out_of_patience:
-        bar.set_description(f"epoch {run.epoch + 1}/{config.train.epochs}")
-        run.model.train()
-        for batch in run.batches():
-            step(run, batch)
-            bar.update()
-        bar.set_postfix(run.finish_epoch())
-    bar.close()
+    with closing(Training(config, accelerator, resume)) as run:
+        bar = tqdm(total=run.total_steps, initial=run.step, unit="step", disable=not accelerator.is_main_process)
+        while run.epoch < config.train.epochs and not run.out_of_patience:
+            bar.set_description(f"epoch {run.epoch + 1}/{config.train.epochs}")
+            run.model.train()
+            for batch in run.batches():
+                step(run, batch)
+                bar.update()
+            bar.set_postfix(run.finish_epoch())
+        bar.close()
+    run.draw_losses()
     accelerator.print(run.summary())
 
 

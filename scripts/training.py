@@ -35,7 +35,8 @@ from model.losses import TOTAL, compute_losses, loss_names
 from model.speech_encoder import build_encoder
 from scripts.extract_features import cache_features, feature_keys, open_clips, validation_windows
 
-BEST, LAST, METRICS, TENSORBOARD = "best.safetensors", "last.safetensors", "metrics.jsonl", "tensorboard"
+BEST, LAST = "best.safetensors", "last.safetensors"
+METRICS, TENSORBOARD, PICTURE = "metrics.jsonl", "tensorboard", "loss.png"
 OPTIMIZER, RNG, PROGRESS = "optimizer.", "rng.", "progress"
 # What a resumed run may change without becoming another run.
 FREE_TO_CHANGE = {
@@ -240,6 +241,23 @@ class Training:
         row = torch.stack([sums.get(name, torch.zeros((), device=device)) for name in names])
         return dict(zip(names, (self.accelerator.reduce(row) / len(self.data.val)).tolist(), strict=True))
 
+    def close(self) -> None:
+        """End the log: what TensorBoard has still to write is written, and its thread ends."""
+        if self.log:
+            self.log.board.close()
+
+    def draw_losses(self) -> None:
+        """Write loss.png, a picture of every epoch so far."""
+        if not self.accelerator.is_main_process or not self.epoch:
+            return
+        picture, metrics = self.config.run_dir / PICTURE, self.config.run_dir / METRICS
+        try:
+            from scripts.loss_picture import write_loss_picture
+
+            write_loss_picture(picture, metrics, self.config, self.best_epoch)
+        except Exception as error:  # whatever it is: the weights are there, and a picture must not fail the run
+            print(f"{picture}: not drawn: {error}")
+
     def summary(self) -> str:
         kept = (
             "the last epoch" if self.data.val is None else f"epoch {self.best_epoch}, validation loss {self.best:.4f}"
@@ -390,7 +408,7 @@ def _to_floats(losses: list[dict[str, Tensor]]) -> list[dict[str, float]]:
 def _clear(folder: Path, keep: Sequence[Path]) -> None:
     """Remove what an earlier run left, and nothing else; keep: files that this run has made already."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in (*(folder / name for name in (BEST, LAST, METRICS)), *folder.glob(copies_name("*"))):
+    for path in (*(folder / name for name in (BEST, LAST, METRICS, PICTURE)), *folder.glob(copies_name("*"))):
         if path not in keep:
             path.unlink(missing_ok=True)
     shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)

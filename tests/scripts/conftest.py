@@ -136,3 +136,11 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_loss_pictures() -> Iterator[None]:
+    """They take longer than these trainings; test_loss_picture.py draws its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scripts.loss_picture.write_loss_picture", lambda *_: None)
+        yield
