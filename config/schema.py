@@ -165,13 +165,13 @@ class Config(Section):
     run: Run
     data: Data
     windows: Windows
+    augment: Augment = Augment()  # runs and checkpoints of before have none
     features: Features
     model: Model
     loss: Loss
     train: Train
 
     @model_validator(mode="after")
-    augment: Augment = Augment()  # runs and checkpoints of before have none
     def _parts_fit(self) -> "Config":
         if self.model.width % self.model.heads:
             raise ValueError(f"model.heads {self.model.heads} does not divide model.width {self.model.width}")

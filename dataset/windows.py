@@ -110,23 +110,6 @@ class WindowDataset:
         return self.__dict__ | {"_open_clips": {}}
 
 
-def epoch_batches(
-    weights: np.ndarray,
-    batch_size: int,
-    seed: int,
-    epoch: int,
-    process: int = 0,
-    processes: int = 1,
-    alike: np.ndarray | None = None,
-) -> list[list[int]]:
-    """Batches of example numbers for one process of an epoch, shuffled; a pure function of seed and epoch.
-
-    weights: (examples,), how many times each is seen: its whole part always, one more with the odds of the rest, so
-    that a domain weighs more without a record being stored twice. Every process gets as many batches of as many
-    examples; the last batch is a short one.
-    """
-    random = np.random.default_rng((seed, epoch))
-    times = np.floor(weights).astype(int) + (random.random(len(weights)) < weights % 1)
 def versions(examples: np.ndarray, clips: int, copies: int) -> np.ndarray:
     """Which examples stand for the same window: (examples of the first `clips` clips, 1 + copies), from (n, 3) rows.
 
@@ -142,10 +125,27 @@ def versions(examples: np.ndarray, clips: int, copies: int) -> np.ndarray:
     return np.concatenate([np.stack(row, axis=1) for row in rows])
 
 
-    order = random.permutation(np.repeat(np.arange(len(weights)), times))
-    order = np.resize(order, -(-len(order) // processes) * processes)[process::processes]
-    return [order[first : first + batch_size].tolist() for first in range(0, len(order), batch_size)]
+def epoch_batches(
+    weights: np.ndarray,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    process: int = 0,
+    processes: int = 1,
+    alike: np.ndarray | None = None,
+) -> list[list[int]]:
+    """Batches of example numbers for one process of an epoch, shuffled; a pure function of seed and epoch.
+
+    weights: (examples,), how many times each is seen: its whole part always, one more with the odds of the rest, so
+    that a domain weighs more without a record being stored twice. Every process gets as many batches of as many
+    examples; the last batch is a short one.
     alike: what `versions` gives. One of them is seen at a time, so that an epoch has as many steps with copies as
     without, and runs of either kind compare.
+    """
+    random = np.random.default_rng((seed, epoch))
+    times = np.floor(weights).astype(int) + (random.random(len(weights)) < weights % 1)
+    order = random.permutation(np.repeat(np.arange(len(weights)), times))
     if alike is not None and alike.shape[1] > 1:
         order = alike[order, random.integers(alike.shape[1], size=len(order))]
+    order = np.resize(order, -(-len(order) // processes) * processes)[process::processes]
+    return [order[first : first + batch_size].tolist() for first in range(0, len(order), batch_size)]

@@ -66,8 +66,6 @@ class Data:
         self.store = open_clips(config)
         train, val = split_clips(self.store.clips, config.data.split)
         self.stats = _stats(config.data.lmdb, self.store, train)
-        encoder = build_encoder(config.features, self.store.fps).to(accelerator.device)
-        cache = FeatureStore(config.features.cache)
         copies: list[ClipInfo] = []
         if config.augment.copies:
             make = partial(with_copies, self.store, train, config.augment, config.run.seed, config.run_dir)
@@ -76,10 +74,12 @@ class Data:
             accelerator.wait_for_everyone()
             with accelerator.local_main_process_first():  # on other hosts' own disks
                 self.store, copies = make()
+        encoder = build_encoder(config.features, self.store.fps).to(accelerator.device)
+        cache = FeatureStore(config.features.cache)
         self.encoder_identity, self.feature_size = encoder.identity, encoder.size
+        self.steps_stacked, self.steps_per_frame = encoder.steps_stacked, encoder.steps_per_frame
 
         def examples(clips: list[ClipInfo], grid: Windows) -> WindowDataset:
-        self.steps_stacked, self.steps_per_frame = encoder.steps_stacked, encoder.steps_per_frame
             cache_features(cache, self.store, share(clips), encoder, config, grid)
             accelerator.wait_for_everyone()
             with accelerator.local_main_process_first():  # what other hosts keep on disks of their own

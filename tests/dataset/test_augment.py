@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -223,7 +224,7 @@ def widths(hidden: np.ndarray) -> list[int]:
 
 
 def test_masks_have_the_widths_that_are_asked_for() -> None:
-    def made(seed: int = 0, **settings: float) -> np.ndarray:
+    def made(seed: int = 0, **settings: Any) -> np.ndarray:
         return masks(Augment(**settings), np.random.default_rng(seed), 400, 30, 20, 1, 1)
 
     assert not made().any()
