@@ -111,6 +111,12 @@ class Features(Section):
     logmel: LogMel
 
 
+class Text(Section):
+    stream: Literal["none", "phones"] = "none"
+    embedding: Positive = 32
+    drop: Share = 0.2
+
+
 class Model(Section):
     channels: Literal["face", "jaw", "mouth", "brow", "cheek_nose", "eye", "all"]
     curve_scale: Literal["channel", "common"]
@@ -167,6 +173,7 @@ class Config(Section):
     windows: Windows
     augment: Augment = Augment()  # runs and checkpoints of before have none
     features: Features
+    text: Text = Text()  # runs and checkpoints of before have none
     model: Model
     loss: Loss
     train: Train
@@ -175,6 +182,8 @@ class Config(Section):
     def _parts_fit(self) -> "Config":
         if self.model.width % self.model.heads:
             raise ValueError(f"model.heads {self.model.heads} does not divide model.width {self.model.width}")
+        if self.text_size % self.model.heads:
+            raise ValueError(f"model.heads {self.model.heads} does not divide text.embedding {self.text_size}")
         if self.windows.min_tokens and not self.data.require_transcripts:
             raise ValueError("windows.min_tokens needs data.require_transcripts: true")
         if self.features.cache == self.data.lmdb:
@@ -186,6 +195,11 @@ class Config(Section):
         """Columns of the domain one-hot: none for one domain, else filled up so that the heads divide the width."""
         domains, heads = len(self.data.domains), self.model.heads
         return -(-domains // heads) * heads if self.model.domain_one_hot and domains > 1 else 0
+
+    @property
+    def text_size(self) -> int:
+        """Columns of the text stream: none without one."""
+        return self.text.embedding if self.text.stream != "none" else 0
 
     @property
     def run_dir(self) -> Path:

@@ -47,35 +47,52 @@ def is_bilabial(symbol: str) -> bool:
     return unicodedata.normalize("NFD", symbol).lower()[:1] in BILABIALS
 
 
-def _spread(word: Word) -> Iterator[Word]:
-    """The word's phones one after the other, each with its share of the word's time."""
-    letters = "".join(map(_syllable, _HAN.findall(word.text))) or _spelled(word.text)
-    weights = [VOWEL_WEIGHT if letter in VOWELS else 1.0 for letter in letters]
-    pace = (word.end_s - word.start_s) / (sum(weights) or 1.0)
-    start_s = word.start_s
-    for letter, weight in zip(letters, weights, strict=True):
-        yield Word(letter, start_s, start_s + weight * pace)
-        start_s += weight * pace
+def length(sounds: str) -> float:
+    """How long sounds last beside others, in consonants."""
+    return sum(VOWEL_WEIGHT if sound in VOWELS else 1.0 for sound in sounds)
 
 
-def _syllable(character: str) -> str:
-    """IPA of a Chinese character as it is read most often; "" where pypinyin does not know it."""
+def syllable(character: str) -> tuple[str, str] | None:
+    """The pinyin (initial, final) of a Chinese character as it is read most often; None where pypinyin knows none.
+
+    Finals are in full (uei, iou, uen; v is ü), and ɨ where i is the consonant held on: zhi, zi.
+    """
+    if not _HAN.fullmatch(character):
+        return None
     from pypinyin import Style, lazy_pinyin
 
     initial, final = (
         lazy_pinyin(character, style=style, strict=True, errors="ignore") for style in (Style.INITIALS, Style.FINALS)
     )
     if not final:
-        return ""
-    if final[0] == "i" and initial[0] in _APICAL:
-        return f"{_INITIALS[initial[0]]}ɨ"
-    return _INITIALS[initial[0]] + _FINALS.get(final[0], final[0].replace("ng", "ŋ").replace("v", "y"))
+        return None
+    return initial[0], "ɨ" if final[0] == "i" and initial[0] in _APICAL else final[0]
+
+
+def sounds_of(initial: str, final: str) -> tuple[str, str]:
+    """IPA of a pinyin initial, which may be "", and of a final."""
+    return _INITIALS[initial], _FINALS.get(final, final.replace("ng", "ŋ").replace("v", "y"))
+
+
+def plain_letters(text: str) -> str:
+    """The Latin letters of a text, a to z, whatever their case and accents."""
+    return "".join(re.findall("[a-z]", unicodedata.normalize("NFD", text).lower()))
+
+
+def _spread(word: Word) -> Iterator[Word]:
+    """The word's phones one after the other, each with its share of the word's time."""
+    syllables = filter(None, map(syllable, word.text))
+    letters = "".join("".join(sounds_of(*found)) for found in syllables) or _spelled(word.text)
+    pace = (word.end_s - word.start_s) / (length(letters) or 1.0)
+    start_s = word.start_s
+    for letter in letters:
+        yield Word(letter, start_s, start_s + length(letter) * pace)
+        start_s += length(letter) * pace
 
 
 def _spelled(text: str) -> str:
     """IPA of a word in Latin letters, accents passed over; "" for other scripts."""
-    plain = "".join(re.findall("[a-z]", unicodedata.normalize("NFD", text).lower()))
-    plain = re.sub(r"([^aeiou])\1", r"\1", plain)  # doubled consonants are one sound
+    plain = re.sub(r"([^aeiou])\1", r"\1", plain_letters(text))  # doubled consonants are one sound
     sounds, position = "", 0
     while position < len(plain):
         fitting = ((pattern.match(plain, position), found) for pattern, found in _SPELLINGS)

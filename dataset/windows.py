@@ -12,6 +12,7 @@ from dataset.blendshapes import ARKIT, indices
 from dataset.feature_store import FeatureStore
 from dataset.stats import Stats
 from dataset.store import ClipInfo, ClipStore
+from dataset.text_stream import TextStream, text_stream
 from dataset.transcript import Word
 
 
@@ -21,6 +22,8 @@ class Batch(NamedTuple):
     features: np.ndarray  # (B, T, feature size) float16, as cached
     target: np.ndarray  # (B, T, channels) float32, normalised by the training stats
     domain: np.ndarray  # (B,) int64
+    unit: np.ndarray | None = None  # (B, T) uint8, what is said (dataset/text_stream.py); None without a text stream
+    position: np.ndarray | None = None  # (B, T) float32 within the unit
 
 
 def window_starts(frames: int, window: int, stride: int) -> np.ndarray:
@@ -64,9 +67,11 @@ class WindowDataset:
         stats: Stats,  # of the channels to train
         curve_scale: str,  # as Stats.scale takes it
         per_window: bool = False,
+        with_text: bool = False,
     ) -> None:
         self.store, self.features, self.keys = store, features, keys
         self.clips, self.per_window, self.window = tuple(clips), per_window, windows.window_frames
+        self.with_text = with_text
         self.channels = indices(ARKIT, stats.channels)
         self.mean, scale = stats.mean.astype(np.float32), stats.scale(curve_scale)
         self.scale = np.where(scale > 0, scale, 1)  # what never moves is 0 when normalised
@@ -74,7 +79,7 @@ class WindowDataset:
         self.examples = np.array(list(self._examples(windows)), np.int64).reshape(-1, 3)  # clip, number, first frame
         if not len(self.examples):
             raise UserError(f"{store.path}: no window has {windows.min_tokens} tokens; see windows.min_tokens")
-        self._open_clips: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._open_clips: dict[int, tuple[np.ndarray, np.ndarray, TextStream | None]] = {}
 
     def _examples(self, windows: Windows) -> Iterator[tuple[int, int, int]]:
         for index, clip in enumerate(self.clips):
@@ -93,17 +98,23 @@ class WindowDataset:
         features = np.stack([self._features(*row) for row in rows])
         curves = np.stack([cut(self._clip(clip)[1], start, self.window) for clip, _, start in rows])
         target = (curves[:, :, self.channels] - self.mean) / self.scale
-        return Batch(features, target, self.domain[rows[:, 0]])
+        return Batch(features, target, self.domain[rows[:, 0]], *self._text(rows))
 
     def _features(self, clip: int, number: int, start: int) -> np.ndarray:
         features = self._clip(clip)[0]
         return features[number] if self.per_window else cut(features, start, self.window)
 
-    def _clip(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """(features, curves) of a clip, views into the databases."""
+    def _text(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        """(unit, position), each (B, T); nothing without a text stream."""
+        cuts = [[cut(part, start, self.window) for part in self._clip(clip)[2] or ()] for clip, _, start in rows]
+        return tuple(map(np.stack, zip(*cuts, strict=True)))
+
+    def _clip(self, index: int) -> tuple[np.ndarray, np.ndarray, TextStream | None]:
+        """(features, curves, text) of a clip, the first two views into the databases."""
         if index not in self._open_clips:
-            clip_id = self.clips[index].id
-            self._open_clips[index] = self.features[self.keys[clip_id]], self.store[clip_id].curves
+            clip = self.store[self.clips[index].id]
+            text = text_stream(clip.words, len(clip.curves), self.store.fps) if self.with_text else None
+            self._open_clips[index] = self.features[self.keys[clip.id]], clip.curves, text
         return self._open_clips[index]
 
     def __getstate__(self) -> dict[str, object]:

@@ -5,23 +5,27 @@ import math
 import torch
 from torch import Tensor, nn
 
-from config.schema import Config, Model
+from config.schema import Config, Model, Text
+from config.text_units import NONE, UNITS
 from model.layers import DecoderLayer, EncoderLayer, dropout
 
 
 class Decoder(nn.Module):
-    """Speech features of a window and the clip's domain → curves normalised by the training stats.
+    """Speech features of a window, what is said and the clip's domain → curves normalised by the training stats.
 
     The reference decoder is projection → one-hot → one encoder layer → one decoder layer (target: the encoder's output,
     memory: the encoder's input) → head; the rest of `model:` in the config adds to it.
     """
 
-    def __init__(self, config: Model, feature_size: int, one_hot_size: int, channels: int) -> None:
+    def __init__(
+        self, config: Model, feature_size: int, one_hot_size: int, channels: int, text: Text | None = None
+    ) -> None:
         super().__init__()
-        width = config.width + one_hot_size
+        width = config.width + one_hot_size + (text.embedding if text else 0)
         self.one_hot_size = one_hot_size
         self.normalise = FeatureNorm(feature_size) if config.normalise_features else nn.Identity()
         self.project = nn.Linear(feature_size, config.width)
+        self.text = TextEmbedding(text.embedding, text.drop) if text else None
         self.front = nn.Sequential(
             *(ConvLayer(width, config.conv_kernel, config.dropout) for _ in range(config.conv_layers))
         )
@@ -30,13 +34,22 @@ class Decoder(nn.Module):
         self.decoder = nn.ModuleList(_layers(DecoderLayer, config.decoder_layers, width, config))
         self.head = Head(width, channels, config.head_dropout, config.output)
 
-    def forward(self, features: Tensor, domain: Tensor) -> Tensor:
-        """features: (B, T, feature size), at motion rate; domain: (B,) int64 → (B, T, channels), normalised."""
+    def forward(
+        self, features: Tensor, domain: Tensor, unit: Tensor | None = None, position: Tensor | None = None
+    ) -> Tensor:
+        """features: (B, T, feature size), at motion rate; domain: (B,) int64 → (B, T, channels), normalised.
+
+        unit, position: (B, T), a text stream as dataset.text_stream gives it; None: without a transcript.
+        """
         B, T, _ = features.shape
         x = self.project(self.normalise(features))
         if self.one_hot_size:
             one_hot = nn.functional.one_hot(domain, self.one_hot_size).to(x.dtype)
             x = torch.cat([x, one_hot[:, None].expand(B, T, -1)], dim=-1)
+        if self.text:
+            if unit is None or position is None:
+                unit, position = domain.new_full((B, T), NONE), features.new_zeros(B, T)
+            x = torch.cat([x, self.text(unit, position)], dim=-1)
         memory = encoded = self.position(self.front(x))
         for layer in self.encoder:
             encoded = layer(encoded)
@@ -78,6 +91,26 @@ class FeatureNorm(nn.Module):
         return (features - self.mean) / self.std
 
 
+class TextEmbedding(nn.Module):
+    """What is said at a frame: between how its unit begins and how it ends, as far as the unit has come.
+
+    In training the text of a share `drop` of the examples is hidden, so that the model knows the sound alone as well.
+    """
+
+    def __init__(self, size: int, drop: float) -> None:
+        super().__init__()
+        self.drop = drop
+        self.begin, self.end = nn.Embedding(len(UNITS), size), nn.Embedding(len(UNITS), size)
+
+    def forward(self, unit: Tensor, position: Tensor) -> Tensor:
+        """unit: (B, T) numbers in config.text_units.UNITS; position: (B, T) within it, 0 to 1 → (B, T, size)."""
+        unit = unit.long()
+        if self.training and self.drop:
+            hidden = torch.rand(len(unit), 1, device=unit.device) < self.drop
+            unit, position = unit.masked_fill(hidden, NONE), position.masked_fill(hidden, 0)
+        return torch.lerp(self.begin(unit), self.end(unit), position[..., None])
+
+
 class ConvLayer(nn.Module):
     """A residual convolution over time, (B, T, width) → (B, T, width): what a frame's neighbours say, in order."""
 
@@ -110,4 +143,5 @@ class SinusoidalPosition(nn.Module):
 
 def build_decoder(config: Config, feature_size: int, channels: int) -> Decoder:
     """The decoder that `model:` describes, with random weights."""
-    return Decoder(config.model, feature_size, config.one_hot_size, channels)
+    text = config.text if config.text_size else None
+    return Decoder(config.model, feature_size, config.one_hot_size, channels, text)

@@ -11,6 +11,8 @@ from config.units import SAMPLE_RATE, frame_count
 from dataset.audio import audio_blocks, sample_count
 from dataset.command import UserError
 from dataset.stats import Stats
+from dataset.text_stream import text_stream
+from dataset.transcript import Word
 from model.checkpoint import load_decoder
 from model.speech_encoder import SpeechEncoder, build_encoder, encode_stream, encode_windows
 from scripts.ensembles import read_ensemble
@@ -63,16 +65,33 @@ class Synthesizer:
     def domains(self) -> list[str]:
         return [domain.name for domain in self.header.config.data.domains]
 
-    def synthesize(self, sound: Path | np.ndarray, domain: str | None = None, overlap: int | None = None) -> np.ndarray:
+    @property
+    def reads_text(self) -> bool:
+        """Whether a transcript makes a difference."""
+        return self.header.config.text_size > 0
+
+    def synthesize(
+        self,
+        sound: Path | np.ndarray,
+        domain: str | None = None,
+        overlap: int | None = None,
+        words: Sequence[Word] = (),
+    ) -> np.ndarray:
         """(frames, channels) float32 curves, not clamped; channels are header.channels, frames at header.fps.
 
         sound: a file, or (samples,) float32 at 16 kHz. domain: the recording set to sound like, by default the first.
         overlap: frames that neighbouring windows share and cross-fade over, by default half a window; 0 is the
-        reference's plain concatenation.
+        reference's plain concatenation. words: what is said, in order, if that is known and the model reads text.
         Raises UserError for a sound that cannot be read or is shorter than half a frame, a domain it was not trained
         on, and an overlap that is not shorter than the window.
         """
-        return _synthesize([self], sound, domain, overlap)[0]
+        return _synthesize([self], sound, domain, overlap, words)[0]
+
+    def predict(self, features: Tensor, domain: int, text: Sequence[np.ndarray]) -> np.ndarray:
+        """The decoder's curves of B windows, (B, window, channels); text: unit and position, each (B, window)."""
+        number = torch.full((len(features),), domain, device=self.device)
+        said = [torch.from_numpy(part).to(self.device) for part in text] if self.reads_text else []
+        return self.decoder(features, number, *said).cpu().numpy()
 
     def features(
         self, audio: Iterator[np.ndarray], starts: np.ndarray, window: int
@@ -129,7 +148,18 @@ class Ensemble:
                 if getattr(member.header, what) != getattr(self.header, what):
                     raise UserError(f"{path}: has other {what} than {next(iter(weights))}; they cannot be mixed")
 
-    def synthesize(self, sound: Path | np.ndarray, domain: str | None = None, overlap: int | None = None) -> np.ndarray:
+    @property
+    def reads_text(self) -> bool:
+        """Whether a transcript makes a difference to one of the checkpoints at least."""
+        return any(member.reads_text for member in self.members)
+
+    def synthesize(
+        self,
+        sound: Path | np.ndarray,
+        domain: str | None = None,
+        overlap: int | None = None,
+        words: Sequence[Word] = (),
+    ) -> np.ndarray:
         """As Synthesizer.synthesize; by default each member's own first domain, and half of its own window."""
         alike: dict[tuple[object, ...], list[int]] = {}
         for number, member in enumerate(self.members):
@@ -140,7 +170,7 @@ class Ensemble:
         mixed: np.ndarray | float = 0.0
         for numbers, members in groups.items():
             weights = np.array([self.weights[number] for number in numbers], np.float32)
-            mixed = mixed + np.tensordot(weights, _synthesize(members, sound, domain, overlap), axes=1)
+            mixed = mixed + np.tensordot(weights, _synthesize(members, sound, domain, overlap, words), axes=1)
         return np.asarray(mixed)
 
     def check(self, domain: str | None, overlap: int | None) -> None:
@@ -156,7 +186,11 @@ def open_synthesizer(path: Path, encoder_path: str | None = None, device: str = 
 
 @torch.inference_mode()
 def _synthesize(
-    members: Sequence[Synthesizer], sound: Path | np.ndarray, domain: str | None, overlap: int | None
+    members: Sequence[Synthesizer],
+    sound: Path | np.ndarray,
+    domain: str | None,
+    overlap: int | None,
+    words: Sequence[Word],
 ) -> np.ndarray:
     """(members, frames, channels) for members that hear the same windows by the same encoder."""
     first = members[0]
@@ -172,13 +206,14 @@ def _synthesize(
     total = np.zeros((len(members), starts[-1] + window, len(first.mean)), np.float32)
     weights = np.zeros(starts[-1] + window)
     fade = fade_weights(window, overlap)
+    stream = text_stream(words, len(weights), first.header.fps)
     audio = audio_blocks(sound) if isinstance(sound, Path) else iter((sound,))
     for batch, features in first.features(audio, starts, window):
         for start in batch:
             weights[start : start + window] += fade
+        text = [np.stack([part[start : start + window] for start in batch]) for part in stream]
         for curves, member, number in zip(total, members, numbers, strict=True):
-            pieces = member.decoder(features, torch.full((len(batch),), number, device=member.device)).cpu().numpy()
-            for start, piece in zip(batch, pieces, strict=True):
+            for start, piece in zip(batch, member.predict(features, number, text), strict=True):
                 curves[start : start + window] += piece * fade[:, None]
     total = total[:, :frames] / weights[:frames, None].astype(np.float32)
     for curves, member in zip(total, members, strict=True):

@@ -58,6 +58,10 @@ def main() -> None:
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     synthesizer = open_synthesizer(arguments.ckpt_path, arguments.encoder_path, device)
     synthesizer.check(arguments.domain, arguments.overlap)
+    if synthesizer.reads_text and arguments.transcript_path is None:
+        print(
+            f"{arguments.ckpt_path}: hears the sound alone; with --transcript_path, a tsv for each wav, it does better"
+        )
     failed: list[str] = []
     for wav, transcript, target in zip(wavs, transcripts, targets, strict=True):
         try:
@@ -104,9 +108,10 @@ def synthesize_file(
 
     began = time.perf_counter()
     samples = sample_count(wav)
+    words = read_tsv(transcript) if transcript else []
     if transcript:
-        check_within(transcript, read_tsv(transcript), samples / SAMPLE_RATE)
-    curves = synthesizer.synthesize(wav, arguments.domain, arguments.overlap)
+        check_within(transcript, words, samples / SAMPLE_RATE)
+    curves = synthesizer.synthesize(wav, arguments.domain, arguments.overlap, words)
     fps = arguments.fps or synthesizer.header.fps
     curves = resample_curves(curves, synthesizer.header.fps, fps, frame_count(samples, fps))
     write_curves(target, curves if arguments.no_clamp else curves.clip(0, 1), synthesizer.header.channels)

@@ -66,7 +66,7 @@ def step(run: "Training", batch: "Batch") -> None:
     """One batch: model → losses → backward → clip → step → log."""
     from model.losses import compute_losses
 
-    prediction = run.model(batch.features, batch.domain)
+    prediction = run.model(batch.features, batch.domain, batch.unit, batch.position)
     losses = compute_losses(prediction, batch.target, run.config.loss)
     run.accelerator.backward(losses["total"])
     if run.config.train.clip_norm:

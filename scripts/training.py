@@ -54,6 +54,8 @@ class Batch(NamedTuple):
     features: Tensor
     target: Tensor
     domain: Tensor
+    unit: Tensor | None = None
+    position: Tensor | None = None
 
 
 class Data:
@@ -87,10 +89,9 @@ class Data:
             keys = feature_keys(clips, encoder, config, grid)
             domains = [domain.name for domain in config.data.domains]
             stats = self.stats.select(GROUPS[config.model.channels])
-            per_window = config.features.context == "window"
-            return WindowDataset(
-                self.store, cache, keys, clips, domains, grid, stats, config.model.curve_scale, per_window
-            )
+            per_window, with_text = config.features.context == "window", bool(config.text_size)
+            scale = config.model.curve_scale
+            return WindowDataset(self.store, cache, keys, clips, domains, grid, stats, scale, per_window, with_text)
 
         self.recorded = train
         self.train = examples(train + copies, config.windows)
@@ -234,7 +235,8 @@ class Training:
         for start in first:
             items = range(start, min(start + size, len(self.data.val)))
             batch = _moved(_to_tensors(self.data.val.__getitems__(items)), device)
-            losses = compute_losses(self.averaged(batch.features, batch.domain), batch.target, self.config.loss)
+            prediction = self.averaged(batch.features, batch.domain, batch.unit, batch.position)
+            losses = compute_losses(prediction, batch.target, self.config.loss)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, torch.zeros((), device=device)) + loss * len(items)
         names = [*loss_names(self.config.loss), TOTAL]
@@ -388,13 +390,13 @@ def _rows_before(rows: list[str], epoch: int) -> Iterator[str]:
 
 
 def _to_tensors(batch: windows.Batch) -> Batch:
-    return Batch(*(torch.from_numpy(array) for array in batch))
+    return Batch(*(torch.from_numpy(array) for array in batch if array is not None))
 
 
 def _moved(batch: Batch, device: torch.device) -> Batch:
     """On the device, and only there widened from float16: torch does so three times as fast as numpy."""
-    features, target, domain = (tensor.to(device, non_blocking=True) for tensor in batch)
-    return Batch(features.float(), target, domain)
+    features, *others = (tensor.to(device, non_blocking=True) for tensor in batch if tensor is not None)
+    return Batch(features.float(), *others)
 
 
 def _to_floats(losses: list[dict[str, Tensor]]) -> list[dict[str, float]]:

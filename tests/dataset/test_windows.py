@@ -98,7 +98,7 @@ def test_every_window_of_every_clip_is_an_example(corpus: Corpus) -> None:
     batch = dataset.__getitems__(range(len(dataset)))
     assert batch.features.shape == (12, 10, SIZE)
     assert batch.target.shape == (12, 10, 37)
-    assert [array.dtype for array in batch] == [np.float16, np.float32, np.int64]
+    assert [array.dtype for array in batch[:3]] == [np.float16, np.float32, np.int64]
     assert batch.domain.tolist() == [0] * 4 + [1] * 8
     std = np.where(corpus.stats.std > 0, corpus.stats.std, 1)
     normal = {name: (curves - corpus.stats.mean) / std for name, curves in corpus.curves.items()}
@@ -113,7 +113,7 @@ def test_items_come_in_the_order_asked_for(corpus: Corpus) -> None:
     dataset = corpus.dataset()
     everything = dataset.__getitems__(range(12))
     some = dataset.__getitems__([11, 0, 4, 0])
-    for whole, part in zip(everything, some, strict=True):
+    for whole, part in zip(everything[:3], some[:3], strict=True):
         assert np.array_equal(part, whole[[11, 0, 4, 0]])
 
 
@@ -158,7 +158,7 @@ def test_a_torch_loader_gives_the_same_batches_with_workers(corpus: Corpus, work
     loader = DataLoader(dataset, batch_sampler=batches, collate_fn=lambda batch: batch, num_workers=workers)  # type: ignore[arg-type,var-annotated]
     for got, wanted in zip(loader, expected, strict=True):
         assert isinstance(got, Batch)
-        assert all(np.array_equal(one, two) for one, two in zip(got, wanted, strict=True))
+        assert all(np.array_equal(one, two) for one, two in zip(got[:3], wanted[:3], strict=True))
 
 
 def seen(batches: list[list[int]]) -> Counter[int]:
