@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_a_gain_that_would_clip_is_held_at_full_scale() -> None:
 
 @pytest.mark.parametrize("kind", ["white", "pink"])
 @pytest.mark.parametrize("snr_db", [0.0, 15.0, 30.0])
-def test_the_noise_is_as_far_below_the_speech_as_asked(kind: str, snr_db: float) -> None:
+def test_the_noise_is_as_far_below_the_speech_as_asked(kind: Literal["white", "pink"], snr_db: float) -> None:
     clip = clip_of(noisy(3))
     noise = alter(clip, Alteration(noise=kind, snr_db=snr_db, seed=3)).audio.astype(float) - clip.audio
     assert power_db(clip.audio) - power_db(noise) == pytest.approx(snr_db, abs=0.01)

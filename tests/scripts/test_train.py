@@ -1,3 +1,4 @@
+import gc
 import importlib.util
 import json
 import os
@@ -37,6 +38,8 @@ def run(packed: Path, tmp_path: Path, run_main: Callable[..., None]) -> Run:
     """Train by the command, in this process; the run's folder."""
 
     def command(*words: str, name: str = "run") -> Path:
+        if AUGMENTED[0] in words:  # it encodes; a killed run's arrays, in its traceback, would keep the cache open
+            gc.collect()
         run_main(train, "--config", packed, f"run.dir={tmp_path}", f"run.name={name}", *words)
         return tmp_path / name
 
