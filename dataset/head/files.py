@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from config.errors import UserError
+from dataset.head.gltf import Document, head_document
 from dataset.head.mesh import Head
-from dataset.head.read_gltf import read_gltf
+from dataset.head.names import no_arkit_shape
+from dataset.head.read_gltf import Morphs, morphs, open_gltf, read_gltf
 from dataset.head.read_obj import read_obj_folder
 
 DEFAULT_HEAD = Path(__file__).with_name("neutral.glb")
@@ -17,22 +19,28 @@ def read_head(path: Path) -> Head:
     A file's own transforms, skin (as it rests) and colours are in the vertices. Raises UserError, with the file and the
     place, for a file that cannot be read and for one that has no ARKit shape.
     """
-    if path.is_dir():
-        head, shapes = read_obj_folder(path)
-    elif not path.is_file():
-        raise UserError(f"{path}: no such file or folder")
-    elif path.suffix.lower() in _GLTF:
-        head, shapes = read_gltf(path)
-    else:
-        kinds = ", ".join(_GLTF)
-        raise UserError(f"{path}: not a head ({kinds} or a folder of OBJ shapes); Blender turns fbx into glb")
+    head, shapes = read_obj_folder(path) if _is_folder(path) else read_gltf(path)
     if not head.channels:
-        raise UserError(f"{path}: none of its shapes is an ARKit blendshape; it has {_listed(shapes)}")
+        raise no_arkit_shape(path, shapes)
     return head
 
 
-def _listed(shapes: list[str]) -> str:
-    if not shapes:
-        return "none at all"
-    more = f" and {len(shapes) - 5} more" if len(shapes) > 5 else ""
-    return ", ".join(shapes[:5]) + more
+def open_head(path: Path) -> tuple[Document, list[Morphs]]:
+    """The same file as glTF, with all that it holds, and what its shapes move; errors as in read_head."""
+    if _is_folder(path):
+        document = head_document(read_head(path))
+        return document, morphs(document.tree)
+    document, found, shapes = open_gltf(path)
+    if not found:
+        raise no_arkit_shape(path, shapes)
+    return document, found
+
+
+def _is_folder(path: Path) -> bool:
+    """False for a glb, gltf or vrm. Raises UserError for what is neither."""
+    if path.is_dir() or (path.is_file() and path.suffix.lower() in _GLTF):
+        return path.is_dir()
+    if not path.is_file():
+        raise UserError(f"{path}: no such file or folder")
+    kinds = ", ".join(_GLTF)
+    raise UserError(f"{path}: not a head ({kinds} or a folder of OBJ shapes); Blender turns fbx into glb")

@@ -1,7 +1,9 @@
 """How tools spell the blendshapes of a head: ARKit's camelCase, a rig's prefix, some shapes in two halves."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from config.errors import UserError
 from dataset.blendshapes import canonical
 
 # Rigs that are posed side by side (ICT-FaceKit, FaceIt) split these, which ARKit moves as one.
@@ -34,3 +36,10 @@ def arkit_places(shapes: Sequence[str]) -> dict[str, list[int]]:
 
 def _half_of(shape: str) -> str | None:
     return _HALVES.get(shape.rsplit(".", 1)[-1].replace("_", "").lower())
+
+
+def no_arkit_shape(path: Path, shapes: Sequence[str]) -> UserError:
+    """What to raise for a head that cannot be moved, naming the shapes that it has instead."""
+    more = f" and {len(shapes) - 5} more" if len(shapes) > 5 else ""
+    found = ", ".join(shapes[:5]) + more if shapes else "none at all"
+    return UserError(f"{path}: none of its shapes is an ARKit blendshape; it has {found}")

@@ -5,6 +5,7 @@ import binascii
 import json
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from itertools import count
@@ -16,10 +17,10 @@ import numpy as np
 
 from config.errors import UserError
 from dataset.head.colour import to_linear
+from dataset.head.gltf import BINARY_CHUNK, JSON_CHUNK, MAGIC, Document
 from dataset.head.mesh import Head, Part
 from dataset.head.names import arkit_name, arkit_places
 
-_MAGIC, _JSON_CHUNK, _BINARY_CHUNK = b"glTF", b"JSON", b"BIN\0"
 _COMPONENTS = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _COMPRESSIONS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression")
@@ -29,6 +30,19 @@ _TEXTURE_PIXELS = 512  # vertices lie no closer than this across a face, so fine
 _SOLID = 0.5  # a cut-out material's triangles below this opacity are not drawn (glTF's default alphaCutoff)
 # What reading a damaged file can run into: a missing key, an index out of range, a value of another kind or length.
 _DAMAGE = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
+_MIME_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+
+Mixes = dict[str, list[tuple[int, float]]]
+"""ARKit name → which of a mesh's shapes it moves, and how far."""
+
+
+@dataclass(frozen=True)
+class Morphs:
+    """What moves the mesh of one node."""
+
+    node: int
+    at_rest: tuple[float, ...]  # the weights of all its shapes
+    mixes: Mixes
 
 
 def read_gltf(path: Path) -> tuple[Head, list[str]]:
@@ -36,28 +50,68 @@ def read_gltf(path: Path) -> tuple[Head, list[str]]:
 
     Raises UserError for a file that is damaged, compressed, no glTF 2.0, or without a mesh.
     """
-    tree, binary = _load(path)
-    for name in _COMPRESSIONS:
-        if name in tree.get("extensionsRequired", []):
-            raise UserError(f"{path}: compressed with {name}; export it without compression")
-    source = _Source(path, tree, binary)
-    try:
+    source = _load(path)
+    with _damage_named(path):
         parts = list(_parts(source))
         shapes = _shape_names(source)
-    except _DAMAGE as error:
-        raise UserError(f"{path}: damaged glTF ({type(error).__name__}: {error}); export it again") from None
     if not parts:
         raise UserError(f"{path}: no triangle mesh in its scene; expected a head")
     return Head(tuple(parts)), shapes
 
 
-def _load(path: Path) -> tuple[dict[str, Any], bytes]:
-    """A glb's or gltf's JSON, and a glb's binary chunk."""
+def open_gltf(path: Path) -> tuple[Document, list[Morphs], list[str]]:
+    """The file as it is, to be added to and written as one glb; what its shapes move; the names of all its shapes.
+
+    What lies in files beside it is taken in. Raises UserError as read_gltf does.
+    """
+    source = _load(path)
+    with _damage_named(path):
+        document = Document(source.tree)
+        starts = []
+        for index in range(len(source.all("buffers"))):
+            starts.append(len(document.data))
+            content = source.buffer(index)
+            document.data += content + bytes(-len(content) % 4)
+        for view in source.all("bufferViews"):
+            view.get("extensions", {}).pop("EXT_meshopt_compression", None)  # the plain bytes are there too
+            view["byteOffset"] = view.get("byteOffset", 0) + starts[view["buffer"]]
+            view["buffer"] = 0
+        for image in source.all("images"):
+            if not image.get("uri", "data:").startswith("data:"):
+                uri = image.pop("uri")
+                image["bufferView"] = document.view(source.fetch(uri))
+                image.setdefault("mimeType", _MIME_TYPES.get(Path(uri).suffix.lower(), "image/png"))
+        return document, morphs(source.tree), _shape_names(source)
+
+
+def morphs(tree: dict[str, Any]) -> list[Morphs]:
+    """The nodes whose meshes have ARKit shapes, in the tree's order."""
+    source, found = _Source(Path(), tree, b""), []
+    for index, node in enumerate(source.all("nodes")):
+        mesh = source.all("meshes")[node["mesh"]] if "mesh" in node else {"primitives": [{}]}
+        shapes = len(mesh["primitives"][0].get("targets", []))
+        mixes = _mixes(source, index, mesh["primitives"][0]) if shapes else {}
+        if mixes:
+            at_rest = node.get("weights") or mesh.get("weights") or [0.0] * shapes
+            found.append(Morphs(index, tuple(at_rest), mixes))
+    return found
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise UserError(f"{path}: damaged glTF ({type(error).__name__}: {error}); export it again") from None
+
+
+def _load(path: Path) -> "_Source":
+    """Raises UserError for what is no glTF 2.0, and for a compressed file."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    text, binary = _chunks(path, content) if content[:4] == _MAGIC else (content, b"")
+    text, binary = _chunks(path, content) if content[:4] == MAGIC else (content, b"")
     try:
         tree = json.loads(text.decode("utf-8-sig"))
         version = tree["asset"]["version"]
@@ -65,7 +119,10 @@ def _load(path: Path) -> tuple[dict[str, Any], bytes]:
         raise UserError(f"{path}: neither a glb nor a gltf file") from None
     if not str(version).startswith("2"):
         raise UserError(f"{path}: glTF {version}; export it as glTF 2.0")
-    return tree, binary
+    for name in _COMPRESSIONS:
+        if name in tree.get("extensionsRequired", []):
+            raise UserError(f"{path}: compressed with {name}; export it without compression")
+    return _Source(path, tree, binary)
 
 
 def _chunks(path: Path, content: bytes) -> tuple[bytes, bytes]:
@@ -78,7 +135,7 @@ def _chunks(path: Path, content: bytes) -> tuple[bytes, bytes]:
         size, kind = struct.unpack_from("<I4s", content, place)
         chunks.setdefault(kind, content[place + 8 : place + 8 + size])
         place += 8 + size
-    return chunks.get(_JSON_CHUNK, b""), chunks.get(_BINARY_CHUNK, b"")
+    return chunks.get(JSON_CHUNK, b""), chunks.get(BINARY_CHUNK, b"")
 
 
 @dataclass
@@ -121,15 +178,17 @@ class _Source:
         """The bytes of a buffer view."""
         view = self.all("bufferViews")[index]
         start = view.get("byteOffset", 0)
-        return self._buffer(view["buffer"])[start : start + view["byteLength"]]
+        return self.buffer(view["buffer"])[start : start + view["byteLength"]]
 
-    def _buffer(self, index: int) -> bytes:
+    def buffer(self, index: int) -> bytes:
+        """The bytes of a buffer."""
         if index not in self._buffers:
             uri = self.all("buffers")[index].get("uri")
-            self._buffers[index] = self.binary if uri is None else self._fetch(uri)
+            self._buffers[index] = self.binary if uri is None else self.fetch(uri)
         return self._buffers[index]
 
-    def _fetch(self, uri: str) -> bytes:
+    def fetch(self, uri: str) -> bytes:
+        """What a URI holds: the bytes in it, or those of a file beside this one."""
         if uri.startswith("data:"):
             try:
                 return base64.b64decode(uri.partition(",")[2], validate=True)
@@ -145,7 +204,7 @@ class _Source:
         from PIL import Image, UnidentifiedImageError
 
         image = self.all("images")[index]
-        content = self.view(image["bufferView"]) if "bufferView" in image else self._fetch(image["uri"])
+        content = self.view(image["bufferView"]) if "bufferView" in image else self.fetch(image["uri"])
         try:
             picture = Image.open(BytesIO(content)).convert("RGBA")
         except (UnidentifiedImageError, OSError):
@@ -283,18 +342,22 @@ def _triangles(source: _Source, primitive: dict[str, Any], vertices: int) -> np.
 def _offsets(source: _Source, index: int, primitive: dict[str, Any]) -> dict[str, np.ndarray]:
     """ARKit name → (V, 3) float64, in the mesh's own space."""
     targets = primitive.get("targets", [])
-    mesh = source.all("meshes")[source.all("nodes")[index]["mesh"]]
-    names = _target_names(source, mesh, primitive)
-    named = {name: [(place, 1.0) for place in places] for name, places in arkit_places(names).items()}
-    mixes = _vrm_expressions(source, index) | named
     count = len(source.accessor(primitive["attributes"]["POSITION"]))
     offsets = {}
-    for name, mix in mixes.items():
+    for name, mix in _mixes(source, index, primitive).items():
         offsets[name] = np.zeros((count, 3))
         for place, weight in mix:
             if "POSITION" in targets[place]:
                 offsets[name] += weight * source.accessor(targets[place]["POSITION"])
     return offsets
+
+
+def _mixes(source: _Source, index: int, primitive: dict[str, Any]) -> Mixes:
+    """By the names of the node's shapes; by VRM expressions for what they do not name."""
+    mesh = source.all("meshes")[source.all("nodes")[index]["mesh"]]
+    names = _target_names(source, mesh, primitive)
+    named = {name: [(place, 1.0) for place in places] for name, places in arkit_places(names).items()}
+    return {name: mix for name, mix in (_vrm_expressions(source, index) | named).items() if mix}
 
 
 def _target_names(source: _Source, mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
@@ -307,9 +370,9 @@ def _target_names(source: _Source, mesh: dict[str, Any], primitive: dict[str, An
     return [accessor.get("name", "") for accessor in accessors]
 
 
-def _vrm_expressions(source: _Source, index: int) -> dict[str, list[tuple[int, float]]]:
-    """ARKit name → the node's targets and their weights, of a VRM's expressions that are named so."""
-    mixes: dict[str, list[tuple[int, float]]] = {}
+def _vrm_expressions(source: _Source, index: int) -> Mixes:
+    """Of a VRM's expressions that are named as ARKit's shapes, what they move of the node's mesh."""
+    mixes: Mixes = {}
     mesh = source.all("nodes")[index]["mesh"]
     for shape, binds in _expressions(source).items():
         if name := arkit_name(shape):
