@@ -31,12 +31,12 @@ h1 { font-size: 26px; margin: 0; letter-spacing: -0.01em; } h2 { font-size: 18px
 .tile { padding: 12px 20px; min-width: 128px; } .tile b { display: block; font-size: 28px; line-height: 1.2; }
 .card { padding: 14px 18px; margin: 0 0 14px; overflow-x: auto; } .pair { display: flex; gap: 14px; flex-wrap: wrap; }
 .pair .card { flex: 1 1 420px; } .card h3 { margin: 0 0 6px; font-size: 15px; } .card p { margin: 2px 0; }
-svg { max-width: 100%; height: auto; display: block; } svg text { font-family: inherit !important; }
+svg, img { max-width: 100%; height: auto; display: block; } svg text { font-family: inherit !important; }
 table { border-collapse: collapse; width: 100%; } .wide { font-size: 13px; white-space: nowrap; }
 th { text-align: left; color: var(--soft); font-weight: 500; font-size: 13px; }
 th, td { padding: 7px 14px 7px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; } td.clip { overflow-wrap: anywhere; min-width: 148px; font-weight: 500; }
-details table { margin-top: 10px; }
+details table { margin-top: 10px; } a { color: var(--blue); }
 .pill { display: inline-block; font-size: 12px; font-weight: 600; padding: 0 9px; border-radius: 99px;
   border: 1px solid currentColor; white-space: nowrap; }
 .error { color: var(--error); } .warning { color: var(--warning); } .note { color: var(--note); }

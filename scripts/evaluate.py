@@ -22,7 +22,8 @@ from dataset.stats import Stats, load_stats
 from dataset.transcript import read_tsv
 from scripts.floors import LATE_FRAMES, late, mean_face, viseme_face
 from scripts.metrics import Scores, clip_scores, diversity, intervals, mean_scores
-from scripts.score_page import Curves, Rows, write_page
+from scripts.score_page import INDEX, MEAN_FACE, Rows, Scored, write_plots, write_report
+from scripts.score_pictures import Curves
 from scripts.speech_metrics import Speech, speech_scores
 
 EXAMPLES = """
@@ -30,6 +31,7 @@ python scripts/evaluate.py --predictions csvs/ --targets data/facegood/bs
 python scripts/evaluate.py --predictions csvs/ --targets bs/ --stats result/mine/best.safetensors --unseen --json a.json
 python scripts/evaluate.py --predictions csvs/ --targets bs/ --ids val.txt --pieces 10 --fps 25
 python scripts/evaluate.py --predictions csvs/ --targets bs/ --words tsv/ --wavs wav/ --report report.html
+python scripts/evaluate.py --predictions csvs/ --targets bs/ --plots plots/
 """
 LIVELIEST, PICTURED_CHANNELS = 8, 5
 WIDTH = 110
@@ -136,7 +138,7 @@ def floor_curves(
     """What stands beside the prediction in the table, by name, each (frames, len(names)) as the target is."""
     floors: dict[str, np.ndarray] = {}
     if stats:
-        floors["mean face"] = mean_face(stats, names, len(target), given.stats)
+        floors[MEAN_FACE] = mean_face(stats, names, len(target), given.stats)
     if speech.words is not None:
         floors["viseme animator"] = viseme_face(phones(speech.words), names, len(target), given.fps)
     floors["target"] = target
@@ -189,9 +191,8 @@ def liveliest(mean: Scores) -> list[str]:
     return sorted(channels, key=lambda name: -channels[name]["target_std"])[:LIVELIEST]
 
 
-def tables(clips: dict[str, Scores], mean: Scores, floors: dict[str, Scores]) -> list[Rows]:
+def tables(clips: dict[str, Scores], mean: Scores, ends: Scores, floors: dict[str, Scores]) -> list[Rows]:
     """What the screen and the page show, each table as rows of cells, its head first."""
-    ends = intervals(list(clips.values()))
     names = ("(95 % from)", "(95 % to)") if len(clips) > 1 else ()
     bounds = {name: end_scores(ends, index) | {"frames": None} for index, name in enumerate(names)}
     rows = {**clips, "(mean)": mean, **bounds, **{f"({name})": scores for name, scores in floors.items()}}
@@ -243,6 +244,9 @@ def parse() -> argparse.Namespace:
         help="the same clips predicted by other seeds: score their diversity",
     )
     options.add_argument("--report", type=Path, metavar="FILE", help="also write tables and pictures as one HTML page")
+    options.add_argument(
+        "--plots", type=Path, metavar="DIR", help="also write a PNG a clip and of the channels, and a page of them"
+    )
     options.add_argument("--unseen", action="store_true", help="leave out the clips that --stats were computed from")
     given = options.parse_args()
     if not 0 < given.fps < float("inf"):
@@ -323,24 +327,26 @@ def main() -> None:
             clips[pair.clip]["diversity"] = repeat_diversity(pair, prediction, names, repeats)
         for name, curves in floor_curves(target, names, speech, given, stats).items():
             floors.setdefault(name, {})[pair.clip] = score(curves, target, names, speech, given)
-    mean = mean_scores(list(clips.values()))
+    mean, ends = mean_scores(list(clips.values())), intervals(list(clips.values()))
     floor_means = {name: mean_scores(list(scores.values())) for name, scores in floors.items()}
 
-    shown = tables(clips, mean, floor_means)
+    shown = tables(clips, mean, ends, floor_means)
     remarks = [*never_moving(mean), *notes(clips, missing)]
     remarks += [*unknown("transcript", words, pairs), *unknown("sound", sounds, pairs)]
     print(*(f"{table(head, rows)}\n" for head, *rows in shown), *(fill(remark, WIDTH) for remark in remarks), sep="\n")
     if given.json:
         content = {"fps": given.fps, "pieces_s": given.pieces, "missing": missing._asdict(), "mean": mean}
         by_floor = {name: {"mean": floor_means[name], "clips": scores} for name, scores in floors.items()}
-        write_json(
-            given.json, {**content, "interval": intervals(list(clips.values())), "clips": clips, "floors": by_floor}
-        )
-    frames = sum(scores["frames"] for scores in clips.values())
+        write_json(given.json, {**content, "interval": ends, "clips": clips, "floors": by_floor})
+    readers = {pair.clip: partial(_curves, pair) for pair in pairs}
+    pictured = liveliest(mean)[:PICTURED_CHANNELS]
+    scored = Scored(clips, mean, ends, floor_means, shown, remarks, pictured, given.fps, readers)
     if given.report:
-        readers = {pair.clip: partial(_curves, pair) for pair in pairs}
-        write_page(given.report, clips, mean, shown, remarks, liveliest(mean)[:PICTURED_CHANNELS], given.fps, readers)
-    places = ", ".join(str(path) for path in (given.json, given.report) if path)
+        write_report(given.report, scored)
+    if given.plots:
+        write_plots(given.plots, scored)
+    frames = sum(scores["frames"] for scores in clips.values())
+    places = ", ".join(str(path) for path in (given.json, given.report, given.plots and given.plots / INDEX) if path)
     where = f": {places}" if places else ""
     print(f"scored {len(clips)} clip{'s' * (len(clips) > 1)}, {frames:,} frames{where}")
 

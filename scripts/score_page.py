@@ -1,47 +1,107 @@
-"""The scores as one HTML page that needs no other: figures at the top, curves of the worst clips, and every table."""
+"""The scores as an HTML page: figures at the top, every table, the channels as bars, and the clips' curves.
+
+One file that needs no other (a report), or a folder with every picture as a PNG beside it (plots).
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from dataset.files import written_whole
-from dataset.web_page import BLUE, INK, ORANGE, page, style, svg
+from dataset.web_page import page, svg
 from scripts.metrics import Scores
+from scripts.plot import FONT_POINTS, font_for
+from scripts.score_pictures import PAGE, SLIDE, Curves, draw_channels, draw_clip
 
-PICTURED = 20  # clips, the worst first: a page of some megabytes still opens at once
-PICTURED_S = 20.0  # of each clip, from its worst stretch on
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PICTURED = 20  # clips in a report, the worst first: a page of some megabytes still opens at once
+INDEX, CHANNELS, CLIPS = "index.html", "channels.png", "clips"  # what a folder of plots holds
+
+MEAN_FACE = "mean face"
 
 Rows = list[list[str]]
 
 
-class Curves(NamedTuple):
-    """A clip's prediction and target, both (frames, len(names))."""
+class Scored(NamedTuple):
+    """What an evaluation found."""
 
-    prediction: np.ndarray
-    target: np.ndarray
-    names: tuple[str, ...]
+    clips: dict[str, Scores]
+    mean: Scores
+    ends: Scores  # the intervals of the means
+    floors: dict[str, Scores]  # each one's mean
+    tables: Sequence[Rows]  # what the screen shows; a row of a clip begins with its id
+    remarks: Sequence[str]
+    channels: Sequence[str]  # those to picture, clip by clip
+    fps: float
+    curves: Mapping[str, Callable[[], Curves]]  # what reads those of a clip
+
+    @property
+    def worst_first(self) -> list[str]:
+        return sorted(self.clips, key=lambda clip: -self.clips[clip]["contest_per_step"])
 
 
-def write_page(
-    path: Path,
-    clips: dict[str, Scores],
-    mean: Scores,
-    tables: Sequence[Rows],
-    remarks: Sequence[str],
-    channels: Sequence[str],
-    fps: float,
-    curves: Mapping[str, Callable[[], Curves]],
-) -> None:
-    """Write the page, whole or not at all. channels: those to picture; curves: what reads those of a clip."""
-    worst = sorted(clips, key=lambda clip: -clips[clip]["contest_per_step"])[:PICTURED]
-    pictures = ((clip, clip_picture(clip, curves[clip](), channels, fps)) for clip in worst)
-    frames = sum(scores["frames"] for scores in clips.values())
-    count = f"{len(clips)} clip{'s' * (len(clips) > 1)}"
-    subtitle = f"{count}, {frames:,} frames, {frames / fps / 60:.1f} min at {fps:g} frames a second"
-    body = [*_tiles(mean), *_tables(tables, remarks), *_pictures(pictures, len(clips))]
+def write_report(path: Path, scored: Scored) -> None:
+    """Write the page that needs no other file, whole or not at all."""
+    shown = scored.worst_first[:PICTURED]
+    bars = svg(draw_channels(scored.mean, scored.ends, scored.floors.get(MEAN_FACE), PAGE), "channels")
+    pictures = {clip: svg(draw_clip(scored.curves[clip](), scored.channels, scored.fps, PAGE), clip) for clip in shown}
+    _write_page(path, scored, bars, pictures)
+
+
+def write_plots(folder: Path, scored: Scored) -> None:
+    """Write every picture as a PNG for slides, and index.html, whose rows lead to them."""
+    from tqdm import tqdm
+
+    bars = draw_channels(scored.mean, scored.ends, scored.floors.get(MEAN_FACE), SLIDE)
+    _save(bars, folder / CHANNELS, f"Channel by channel, mean over {_count(scored)}")
+    pictures = {}
+    for clip in tqdm(scored.worst_first, "pictured", unit="clip", disable=None, leave=False):
+        figure = draw_clip(scored.curves[clip](), scored.channels, scored.fps, SLIDE)
+        _save(figure, folder / CLIPS / f"{clip}.png", _caption(clip, scored.clips[clip]))
+        pictures[clip] = _image(f"{CLIPS}/{quote(clip)}.png", clip)
+    _write_page(folder / INDEX, scored, _image(CHANNELS, "channels"), pictures)
+
+
+def _save(figure: "Figure", path: Path, title: str) -> None:
+    import matplotlib
+
+    font = font_for(title)
+    if not font:  # no installed one has all its characters; a question mark is better than a box
+        title = title.encode("ascii", "replace").decode()
+    with matplotlib.rc_context({"font.size": FONT_POINTS, "font.family": "DejaVu Sans"}):
+        figure.suptitle(title, fontsize=FONT_POINTS + 4, fontproperties=font)
+        with written_whole(path) as partial:
+            figure.savefig(partial, format="png", dpi=100)
+
+
+def _image(source: str, name: str) -> str:
+    return f'<a href="{source}"><img src="{source}" alt="{escape(name)}" loading="lazy"></a>'
+
+
+def _caption(clip: str, scores: Scores) -> str:
+    jaw, face = scores["channels"]["JawOpen"], scores["groups"]["face"]
+    measured = {"contest score": scores["contest"], "r JawOpen": jaw["correlation"], "MAE of the face": face["mae"]}
+    return ", ".join([clip, *(f"{name} {value:.3f}" for name, value in measured.items() if value is not None)])
+
+
+def _count(scored: Scored) -> str:
+    return f"{len(scored.clips)} clip{'s' * (len(scored.clips) > 1)}"
+
+
+def _write_page(path: Path, scored: Scored, bars: str, pictures: Mapping[str, str]) -> None:
+    """bars: a picture as HTML; pictures: clip → the same, in the order to show."""
+    frames, fps = sum(scores["frames"] for scores in scored.clips.values()), scored.fps
+    subtitle = f"{_count(scored)}, {frames:,} frames, {frames / fps / 60:.1f} min at {fps:g} frames a second"
+    body = [
+        *_tiles(scored.mean),
+        *_tables(scored.tables, scored.remarks, pictures.keys()),
+        *_bars(bars),
+        *_pictures(pictures, len(scored.clips)),
+    ]
     with written_whole(path) as partial:
         partial.write_text("\n".join(page("Scores", "Scores", subtitle, body)), encoding="utf-8")
 
@@ -61,57 +121,35 @@ def _tiles(mean: Scores) -> Iterator[str]:
     yield f'<div class="tiles">{"".join(tiles)}</div>'
 
 
-def _tables(tables: Sequence[Rows], remarks: Sequence[str]) -> Iterator[str]:
+def _tables(tables: Sequence[Rows], remarks: Sequence[str], pictured: Iterable[str]) -> Iterator[str]:
+    places = {clip: _anchor(clip) for clip in pictured}
     yield "<h2>Scores</h2>"
     for head, *rows in tables:
         yield "<div class='card'><table class='wide number'>"
         yield _row("".join(f"<th>{escape(cell)}</th>" for cell in head))
         for first, *cells in rows:
             numbers = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            yield _row(f"<td class='clip'>{escape(first)}</td>{numbers}")
+            name = f'<a href="#{quote(places[first])}">{escape(first)}</a>' if first in places else escape(first)
+            yield _row(f"<td class='clip'>{name}</td>{numbers}")
         yield "</table></div>"
     yield from (f"<p class='soft'>{escape(remark)}</p>" for remark in remarks)
+
+
+def _anchor(clip: str) -> str:
+    return f"clip-{clip.replace(' ', '_')}"  # an id holds no space
 
 
 def _row(cells: str) -> str:
     return f"<tr>{cells}</tr>"
 
 
-def _pictures(pictures: Iterable[tuple[str, str]], clips: int) -> Iterator[str]:
-    which = f", the worst {PICTURED} of {clips} clips" if clips > PICTURED else ", the worst clip first"
+def _bars(picture: str) -> Iterator[str]:
+    yield f"<h2>Channels</h2><div class='card'>{picture}"
+    yield "<p class='soft'>Those whose target moves, the liveliest on top; mean over clips.</p></div>"
+
+
+def _pictures(pictures: Mapping[str, str], clips: int) -> Iterator[str]:
+    which = f", the worst {len(pictures)} of {clips} clips" if clips > len(pictures) else ", the worst clip first"
     yield f"<h2>Curves{which if clips > 1 else ''}</h2>"
-    for clip, picture in pictures:
-        yield f"<div class='card'><h3>{escape(clip)}</h3>{picture}</div>"
-
-
-def clip_picture(clip: str, curves: Curves, channels: Sequence[str], fps: float) -> str:
-    """Prediction over target, a row a channel, as SVG text: the clip, or its worst PICTURED_S."""
-    from matplotlib.figure import Figure
-
-    shown = worst_stretch(curves, channels, round(PICTURED_S * fps))
-    figure = Figure(figsize=(10.8, 0.95 * len(channels) + 0.5), layout="constrained")
-    rows = figure.subplots(len(channels), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, name in zip(rows, channels, strict=True):
-        column = curves.names.index(name)
-        for values, colour, label in ((curves.target, ORANGE, "target"), (curves.prediction, BLUE, "prediction")):
-            part = values[shown, column]
-            times_s = (shown.start + np.arange(len(part))) / fps
-            axes.plot(times_s, part, color=colour, linewidth=1.1, label=label)
-        style(axes)
-        axes.set_ylabel(name, rotation=0, ha="right", va="center")
-        axes.margins(x=0)
-    rows[-1].set_xlabel("time (s)")
-    rows[0].legend(frameon=False, labelcolor=INK, fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
-    return svg(figure, f"clip {clip}")
-
-
-def worst_stretch(curves: Curves, channels: Sequence[str], frames: int) -> slice:
-    """The so many frames in which the channels' mean absolute error is largest; the clip, where it is no longer."""
-    length = min(len(curves.prediction), len(curves.target))
-    if length <= frames:
-        return slice(0, max(len(curves.prediction), len(curves.target)))
-    columns = [curves.names.index(name) for name in channels]
-    error = np.abs(curves.prediction[:length, columns] - curves.target[:length, columns]).mean(axis=1)
-    sums = np.concatenate([[0.0], np.cumsum(error)])
-    start = int(np.argmax(sums[frames:] - sums[:-frames]))
-    return slice(start, start + frames)
+    for clip, picture in pictures.items():
+        yield f'<div class="card" id="{escape(_anchor(clip))}"><h3>{escape(clip)}</h3>{picture}</div>'

@@ -10,7 +10,6 @@ from dataset.blendshapes import ARKIT, FACE, read_csv, write_curves
 from dataset.stats import compute_stats, save_stats
 from scripts import evaluate as script
 from scripts.metrics import Scores, clip_scores, intervals, mean_scores
-from scripts.score_page import Curves, worst_stretch
 from scripts.speech_metrics import Speech, speech_scores
 
 Write = Callable[..., np.ndarray]
@@ -245,7 +244,7 @@ def test_the_page_holds_every_table_and_the_clips_curves(
     numbers = {word for line in screen.splitlines()[2:8] for word in line.split() if word[0].isdigit() and "." in word}
     assert len(numbers) > 20
     assert numbers <= cells
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3  # the channels' bars and two clips
     assert not re.findall(r'(?:src|href)="(?!#)', page)  # needs no other file
     first, second = re.findall("<h3>(.*?)</h3>", page)
     clips = {}
@@ -253,17 +252,6 @@ def test_the_page_holds_every_table_and_the_clips_curves(
         prediction, target = (read_csv(tmp_path / side / f"{clip}.csv").values for side in "pt")
         clips[clip] = clip_scores(prediction, target, ARKIT, 30)
     assert clips[first]["contest_per_step"] > clips[second]["contest_per_step"]
-
-
-def test_the_pictured_stretch_is_the_worst() -> None:
-    target = np.zeros((50, 2))
-    prediction = target.copy()
-    prediction[30:35, 1] = 1
-    prediction[5:25, 0] = 9  # not a channel that is pictured
-    curves = Curves(prediction, target, ("JawOpen", "MouthFunnel"))
-    shown = worst_stretch(curves, ["MouthFunnel"], 5)
-    assert (shown.start, shown.stop) == (30, 35)
-    assert worst_stretch(curves, ["MouthFunnel"], 50) == slice(0, 50)
 
 
 def test_clips_without_words_are_named_and_words_that_are_not_there_refused(
