@@ -71,9 +71,9 @@ def _spell(token: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _give_frames_to_short_units(said: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> None:
     """said: (frames,), which unit each frame is in, -1 for none; changed in place."""
-    frames_of = np.bincount(said[said >= 0], minlength=len(starts))
+    frames_of = np.ceil(ends) - np.ceil(starts)
     nearest = np.round((starts + ends) / 2).astype(int)
-    short = np.flatnonzero((frames_of == 0) & (nearest < len(said)))
+    short = np.flatnonzero((frames_of < 1) & (nearest < len(said)))
     owner = said[nearest[short]]
     short = short[(owner < 0) | (frames_of[owner] > 1)]
     said[nearest[short]] = short

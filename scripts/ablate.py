@@ -32,9 +32,10 @@ NOTES = {
     "last": "The last epoch of each training is scored.",
     "best": "Each training's epoch with the least validation loss is scored, picked on the same held-out clips.",
 }
+NO_TSV = " (no tsv)"  # a model that reads text, scored without transcripts
 
 Rows = dict[str, list[Scores]]
-"""Each variant's trials, one a seed; scores as run_trial gives them."""
+"""Each variant's trials, one a seed; scores as run_trial gives them. One that reads text has a second row, NO_TSV."""
 
 
 def parse() -> argparse.Namespace:
@@ -66,8 +67,8 @@ def main() -> None:
         figure = draw(rows)
         with written_whole(folder / "ablation.png") as partial:
             figure.savefig(partial, format="png", dpi=120)
-    trainings, clips = len(rows) * given.seeds, f"{len(held_out)} held-out clip{'s' * (len(held_out) > 1)}"
-    print(f"\n{len(rows)} variants, {trainings} trainings, {clips}: {folder / 'ablation.md'}")
+    trainings, clips = len(variants) * given.seeds, f"{len(held_out)} held-out clip{'s' * (len(held_out) > 1)}"
+    print(f"\n{len(variants)} variants, {trainings} trainings, {clips}: {folder / 'ablation.md'}")
     print(f"picture: {folder / 'ablation.png'}")
 
 
@@ -87,7 +88,10 @@ def run_grid(variants: dict[str, Config], folder: Path, given: argparse.Namespac
             done = number * len(variants) + place
             print(f"{name}, seed {config.run.seed + number} ({done + 1} of {given.seeds * len(variants)})")
             trial = placed(config, folder / name, f"seed_{config.run.seed + number}", config.run.seed + number)
-            rows[name].append(run_trial(trial, trial.run_dir / "csv", given.pieces, given.epoch, given.overwrite))
+            scores = run_trial(trial, trial.run_dir / "csv", given.pieces, given.epoch, given.overwrite)
+            rows[name].append(scores)
+            if "sound_alone" in scores:
+                rows.setdefault(name + NO_TSV, []).append({**scores, "mean": scores["sound_alone"]})
     return rows
 
 
@@ -122,7 +126,9 @@ def write_markdown(path: Path, rows: Rows, grid: Grid, held_out: Sequence[str], 
     head, lines = table_rows(rows)
     parts = [f"| {' | '.join(line)} |" for line in (head, ["---", *["---:"] * (len(head) - 1)], *lines)]
     changes = [
-        f"- {name}: {', '.join(f'`{word}`' for word in grid[name]) or 'nothing changed'}" for name in ranked(rows)
+        f"- {name}: {', '.join(f'`{word}`' for word in grid[name]) or 'nothing changed'}"
+        for name in ranked(rows)
+        if name in grid
     ]
     seeds = len(next(iter(rows.values())))
     text = [

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from dataset.command import UserError
 from scripts.evaluate import write_json
 from scripts.floors import mean_face
 from scripts.metrics import Scores, clip_scores, mean_scores
+
+if TYPE_CHECKING:
+    from dataset.clip import Clip
 
 SCORES = "scores.json"
 CHECKPOINTS = {"last": "last.safetensors", "best": "best.safetensors"}  # --epoch → the file it scores
@@ -63,9 +66,10 @@ def run_trial(
 ) -> Scores:
     """What scores.json in the run's folder holds, after training and scoring if that is still to do.
 
-    csvs: the folder for the held-out clips' curves, synthesized with their own domain and clamped. The scores: "mean",
-    "mean_face" (the training mean held still) and "clips", each as metrics.py gives them, and "train_s", the seconds
-    that training took once features were there, None where it was interrupted.
+    csvs: the folder for the held-out clips' curves, synthesized with their own domain and clamped, and with their own
+    transcripts where the model reads text. The scores: "mean", "mean_face" (the training mean held still) and "clips",
+    each as metrics.py gives them; "sound_alone", of a model that reads text, the mean without transcripts; and
+    "train_s", the seconds that training took once features were there, None where it was interrupted.
     Raises UserError where the folder holds a trial with another config, unless it may be overwritten.
     """
     path = config.run_dir / SCORES
@@ -129,22 +133,29 @@ def _score(config: Config, checkpoint: Path, csvs: Path, pieces_s: float | None)
     pieces = round(pieces_s * store.fps) if pieces_s else None
     clips: dict[str, Scores] = {}
     floors: list[Scores] = []
+    alone: list[Scores] = []
     held_out = split_clips(store.clips, config.data.split)[1]
     for info in tqdm(held_out, "scored", unit="clip", disable=None, leave=False):
         clip = store[info.id]
-        curves = synthesizer.synthesize(to_float(clip.audio), clip.domain).clip(0, 1)
+        curves = synthesizer.synthesize(to_float(clip.audio), clip.domain, words=clip.words).clip(0, 1)
         write_curves(_csv(csvs, clip.id), curves, channels)
-        target = clip.curves.astype(np.float64)
-        prediction = to_arkit(curves.astype(np.float64), channels)
-        clips[clip.id] = clip_scores(prediction, target, ARKIT, store.fps, pieces)
-        constant = mean_face(stats, ARKIT, len(target), checkpoint)
-        floors.append(clip_scores(constant, target, ARKIT, store.fps, pieces))
+        clips[clip.id] = _against(clip, curves, channels, pieces)
+        floors.append(_against(clip, mean_face(stats, ARKIT, len(clip.curves), checkpoint), ARKIT, pieces))
+        if synthesizer.reads_text:
+            curves = synthesizer.synthesize(to_float(clip.audio), clip.domain).clip(0, 1)
+            alone.append(_against(clip, curves, channels, pieces))
     return {
         "fps": store.fps,
         "mean": mean_scores(list(clips.values())),
         "mean_face": mean_scores(floors),
+        **({"sound_alone": mean_scores(alone)} if alone else {}),
         "clips": clips,
     }
+
+
+def _against(clip: "Clip", curves: np.ndarray, channels: tuple[str, ...], pieces: int | None) -> Scores:
+    prediction = to_arkit(curves.astype(np.float64), channels)
+    return clip_scores(prediction, clip.curves.astype(np.float64), ARKIT, clip.fps, pieces)
 
 
 def cells(scores: Scores) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from config.errors import UserError
 from config.schema import Windows
+from config.text_units import NONE, PAUSE, UNITS
 from dataset.blendshapes import ARKIT, FACE
 from dataset.clip import Clip
 from dataset.feature_store import FeatureStore
@@ -76,12 +77,17 @@ class Corpus:
         return Clip(name, DOMAINS[name], 10.0, audio, self.curves[name], words, "")
 
     def dataset(
-        self, min_tokens: int = 0, scale: str = "channel", channels: tuple[str, ...] = ARKIT, per_window: bool = False
+        self,
+        min_tokens: int = 0,
+        scale: str = "channel",
+        channels: tuple[str, ...] = ARKIT,
+        per_window: bool = False,
+        with_text: bool = False,
     ) -> WindowDataset:
         windows = Windows(window_frames=10, stride_frames=5, min_tokens=min_tokens)
         keys, stats = {name: name.encode() for name in LENGTHS}, self.stats.select(channels)
         clips, domains = self.store.clips, ("zh", "en")
-        return WindowDataset(self.store, self.cache, keys, clips, domains, windows, stats, scale, per_window)
+        return WindowDataset(self.store, self.cache, keys, clips, domains, windows, stats, scale, per_window, with_text)
 
 
 @pytest.fixture
@@ -146,6 +152,22 @@ def test_features_of_each_window_on_its_own(corpus: Corpus) -> None:
     assert np.array_equal(corpus.dataset(per_window=True).__getitems__(range(12)).features, everything)
     filtered = corpus.dataset(min_tokens=1, per_window=True)  # a's last window stays its fourth
     assert np.array_equal(filtered.__getitems__([0, 1, 2, 3, 4]).features, everything[[0, 3, 5, 8, 9]])
+
+
+def test_what_is_said_is_cut_like_the_curves(corpus: Corpus) -> None:
+    # The letter x at 0.05-0.15, 0.35-0.45 and 2.05-2.15 s of a and c, at 10 fps; b has no transcript.
+    x, said = UNITS.index("x"), (1, 4, 21)
+    dataset = corpus.dataset(with_text=True)
+    plain, batch = corpus.dataset().__getitems__(range(12)), dataset.__getitems__(range(12))
+    assert plain.unit is None and plain.position is None
+    assert batch.unit is not None and batch.position is not None
+    assert (batch.unit.dtype, batch.position.dtype) == (np.uint8, np.float32)
+    for number, (name, start) in enumerate(EXAMPLES):
+        rows = np.minimum(np.arange(start, start + 10), LENGTHS[name] - 1)
+        spoken = [row in said and name != "b" for row in rows]
+        silence = NONE if name == "b" else PAUSE
+        assert batch.unit[number].tolist() == [x if there else silence for there in spoken]
+        np.testing.assert_allclose(batch.position[number], [0.5 if there else 0 for there in spoken], atol=1e-6)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
