@@ -7,9 +7,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from dataset.command import UserError, run
-from dataset.stats import load_stats
-from postprocess.files import InputPath, Step, add_channels, arguments, resolve_channels, run_steps
+from dataset.command import run
+from postprocess.files import InputPath, Step, add_channels, arguments, resolve_channels, run_steps, training_row
 
 EXAMPLES = """
 python postprocess/deflate.py --input csvs/ --output deflated/
@@ -38,19 +37,14 @@ def _sigmoid(z: np.ndarray | float) -> np.ndarray:
     return 1 / (1 + np.exp(-np.asarray(z)))
 
 
-def read_ceilings(path: Path, wanted: tuple[str, ...]) -> dict[str, float]:
-    """Channel → its maximum over the training clips. Raises UserError when the stats lack a wanted channel."""
-    stats = load_stats(path)
-    for name in wanted:
-        if name not in stats.channels:
-            raise UserError(f"{path}: no training maximum for {name}; leave it out with --channels")
-    return dict(zip(stats.channels, stats.max.tolist(), strict=True))
-
-
 def prepare(ceilings: InputPath | None = None, channels: list[str] | None = None) -> Step:
     """The step of post-processing with these settings. Raises UserError for stats that do not fit."""
     wanted = resolve_channels(channels)
-    highest = read_ceilings(ceilings, wanted) if ceilings else dict.fromkeys(wanted, 1.0)
+    highest = (
+        training_row(ceilings, "max", wanted, "leave it out with --channels")
+        if ceilings
+        else dict.fromkeys(wanted, 1.0)
+    )
 
     def change(_: Path, present: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
         return deflate(curves, np.array([highest[name] for name in present]))

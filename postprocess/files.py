@@ -5,7 +5,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import ConfigDict, Field, ValidationError, validate_call
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, validate_call
 from dataset.blendshapes import ARKIT, GROUPS, CurveTable, canonical, read_csv, write_csv
 from dataset.command import UserError, parser
 from dataset.files import find, output_path
+from dataset.stats import load_stats
 
 Change = Callable[[Path, tuple[str, ...], np.ndarray], np.ndarray]
 """(file, channels, curves (frames, channels)) → the curves to write in their place, same shape."""
@@ -112,6 +113,18 @@ def _changed(file: Path, table: CurveTable, step: Step) -> CurveTable:
 
 def _shortened(names: tuple[str, ...]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def training_row(path: Path, row: Literal["mean", "max"], wanted: Sequence[str], mend: str) -> dict[str, float]:
+    """Channel → its mean or maximum over the training clips, from a stats.json or a checkpoint.
+
+    Raises UserError, with the mend, when the stats lack a wanted channel.
+    """
+    stats = load_stats(path)
+    for name in wanted:
+        if name not in stats.channels:
+            raise UserError(f"{path}: no training {row}{'imum' * (row == 'max')} for {name}; {mend}")
+    return dict(zip(stats.channels, getattr(stats, row).tolist(), strict=True))
 
 
 def read_yaml(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Scale and shift channels by a table: each value becomes gain · value + offset, kept between low and high."""
+"""Scale and shift channels by a table, each value about 0 or about the training mean, and keep them in a range."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,16 @@ from pydantic import BaseModel, ConfigDict
 
 from dataset.blendshapes import ARKIT
 from dataset.command import UserError, run
-from postprocess.files import Step, arguments, read_yaml, resolve_channels, run_steps, validated
+from postprocess.files import (
+    InputPath,
+    Step,
+    arguments,
+    read_yaml,
+    resolve_channels,
+    run_steps,
+    training_row,
+    validated,
+)
 
 EXAMPLES = """
 python postprocess/gain.py --input csvs/ --output louder/ --table gains.yml
@@ -29,16 +38,21 @@ class Gain(BaseModel):
     high: float = 1.0
 
 
-def gain(curves: np.ndarray, gains: list[Gain]) -> np.ndarray:
-    """curves: (frames, channels); gains: one a channel → clip(gain · curves + offset, low, high), the same shape."""
+def gain(curves: np.ndarray, gains: list[Gain], middle: np.ndarray | float = 0.0) -> np.ndarray:
+    """curves: (frames, channels); gains: one a channel; middle: (channels,), or one for all → the same shape as curves.
+
+    x → middle + gain · (x − middle) + offset, clipped to low … high.
+    """
     scale, offset, low, high = (np.array([getattr(one, key) for one in gains]) for key in Gain.model_fields)
-    return np.clip(scale * curves + offset, low, high)
+    return np.clip(middle + scale * (curves - middle) + offset, low, high)
 
 
-def prepare(table: dict[str, Gain]) -> Step:
+def prepare(table: dict[str, Gain], around: InputPath | None = None) -> Step:
     """The step of post-processing that applies a table: blendshape or group → its Gain; of two, the later one counts.
 
-    Raises UserError for a name that is neither, and for a low above the high.
+    around: a stats.json or checkpoint, whose training means stay where they are. A model that is unsure predicts close
+    to its mean; a gain about it gives the curves their amplitude back.
+    Raises UserError for a name that is neither, for a low above the high, and for stats that lack a channel.
     """
     if not table:
         raise UserError("table: names no channel; give it lines such as `JawOpen: {gain: 1.1}`")
@@ -48,7 +62,12 @@ def prepare(table: dict[str, Gain]) -> Step:
             raise UserError(f"table.{name}: low {one.low:g} is above high {one.high:g}")
         gains |= dict.fromkeys(resolve_channels([name], "table"), one)
     wanted = tuple(name for name in ARKIT if name in gains)
-    return Step("scaled", wanted, lambda _file, channels, curves: gain(curves, [gains[name] for name in channels]))
+    means = training_row(around, "mean", wanted, "take it out of the table") if around else dict.fromkeys(wanted, 0.0)
+
+    def change(_: Path, present: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
+        return gain(curves, [gains[name] for name in present], np.array([means[name] for name in present]))
+
+    return Step("scaled", wanted, change)
 
 
 def main() -> None:
@@ -60,8 +79,15 @@ def main() -> None:
         metavar="FILE",
         help="YAML, a line a blendshape or group: `JawOpen: {gain: 1.1, offset: 0, low: 0, high: 1}`, keys optional",
     )
+    options.add_argument(
+        "--around",
+        type=Path,
+        metavar="PATH",
+        help="a stats.json or a checkpoint, about whose training means the curves are scaled (default: about 0)",
+    )
     given = options.parse_args()
-    run_steps([validated(str(given.table), prepare, {"table": read_yaml(given.table)})], given.input, given.output)
+    settings = {"table": read_yaml(given.table), "around": given.around}
+    run_steps([validated(str(given.table), prepare, settings)], given.input, given.output)
 
 
 if __name__ == "__main__":

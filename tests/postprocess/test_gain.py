@@ -1,10 +1,11 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dataset.blendshapes import ARKIT, read_csv
+from dataset.blendshapes import ARKIT, EYE, FACE, indices, read_csv
 from postprocess import gain as script
 from postprocess.gain import Gain, gain
 
@@ -25,6 +26,25 @@ def test_the_later_line_counts_and_the_others_pass_to_the_letter(
     expected[:, 14:17] *= 0.5
     expected[:, ARKIT.index("JawOpen")] = np.minimum(values[:, ARKIT.index("JawOpen")] + 0.25, 0.75)
     np.testing.assert_allclose(read_csv(tmp_path / "b.csv").values, expected, atol=6e-7)
+
+
+def test_about_the_training_mean(
+    tmp_path: Path, run_main: Callable[..., None], random_csv: Callable[..., np.ndarray], refusal: Callable[..., str]
+) -> None:
+    values = random_csv(tmp_path / "a.csv", 20)
+    row = [0.3] * len(FACE)
+    stats = {"channels": FACE, "mean": row, "std": row, "min": row, "max": row, "frames": 9, "clips": ["x"]}
+    (tmp_path / "stats.json").write_text(json.dumps(stats))
+    (tmp_path / "gains.yml").write_text("face: {gain: 1.5, offset: 0.01}\n")
+    words = ["--input", tmp_path / "a.csv", "--output", tmp_path / "b.csv", "--around", tmp_path / "stats.json"]
+    run_main(script, *words, "--table", tmp_path / "gains.yml")
+    found = read_csv(tmp_path / "b.csv")
+    expected = np.clip(0.3 + 1.5 * (values - 0.3) + 0.01, 0, 1)
+    np.testing.assert_allclose(found.select(FACE), expected[:, indices(ARKIT, FACE)], atol=6e-7)
+    np.testing.assert_array_equal(found.select(EYE), values[:, indices(ARKIT, EYE)])
+    (tmp_path / "gains.yml").write_text("EyeBlinkLeft: {gain: 1.5}\n")
+    line = refusal(script, *words, "--table", tmp_path / "gains.yml")
+    assert line == f"{tmp_path / 'stats.json'}: no training mean for EyeBlinkLeft; take it out of the table"
 
 
 @pytest.mark.parametrize(
