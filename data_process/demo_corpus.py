@@ -19,11 +19,12 @@ import numpy as np
 
 from config.errors import UserError
 from config.units import SAMPLE_RATE
-from data_process.visemes import VOWELS, Phone, animate
+from data_process.visemes import Phone, animate
 from dataset.blendshapes import write_curves
 from dataset.command import parser, run
 from dataset.files import written_whole
 from dataset.transcript import Word
+from dataset.visemes import VOWELS
 
 LIBRARIES = ("libespeak-ng.so.1", "libespeak-ng.dylib", "/opt/homebrew/lib/libespeak-ng.dylib", "libespeak-ng.dll")
 INSTALL = "install it: apt install espeak-ng, or brew install espeak-ng"

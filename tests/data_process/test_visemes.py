@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from data_process.visemes import VISEMES, VOWELS, Phone, animate
+from data_process.visemes import Phone, animate
 from dataset.blendshapes import ARKIT, EYE, FACE, indices
+from dataset.visemes import VISEMES, VOWELS
 
 FPS = 30.0
 
