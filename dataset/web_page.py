@@ -13,13 +13,21 @@ if TYPE_CHECKING:
 THEME = {"#010101": "ink", "#020202": "faint", "#030303": "blue", "#040404": "orange", "#050505": "red"}
 INK, FAINT, BLUE, ORANGE, RED = THEME
 
-STYLE = """
-:root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --ink: #1d2430; --soft: #5c6675; --faint: #c4cad3;
-  --line: #e4e7ec; --blue: #0a6ebd; --orange: #c75a00; --red: #c62f2f; --error: #c62f2f; --warning: #a86400;
-  --note: #4a6a8a; }
-@media (prefers-color-scheme: dark) { :root { --page: #12151a; --card: #1a1f27; --ink: #e3e8ef; --soft: #98a3b3;
-  --faint: #4a5463; --line: #2a313c; --blue: #58aef0; --orange: #f2994a; --red: #f06a6a; --error: #f06a6a;
-  --warning: #e5b04c; --note: #8fb3d9; } }
+# The pages' colours by day and by night, as CSS variables.
+COLOURS = {
+    "page": ("#f6f7f9", "#12151a"), "card": ("#fff", "#1a1f27"), "ink": ("#1d2430", "#e3e8ef"),
+    "soft": ("#5c6675", "#98a3b3"), "faint": ("#c4cad3", "#4a5463"), "line": ("#e4e7ec", "#2a313c"),
+    "blue": ("#0a6ebd", "#58aef0"), "orange": ("#c75a00", "#f2994a"), "red": ("#c62f2f", "#f06a6a"),
+    "error": ("#c62f2f", "#f06a6a"), "warning": ("#a86400", "#e5b04c"), "note": ("#4a6a8a", "#8fb3d9"),
+}  # fmt: skip
+DAY, NIGHT = ("; ".join(f"--{name}: {pair[night]}" for name, pair in COLOURS.items()) for night in (0, 1))
+
+STYLE = (
+    f"""
+:root {{ color-scheme: light dark; {DAY} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {NIGHT} }} }}
+"""
+    + """\
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", "Noto Sans CJK SC", sans-serif; }
@@ -42,6 +50,7 @@ details table { margin-top: 10px; } a { color: var(--blue); }
 .error { color: var(--error); } .warning { color: var(--warning); } .note { color: var(--note); }
 .mend { font-size: 12px; color: var(--blue); white-space: nowrap; } summary { cursor: pointer; color: var(--soft); }
 """
+)
 
 
 def page(title: str, heading: str, subtitle: str, body: Iterable[str]) -> Iterator[str]:

@@ -1,0 +1,54 @@
+// A slider for each blendshape.
+const GROUP_TITLES = { jaw: "Jaw", mouth: "Mouth", brow: "Brows", cheek_nose: "Cheeks and nose", eye: "Eyes", tongue: "Tongue" };
+const OPPOSED = new Set(["JawLeft", "JawRight", "MouthLeft", "MouthRight"]); // directions, not sides
+
+function mirrored(name) {
+  if (OPPOSED.has(name)) return null;
+  if (name.endsWith("Left")) return name.replace(/Left$/, "Right");
+  return name.endsWith("Right") ? name.replace(/Right$/, "Left") : null;
+}
+
+class PoseSliders {
+  constructor(clip, changed) {
+    Object.assign(this, { clip, changed });
+    this.coefficients = new Float32Array(clip.names.length);
+    this.sliders = new Map();
+    const list = document.getElementById("sliders");
+    for (const [group, names] of Object.entries(clip.groups)) {
+      list.append(element("fieldset", {}, element("legend", {}, GROUP_TITLES[group] ?? group), ...names.map((name) => this.row(name))));
+    }
+    document.getElementById("reset").addEventListener("click", () => this.take(new Float32Array(clip.names.length)));
+  }
+
+  row(name) {
+    const slider = element("input", { type: "range", min: 0, max: 1, step: 0.01, value: 0, ariaLabel: name });
+    const number = element("output", { className: "number" }, "0.00");
+    slider.disabled = !this.clip.shapes.includes(name);
+    slider.addEventListener("input", () => this.move(name, Number(slider.value)));
+    slider.addEventListener("dblclick", () => this.move(name, 0));
+    this.sliders.set(name, { slider, number });
+    const title = slider.disabled ? "this head has no such shape" : "";
+    return element("div", { className: "slider", title }, element("span", {}, name), slider, number);
+  }
+
+  move(name, value) {
+    this.put(name, value);
+    const other = document.getElementById("mirror").checked && mirrored(name);
+    if (other) this.put(other, value);
+    this.changed();
+  }
+
+  take(coefficients) {
+    this.clip.names.forEach((name, index) => this.put(name, coefficients[index]));
+    this.changed();
+  }
+
+  put(name, value) {
+    this.coefficients[this.clip.names.indexOf(name)] = value;
+    const { slider, number } = this.sliders.get(name);
+    slider.value = value;
+    slider.style.setProperty("--part", Math.max(0, Math.min(1, value)));
+    number.textContent = value.toFixed(2);
+    number.classList.toggle("soft", Math.abs(value) < 0.005);
+  }
+}
