@@ -113,7 +113,7 @@ class Features(Section):
 
 class Text(Section):
     stream: Literal["none", "phones"] = "none"
-    embedding: Positive = 32
+    embedding: Annotated[int, Field(ge=2)] = 32
     drop: Share = 0.2
 
 

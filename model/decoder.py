@@ -92,7 +92,7 @@ class FeatureNorm(nn.Module):
 
 
 class TextEmbedding(nn.Module):
-    """What is said at a frame: between how its unit begins and how it ends, as far as the unit has come.
+    """What is said at a frame: its unit's embedding, and in the last column how far the unit has come.
 
     In training the text of a share `drop` of the examples is hidden, so that the model knows the sound alone as well.
     """
@@ -100,15 +100,14 @@ class TextEmbedding(nn.Module):
     def __init__(self, size: int, drop: float) -> None:
         super().__init__()
         self.drop = drop
-        self.begin, self.end = nn.Embedding(len(UNITS), size), nn.Embedding(len(UNITS), size)
+        self.units = nn.Embedding(len(UNITS), size - 1)
 
     def forward(self, unit: Tensor, position: Tensor) -> Tensor:
         """unit: (B, T) numbers in config.text_units.UNITS; position: (B, T) within it, 0 to 1 → (B, T, size)."""
-        unit = unit.long()
         if self.training and self.drop:
             hidden = torch.rand(len(unit), 1, device=unit.device) < self.drop
             unit, position = unit.masked_fill(hidden, NONE), position.masked_fill(hidden, 0)
-        return torch.lerp(self.begin(unit), self.end(unit), position[..., None])
+        return torch.cat([self.units(unit.long()), position[..., None]], dim=-1)
 
 
 class ConvLayer(nn.Module):
