@@ -31,6 +31,8 @@ def choose(grid: Grid, names: Sequence[str] | None) -> dict[str, tuple[str, ...]
     """Those of a grid, and of the built-in changes, that are named; by default the whole grid. Raises UserError."""
     known = {**BUILT_IN, **grid}
     for name in names or ():
+        if "=" in name:
+            raise UserError(f"--variants: {name} is no name; write section.key=value before --variants")
         if name not in known:
             raise UserError(f"--variants: no {name} in the grid; known: {', '.join(known)}")
     return {name: known[name] for name in (names or grid)}

@@ -144,6 +144,10 @@ def test_folds_by_speaker(packed: Path, tmp_path: Path, refusal: Callable[..., s
         (["--folds", "6"], "--folds 6: the corpus has 5 clips"),
         (["--folds", "1"], "--folds 1: must be at least 2"),
         (["--variants", "tanhh"], "--variants: no tanhh in the grid; known: base, no_onehot"),
+        (
+            ["--variants", "base", "train.epochs=1"],
+            "--variants: train.epochs=1 is no name; write section.key=value before --variants",
+        ),
         (["--pieces", "0.01"], "--pieces 0.01: must be at least one frame long"),
     ],
 )
