@@ -1,12 +1,10 @@
 """Write a face recording in one of four layouts: what dataset/layouts.py reads back to the same values."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from config.errors import UserError
 from dataset.blendshapes import ANGLES, ARKIT, CurveTable, indices, write_csv
 from dataset.files import written_whole
 from dataset.recording import Recording
@@ -31,14 +29,12 @@ def write_alphabetical(path: Path, recording: Recording) -> None:
 def write_livelink(path: Path, recording: Recording) -> None:
     """A csv as Live Link Face's: Timecode, BlendShapeCount 61, 52 columns in the app's order, 9 angles (0 if unknown).
 
-    Raises UserError when nothing tells the frames' times.
+    Raises ValueError when nothing tells the frames' times. Unreal's LiveLinkFaceImporter wants the first two columns so
+    spelt, and counts 60 frames a second in a timecode.
     """
-    if recording.times_s is None and recording.fps is None:
-        raise UserError(f"{path}: nothing tells the frame rate of the source, and livelink needs times; say --fps")
     frames = recording.frames
-    times_s = np.arange(frames) / (recording.fps or 1) if recording.times_s is None else recording.times_s
     extras = {
-        "Timecode": [format_timecode(recording.start_s + time_s) for time_s in times_s],
+        "Timecode": [format_timecode(recording.start_s + time_s) for time_s in recording.clock_s()],
         "BlendShapeCount": [str(len(ARKIT) + len(ANGLES))] * frames,
         **{name: [f"{angle:.10f}" for angle in recording.angles.get(name, np.zeros(frames))] for name in ANGLES},
     }
@@ -64,11 +60,3 @@ def write_json(path: Path, recording: Recording) -> None:
 
 def _write_columns(path: Path, recording: Recording, order: tuple[str, ...]) -> None:
     write_csv(path, CurveTable(order, order, recording.curves()[:, indices(ARKIT, order)], {}))
-
-
-WRITERS: dict[str, Callable[[Path, Recording], None]] = {
-    "arkit": write_arkit,
-    "livelink": write_livelink,
-    "alphabetical": write_alphabetical,
-    "json": write_json,
-}

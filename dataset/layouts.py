@@ -6,7 +6,7 @@ livelink      Live Link Face csv: Timecode, BlendShapeCount, 61 columns  Timecod
 ifacialmocap  csv with eyeBlink_L: iFacialMocap, Face Cap; 0–1 or 0–100  a time column               TongueOut
 mediapipe     csv or json with _neutral, which is dropped                a time column               TongueOut
 beat          json: names, frames[].weights                              frames[].time, else 60 fps  TongueOut
-json          json: names, frames of numbers; what convert writes        times_s, fps                nothing
+json          json: names, frames of numbers; what export.py writes      times_s, fps                nothing
 npy           (frames, channels), names beside it                        none                        TongueOut
 
 A time column is `time` or `time_s` in seconds, `time_ms` or `timestamp_ms`; a `frame` column must count by one. A

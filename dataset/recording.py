@@ -47,6 +47,14 @@ class Recording:
             return np.zeros(0, int)
         return doubled_rows(self.times_s, self.fps)
 
+    def clock_s(self) -> np.ndarray:
+        """(frames,) when each frame stands, seconds from the first one on. Raises ValueError when nothing tells it."""
+        if self.times_s is not None:
+            return self.times_s
+        if self.fps is None:
+            raise ValueError("neither times nor a rate are known")
+        return np.arange(self.frames) / self.fps
+
     def curves(self) -> np.ndarray:
         """(frames, 52) in ARKIT's order; a channel that the layout lacks (TongueOut) is 0."""
         return to_arkit(self.values, self.names)

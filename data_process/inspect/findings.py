@@ -266,7 +266,7 @@ def _rates(clips: Sequence[Measured]) -> Iterator[Finding]:
     rates = sorted({round(clip.curves.fps, 3) for clip in clips if clip.curves is not None})
     if len(rates) > 1:
         text = f"curves at {', '.join(f'{rate:g}' for rate in rates)} frames a second"
-        yield Finding("warning", "rates", "", text, "bring all to one rate with data_process.prepare or .convert --fps")
+        yield Finding("warning", "rates", "", text, "bring all to one rate with data_process.prepare --fps")
 
 
 def _dead(clips: Sequence[Measured]) -> Iterator[Finding]:

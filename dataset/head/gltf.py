@@ -59,6 +59,19 @@ class Document:
         self.data += content + bytes(-len(content) % 4)
         return self.add("bufferViews", described if use is None else described | {"target": use})
 
+    def animation(self, name: str, times_s: np.ndarray, path: str, tracks: dict[int, np.ndarray]) -> dict[str, Any]:
+        """An animation, not yet among the tree's: straight lines between keys at times_s (keys,) float32, rising.
+
+        path: what of a node moves (weights, translation …). tracks: node → (keys, …) float32, of which glTF makes rows.
+        """
+        time = self.accessor(times_s)
+        outputs = [self.accessor(values.reshape(-1) if path == "weights" else values) for values in tracks.values()]
+        return {
+            "name": name,
+            "samplers": [{"input": time, "output": output, "interpolation": "LINEAR"} for output in outputs],
+            "channels": [{"sampler": n, "target": {"node": node, "path": path}} for n, node in enumerate(tracks)],
+        }
+
     def write(self, path: Path) -> None:
         """Write a glb, whole or not at all; the same document gives the same bytes."""
         tree = self.tree | ({"buffers": [{"byteLength": len(self.data)}]} if self.data else {})
