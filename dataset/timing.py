@@ -4,6 +4,7 @@ import numpy as np
 
 # The rates that cameras and face capture run at, in frames a second.
 RATES = (24_000 / 1001, 24.0, 25.0, 30_000 / 1001, 30.0, 48.0, 50.0, 60_000 / 1001, 60.0, 90.0, 100.0, 120.0)
+USUAL_FPS = 30.0  # taken for curves whose file tells neither times nor a rate
 RATE_TOLERANCE = 3e-4  # a phone's clock is off by less; 30 and 29.97 differ by 1e-3
 DOUBLED = 0.25  # of a frame: rows closer than this show one moment
 

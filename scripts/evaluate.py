@@ -19,6 +19,7 @@ from dataset.command import UserError, parser, run
 from dataset.files import by_stem, find, written_whole
 from dataset.phones import phones
 from dataset.stats import Stats, load_stats
+from dataset.timing import USUAL_FPS
 from dataset.transcript import read_tsv
 from scripts.floors import LATE_FRAMES, late, mean_face, viseme_face
 from scripts.metrics import Scores, clip_scores, diversity, intervals, mean_scores
@@ -229,7 +230,9 @@ def parse() -> argparse.Namespace:
     options.add_argument("--predictions", type=Path, required=True, metavar="PATH", help="a curve csv, or a folder")
     options.add_argument("--targets", type=Path, required=True, metavar="PATH", help="likewise, matched by file name")
     options.add_argument("--json", type=Path, metavar="PATH", help="also write every score here, unrounded")
-    options.add_argument("--fps", type=float, default=30.0, help="frame rate of the csvs; for lag, jerk and pieces")
+    options.add_argument(
+        "--fps", type=float, default=USUAL_FPS, help="frame rate of the csvs; for lag, jerk and pieces"
+    )
     options.add_argument("--ids", nargs="+", metavar="ID", help="only these clips: ids, or a file with an id a line")
     options.add_argument("--pieces", type=float, metavar="SECONDS", help="score DTW over pieces of this length")
     options.add_argument("--stats", type=Path, metavar="PATH", help="stats.json or checkpoint: score its mean face too")

@@ -15,6 +15,7 @@ from dataset.exports.expressions import NAMES
 from dataset.exports.formats import FORMATS, Format
 from dataset.layouts import find_recordings, read_recording
 from dataset.recording import Recording
+from dataset.timing import USUAL_FPS
 
 EXAMPLES = """
 python scripts/export.py a.csv --to livelink --out_fps 60 --out a_livelink.csv
@@ -25,7 +26,6 @@ python scripts/export.py a.csv --to vrma
 python scripts/export.py a.csv --to vmd --names vowels
 python scripts/export.py take_cal.csv --to arkit --out_fps 25 --out take.csv
 """
-USUAL_FPS = 30.0
 HIGHEST_FPS = 1000.0
 
 

@@ -15,6 +15,7 @@ from dataset.audio import read_audio
 from dataset.blendshapes import CurveTable, read_csv
 from dataset.command import UserError, parser, run
 from dataset.files import written_whole
+from dataset.timing import USUAL_FPS
 from dataset.transcript import Word, read_tsv
 from postprocess.files import resolve_channels
 
@@ -149,7 +150,7 @@ def parse() -> argparse.Namespace:
     options.add_argument("--transcript_path", type=Path, metavar="TSV", help="tokens to write along the waveform")
     options.add_argument("--target", type=Path, metavar="CSV", help="recorded curves, drawn dashed")
     options.add_argument("--out_path", type=Path, metavar="PATH", help="png, pdf or svg (default: beside the csv)")
-    options.add_argument("--fps", type=float, default=30.0, help="frames a second of the csvs")
+    options.add_argument("--fps", type=float, default=USUAL_FPS, help="frames a second of the csvs")
     options.add_argument(
         "--channels", nargs="+", metavar="NAME", help="groups or blendshapes to choose the six from (default: all)"
     )

@@ -20,6 +20,7 @@ from dataset.command import UserError, parser, run
 from dataset.files import written_whole
 from dataset.head.files import DEFAULT_HEAD, read_head
 from dataset.layouts import read_recording
+from dataset.timing import USUAL_FPS
 from dataset.transcript import Word, check_within, read_tsv
 from scripts.picture.video import SOUND_RATE, in_order
 
@@ -37,7 +38,6 @@ python scripts/render.py --targets shapes.png --head mine.glb
 SUFFIXES = {"out": ".mp4", "sheet": ".png", "gif": ".gif", "targets": ".png"}
 SIZES = {"out": 720, "sheet": 320, "gif": 300, "targets": 240}  # pixels of a head's side
 SMALLEST, LARGEST = 64, 2160
-FPS = 30.0  # of curves whose file does not tell
 GIF_FPS = 12.5  # a gif's frames last whole hundredths of a second
 STILLS = 12
 TOLERATED_S = 0.2  # a larger difference of sound and curves means another rate or another clip
@@ -58,7 +58,7 @@ def parse() -> Namespace:
     add("--targets", type=Path, metavar="PNG", help="a sheet of the blendshapes one by one; needs no csv")
     add("--head", type=Path, default=DEFAULT_HEAD, metavar="PATH", help="glb, gltf, vrm, or a folder of OBJ shapes")
     add("--size", type=int, help="pixels of a head's side (default: 720 in a movie, less in the others)")
-    add("--fps", type=float, default=FPS, help="frames a second of curves that tell no times")
+    add("--fps", type=float, default=USUAL_FPS, help="frames a second of curves that tell no times")
     add("--out_fps", type=float, help="frames a second of the movie (default: those of the first curves)")
     given = options.parse_args()
     check(given)

@@ -17,10 +17,11 @@ from dataset.blendshapes import ARKIT, FACE
 from dataset.command import UserError, parser, run
 from dataset.files import written_whole
 from dataset.head.files import DEFAULT_HEAD, read_head
+from dataset.timing import USUAL_FPS
 from dataset.transcript import check_within, read_tsv
 from postprocess.files import resolve_channels
 from scripts.plot import LIVELIEST, TOLERATED_S
-from scripts.viewer.clip import USUAL_FPS, Clip, labels_of, read_takes, target_of
+from scripts.viewer.clip import Clip, labels_of, read_takes, target_of
 from scripts.viewer.page import page
 
 EXAMPLES = """

@@ -3,7 +3,8 @@
 The layout was never published; every tool follows the one found by taking MikuMikuDance's own files apart, all numbers
 little-endian: a signature (30 bytes) and the model's name (20), then lists that begin with their length (uint32):
 bones, morphs, cameras, lights, shadows, inverse kinematics. A morph's key is its name (15 bytes of Shift-JIS), its
-frame (uint32) and its weight (float32); MikuMikuDance joins keys by straight lines.
+frame (uint32) and its weight (float32); MikuMikuDance joins keys by straight lines. Its users report that it loads no
+more than 20,000 keys of a file: about 40 s of 52 lively channels.
 """
 
 import struct

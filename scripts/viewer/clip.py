@@ -10,10 +10,10 @@ import numpy as np
 from config.errors import UserError
 from dataset.blendshapes import ARKIT, CurveTable
 from dataset.layouts import read_recording
+from dataset.timing import USUAL_FPS
 from dataset.transcript import Word
 from scripts.plot import liveliest
 
-USUAL_FPS = 30.0  # of csvs that don't tell their rate
 TARGET, PREDICTION = "target", "prediction"
 
 
