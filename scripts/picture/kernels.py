@@ -17,7 +17,8 @@ import numpy as np
 from numba import njit
 
 SAMPLES = 4
-ACROSS = np.array([0.375, 0.875, 0.125, 0.625], np.float32)  # a sample's x within its pixel; its y is (s + 0.5) / 4
+ACROSS = np.array([0.375, 0.875, 0.125, 0.625], np.float32)  # where a pixel's samples are, in pixels
+DOWN = np.array([0.125, 0.375, 0.625, 0.875], np.float32)
 NOTHING = -1  # the owner of a sample that no triangle covers
 BEHIND = 1 - 1e-4  # the inside of a surface yields to its outside where both meet, as they do along every outline
 ONE_SURFACE = 5e-3  # the difference of depth, as a share of it, within which a pixel's samples are lit as one
@@ -30,6 +31,10 @@ MIRRORED = np.float32(0.035)  # reflected seen straight on: skin, wet or dry (Fr
 TAPS = 16  # places around a pixel that may stand in its ambient light
 FAR = np.float32(2.5)  # times the reach: from how far in front they still do, as lips do to what is in a mouth
 SHADOW_REACH = 2  # texels around a place in the shadow map: how soft the key light's shadow is
+SOFT = np.float32(SHADOW_REACH)
+SAME = np.float32(100)  # over a surface's depth: that at which another depth counts as another surface
+
+ZERO, HALF, ONE, FOUR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(4)  # plain numbers are doubles here
 
 
 @njit(cache=True, nogil=True)
@@ -62,14 +67,16 @@ def vertex_normals(vertices, triangles, welded):
 
 
 @njit(cache=True, nogil=True)
-def rasterise(screen, triangles, height, width):
-    """The nearest triangle that each sample sees: 1 / depth float32 (0 for none) and owner int32 (4 · height, width).
+def rasterise(screen, triangles, nearness, owner):
+    """Write which triangle each sample sees, the nearest, to owner (4 · height, width) int32, NOTHING for none.
 
-    A sample on an edge that two triangles share belongs to one of them.
+    nearness: likewise, float32: 1 / depth there, 0 for none. A sample on an edge that two triangles share belongs to
+    one of them.
     """
-    nearness = np.zeros((SAMPLES * height, width), np.float32)
-    owner = np.full((SAMPLES * height, width), NOTHING, np.int32)
-    for t in range(len(triangles)):
+    height, width = owner.shape[0] // SAMPLES, owner.shape[1]
+    nearness[:] = 0
+    owner[:] = NOTHING
+    for t in range(np.int32(len(triangles))):
         a, b, c = triangles[t]
         along_x, along_y, outside = _plane(screen, a, b, c)
         if screen[a, 1] > screen[b, 1]:
@@ -94,12 +101,12 @@ def rasterise(screen, triangles, height, width):
             start = max(math.ceil(min(long, short) - across), 0)
             stop = min(math.ceil(max(long, short) - across), width)
             here = screen[a, 2] + (y - ay) * along_y + (across - ax) * along_x
-            for x in range(start, stop):
-                near = np.float32((here + x * along_x) * bias)
-                if near > nearness[row, x]:
-                    nearness[row, x] = near
-                    owner[row, x] = t
-    return nearness, owner
+            nearness_row, owner_row = nearness[row], owner[row]
+            here, step = np.float32(here * bias), np.float32(along_x * bias)
+            for x in range(start, stop):  # choices and no branches, so that it runs on lanes
+                near, old = here + np.float32(x) * step, nearness_row[x]
+                owner_row[x] = t if near > old else owner_row[x]
+                nearness_row[x] = max(near, old)
 
 
 @njit(cache=True, nogil=True)
@@ -140,7 +147,7 @@ def openness(mesh, nearness, owner, focal, reach_m):
             seen = owner[SAMPLES * y, x]
             if seen == NOTHING:
                 continue
-            nx, ny, nz = _surface(mesh, seen, x + ACROSS[0], y + 0.5 / SAMPLES)[0][:3]
+            nx, ny, nz = _surface(mesh, seen, np.float32(x) + ACROSS[0], np.float32(y) + DOWN[0])[0][:3]
             near = nearness[SAMPLES * y, x]
             metres_per_pixel = 1 / (near * focal)
             radius = reach_m / metres_per_pixel
@@ -168,15 +175,14 @@ def openness(mesh, nearness, owner, focal, reach_m):
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _between(coarse, nearness, x, y, near):
-    """openness at a pixel, between the four coarse places around it that are on the same surface."""
-    u, v = min(x // 2, coarse.shape[1] - 1), min(y // 2, coarse.shape[0] - 1)
-    total, weights = np.float32(0), np.float32(1e-6)
-    for below in range(-1, 2):
-        for beside in range(-1, 2):
-            p, q = min(max(u + beside, 0), coarse.shape[1] - 1), min(max(v + below, 0), coarse.shape[0] - 1)
-            there = nearness[SAMPLES * 2 * q, 2 * p]
-            similar = max(1 - abs(there / near - 1) * 100, np.float32(1e-3))
-            weight = similar * (2 - abs(beside)) * (2 - abs(below))
+    """openness at a pixel: the mean of the coarse places around it, those of its own surface above all."""
+    u, v = x // 2, y // 2
+    total, weights, strictness = ZERO, np.float32(1e-6), SAME / near
+    for q in range(max(v - 1, 0), min(v + 2, coarse.shape[0])):
+        for p in range(max(u - 1, 0), min(u + 2, coarse.shape[1])):
+            weight = max(ONE - strictness * abs(nearness[SAMPLES * 2 * q, 2 * p] - near), np.float32(1e-3))
+            weight = weight if p == u else HALF * weight
+            weight = weight if q == v else HALF * weight
             total += weight * coarse[q, p]
             weights += weight
     return total / weights
@@ -194,14 +200,20 @@ def _reached(shadow, px, py, pz):
         SHADOW_REACH <= column < nearness.shape[1] - SHADOW_REACH
         and SHADOW_REACH <= row < nearness.shape[0] // SAMPLES - SHADOW_REACH
     ):
-        return np.float32(1)
-    free, weights = np.float32(0), np.float32(0)
+        return ONE
+    lit = 0
+    for down in range(-SHADOW_REACH, SHADOW_REACH + 1, 2):
+        for across in range(-SHADOW_REACH, SHADOW_REACH + 1, 2):
+            lit += near >= nearness[SAMPLES * (row + down), column + across]
+    if lit in (0, (SHADOW_REACH + 1) ** 2):  # most places: no edge of a shadow is near
+        return ONE if lit else ZERO
+    free, weights = ZERO, ZERO
     for down in range(-SHADOW_REACH, SHADOW_REACH + 1):
         for across in range(-SHADOW_REACH, SHADOW_REACH + 1):
             s = (across + 2 * down) & 3
-            away_x = abs(column + across + ACROSS[s] - x)
-            away_y = abs(row + down + (s + np.float32(0.5)) / SAMPLES - y)
-            weight = max(SHADOW_REACH - away_x, 0) * max(SHADOW_REACH - away_y, 0)
+            away_x = abs(np.float32(column + across) + ACROSS[s] - x)
+            away_y = abs(np.float32(row + down) + DOWN[s] - y)
+            weight = max(SOFT - away_x, ZERO) * max(SOFT - away_y, ZERO)
             weights += weight
             if near >= nearness[SAMPLES * (row + down) + s, column + across]:
                 free += weight
@@ -225,25 +237,26 @@ def shade(mesh, nearness, owner, coarse, shadow, look, backdrop):
     for y in range(height):
         for x in range(width):
             light[:] = 0
-            count, depth = 0, np.float32(0)
-            roughness, outside = np.float32(0), True
+            count, depth, previous = 0, ZERO, NOTHING
+            roughness, outside = ZERO, True
             for s in range(SAMPLES):
                 seen = owner[SAMPLES * y + s, x]
                 if seen == NOTHING:
                     light += backdrop[y]
                     continue
-                near = nearness[SAMPLES * y + s, x]
-                found, faces_us = _surface(mesh, seen, x + ACROSS[s], y + (s + 0.5) / SAMPLES)
-                own_roughness = mesh[4][mesh[5][seen, 0]]
-                if count and (
-                    own_roughness != roughness or faces_us != outside or abs(near - depth) > ONE_SURFACE * depth
-                ):
-                    openness_here = _between(coarse, nearness, x, y, depth)
-                    _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light)
-                    count = 0
-                if not count:
-                    gathered[:] = 0
-                    roughness, outside, depth = own_roughness, faces_us, near
+                if seen != previous:  # else it is near enough to what the sample before it saw
+                    near = nearness[SAMPLES * y + s, x]
+                    found, faces_us = _surface(mesh, seen, np.float32(x) + ACROSS[s], np.float32(y) + DOWN[s])
+                    own_roughness, previous = mesh[4][mesh[5][seen, 0]], seen
+                    if count and (
+                        own_roughness != roughness or faces_us != outside or abs(near - depth) > ONE_SURFACE * depth
+                    ):
+                        openness_here = _between(coarse, nearness, x, y, depth)
+                        _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light)
+                        count = 0
+                    if not count:
+                        gathered[:] = 0
+                        roughness, outside, depth = own_roughness, faces_us, near
                 for i in range(9):
                     gathered[i] += found[i]
                 count += 1
@@ -264,11 +277,12 @@ def _surface(mesh, triangle, x, y):
     cx, cy = screen[c, 0] - screen[a, 0], screen[c, 1] - screen[a, 1]
     px, py = x - screen[a, 0], y - screen[a, 1]
     doubled_area = bx * cy - cx * by
-    wb, wc = (px * cy - cx * py) / doubled_area, (bx * py - px * by) / doubled_area
-    wa = (1 - wb - wc) * screen[a, 2]  # perspective: a corner twice as far counts half
+    inverse = ONE / doubled_area
+    wb, wc = (px * cy - cx * py) * inverse, (bx * py - px * by) * inverse
+    wa = (ONE - wb - wc) * screen[a, 2]  # perspective: a corner twice as far counts half
     wb, wc = wb * screen[b, 2], wc * screen[c, 2]
-    total = wa + wb + wc
-    wa, wb, wc = wa / total, wb / total, wc / total
+    inverse = ONE / (wa + wb + wc)
+    wa, wb, wc = wa * inverse, wb * inverse, wc * inverse
     values = (
         wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0],
         wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1],
@@ -287,22 +301,28 @@ def _surface(mesh, triangle, x, y):
 def _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light):
     """Add to `light` (3,) what `count` samples send us; gathered: the sums of their normals, positions and colours."""
     directions, strengths, eye, _ = look
-    length = (1 if outside else -1) / math.sqrt(gathered[0] ** 2 + gathered[1] ** 2 + gathered[2] ** 2 + 1e-12)
+    length = (ONE if outside else -ONE) / _length(gathered[0], gathered[1], gathered[2])
     nx, ny, nz = gathered[0] * length, gathered[1] * length, gathered[2] * length
-    px, py, pz = gathered[3] / count, gathered[4] / count, gathered[5] / count
-    red, green, blue = gathered[6] / count, gathered[7] / count, gathered[8] / count
+    share = ONE / np.float32(count)
+    px, py, pz = gathered[3] * share, gathered[4] * share, gathered[5] * share
+    red, green, blue = gathered[6] * share, gathered[7] * share, gathered[8] * share
     vx, vy, vz = eye[0] - px, eye[1] - py, eye[2] - pz
-    length = 1 / math.sqrt(vx * vx + vy * vy + vz * vz)
+    length = ONE / _length(vx, vy, vz)
     vx, vy, vz = vx * length, vy * length, vz * length
     facing = max(nx * vx + ny * vy + nz * vz, np.float32(0.05))
     # Light that enters a surface comes out beside where it went in, in the surface's colour: it wraps around skin.
     wrap = SCATTER / max(red, green, blue, np.float32(1e-3))
     wrap_red, wrap_green, wrap_blue = wrap * red, wrap * green, wrap * blue
-    above = np.float32(0.5) + np.float32(0.5) * ny
-    lit_red = (GROUND[0] + (SKY[0] - GROUND[0]) * above) * openness_here
-    lit_green = (GROUND[1] + (SKY[1] - GROUND[1]) * above) * openness_here
-    lit_blue = (GROUND[2] + (SKY[2] - GROUND[2]) * above) * openness_here
-    shine_red = shine_green = shine_blue = np.float32(0)
+    even_red, even_green, even_blue = (
+        ONE / (ONE + wrap_red) ** 2,
+        ONE / (ONE + wrap_green) ** 2,
+        ONE / (ONE + wrap_blue) ** 2,
+    )
+    above = (HALF + HALF * ny) * openness_here
+    below = openness_here - above
+    lit_red, lit_green = SKY[0] * above + GROUND[0] * below, SKY[1] * above + GROUND[1] * below
+    lit_blue = SKY[2] * above + GROUND[2] * below
+    shine_red = shine_green = shine_blue = ZERO
     alpha = max(roughness, np.float32(0.08)) ** 2
     for i in range(len(directions)):
         lx, ly, lz = directions[i, 0], directions[i, 1], directions[i, 2]
@@ -313,39 +333,46 @@ def _add_light(gathered, count, roughness, outside, openness_here, shadow, look,
             lift = shadow[2]
             reaches = _reached(shadow, px + lift * nx, py + lift * ny, pz + lift * nz)
             # What a shadow map says of a surface that turns away is mostly noise, and the wrap darkens it already.
-            reaches = 1 - (1 - reaches) * min(max((towards + np.float32(0.1)) * 5, 0), 1)
-            reaches *= np.float32(0.5) + np.float32(0.5) * openness_here
+            reaches = ONE - (ONE - reaches) * min(max((towards + np.float32(0.1)) * np.float32(5), ZERO), ONE)
+            reaches *= HALF + HALF * openness_here
         else:
             reaches = openness_here * openness_here
-        lit_red += reaches * strengths[i, 0] * max(towards + wrap_red, 0) / (1 + wrap_red) ** 2
-        lit_green += reaches * strengths[i, 1] * max(towards + wrap_green, 0) / (1 + wrap_green) ** 2
-        lit_blue += reaches * strengths[i, 2] * max(towards + wrap_blue, 0) / (1 + wrap_blue) ** 2
-        if towards > 0:
+        lit_red += reaches * strengths[i, 0] * max(towards + wrap_red, ZERO) * even_red
+        lit_green += reaches * strengths[i, 1] * max(towards + wrap_green, ZERO) * even_green
+        lit_blue += reaches * strengths[i, 2] * max(towards + wrap_blue, ZERO) * even_blue
+        if towards > ZERO:
             shine = reaches * towards * _gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, alpha, towards, facing)
             shine_red += strengths[i, 0] * shine
             shine_green += strengths[i, 1] * shine
             shine_blue += strengths[i, 2] * shine
-    dark = np.float32(1) if outside else INSIDE
-    light[0] += count * _tone(dark * (red * lit_red + shine_red))
-    light[1] += count * _tone(dark * (green * lit_green + shine_green))
-    light[2] += count * _tone(dark * (blue * lit_blue + shine_blue))
+    dark = ONE if outside else INSIDE
+    samples = np.float32(count)
+    light[0] += samples * _tone(dark * (red * lit_red + shine_red))
+    light[1] += samples * _tone(dark * (green * lit_green + shine_green))
+    light[2] += samples * _tone(dark * (blue * lit_blue + shine_blue))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _length(x, y, z):
+    return math.sqrt(x * x + y * y + z * z + np.float32(1e-12))
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, alpha, towards, facing):
     """The highlight of a rough surface, over π: GGX (Walter et al. 2007), with Schlick's Fresnel and shadowing."""
     hx, hy, hz = lx + vx, ly + vy, lz + vz
-    length = 1 / math.sqrt(hx * hx + hy * hy + hz * hz + np.float32(1e-12))
-    middle = max((nx * hx + ny * hy + nz * hz) * length, 0)
-    grazing = 1 - max((vx * hx + vy * hy + vz * hz) * length, 0)
-    spread = middle * middle * (alpha * alpha - 1) + 1
-    fresnel = MIRRORED + (1 - MIRRORED) * grazing * grazing * grazing * grazing * grazing
-    k = alpha / 2
-    shadowing = 4 * (towards * (1 - k) + k) * (facing * (1 - k) + k)
-    return alpha * alpha / (spread * spread) * fresnel / shadowing
+    length = ONE / _length(hx, hy, hz)
+    middle = max((nx * hx + ny * hy + nz * hz) * length, ZERO)
+    grazing = ONE - max((vx * hx + vy * hy + vz * hz) * length, ZERO)
+    spread = middle * middle * (alpha * alpha - ONE) + ONE
+    fresnel = MIRRORED + (ONE - MIRRORED) * grazing * grazing * grazing * grazing * grazing
+    k = HALF * alpha
+    shadowing = FOUR * (towards * (ONE - k) + k) * (facing * (ONE - k) + k)
+    return alpha * alpha * fresnel / (spread * spread * shadowing)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _tone(light):
     """Light → 0 to 1 along film's S: Narkowicz 2016, an approximation of the ACES reference transform."""
-    return min(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 1.0)
+    bent = light * (np.float32(2.51) * light + np.float32(0.03))
+    return min(bent / (light * (np.float32(2.43) * light + np.float32(0.59)) + np.float32(0.14)), ONE)

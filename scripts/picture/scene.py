@@ -4,6 +4,7 @@ Drawn by our own rasteriser: VTK (566 MB installed) and moderngl draw nothing wh
 Mesa in software VTK drew 10 frames a second where this draws several times as many.
 """
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +76,14 @@ def _welded(part: Part) -> np.ndarray:
     return first[inverse.ravel()]
 
 
+class _Samples(threading.local):
+    """What rasterise writes, once for each thread, for fresh memory costs as much as drawing."""
+
+    def __init__(self, size: int) -> None:
+        self.nearness = np.empty((4 * size, size), np.float32)
+        self.owner = np.empty((4 * size, size), np.int32)
+
+
 class Scene:
     """A head before a camera and four lights. Draws in the thread that asks, and several may ask at once."""
 
@@ -93,12 +102,13 @@ class Scene:
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         strengths = np.array([strength for _, strength in LIGHTS], np.float32)
         self._look = (directions, strengths, self.eye, _srgb_codes())
-        self._shadow = _shadow_map(directions[0], middle, float(np.linalg.norm(extent)) / 2)
-        lift = np.array([0, 0, SHADOW_LIFT / SHADOW_TEXELS / 2], np.float32)  # a texel is 2 radii / SHADOW_TEXELS
+        self._to_texels = _shadow_map(directions[0], middle, float(np.linalg.norm(extent)) / 2)
+        self._to_shadow = self._to_texels.copy()
+        self._to_shadow[2, 3] += SHADOW_LIFT / SHADOW_TEXELS / 2  # nearness is counted in quarters of the map's width
         self._shadow_lift_m = np.float32(2 * np.linalg.norm(extent) / SHADOW_TEXELS)
-        self._shadow_bias = np.column_stack([self._shadow[:, :3], self._shadow[:, 3] + lift])
         self._openness_reach_m = np.float32(OPENNESS_REACH * max(extent[0], extent[1]))
         share = np.linspace(0, 1, size)[:, None]
+        self._seen, self._lit = _Samples(size), _Samples(SHADOW_TEXELS)
         self._backdrop = (np.array(BACKDROP_TOP) * (1 - share) + np.array(BACKDROP_BOTTOM) * share).astype(np.float32)
 
     def draw(
@@ -107,19 +117,17 @@ class Scene:
         """(size, size, 3) uint8, sRGB. The head turns by degrees: to its left, up, and towards its left shoulder."""
         from scripts.picture.kernels import openness, rasterise, shade, vertex_normals
 
-        mesh, size = self.mesh, self.size
+        mesh = self.mesh
         turned = (mesh.posed(coefficients) - self.pivot) @ _rotation(yaw_deg, pitch_deg, roll_deg).T + self.pivot
         vertices = np.ascontiguousarray(turned, np.float32)
         normals = vertex_normals(vertices, mesh.triangles, mesh.welded)
         screen = self._projected(vertices)
         drawn = (screen, vertices, normals, mesh.colours, mesh.roughness, mesh.triangles)
-        nearness, owner = rasterise(screen, mesh.triangles, size, size)
-        texels = vertices @ self._shadow[:, :3].T + self._shadow[:, 3]
-        shadow = (
-            rasterise(texels, mesh.triangles, SHADOW_TEXELS, SHADOW_TEXELS)[0],
-            self._shadow_bias,
-            self._shadow_lift_m,
-        )
+        nearness, owner = self._seen.nearness, self._seen.owner
+        rasterise(screen, mesh.triangles, nearness, owner)
+        texels = vertices @ self._to_texels[:, :3].T + self._to_texels[:, 3]
+        rasterise(texels, mesh.triangles, self._lit.nearness, self._lit.owner)
+        shadow = (self._lit.nearness, self._to_shadow, self._shadow_lift_m)
         coarse = openness(drawn, nearness, owner, np.float32(self.focal), self._openness_reach_m)
         return shade(drawn, nearness, owner, coarse, shadow, self._look, self._backdrop)
 
