@@ -77,6 +77,7 @@ class Pose {
 
 const KEY_LIGHT = normalised([-0.42, 0.55, 0.9]); // in front of the camera: left of it and above
 const SHADE_TEXELS = 1024;
+const NECK = 0.13; // of the head's height, at its foot, may lie below the cell
 const ANGLE_OF_VIEW = (22 * Math.PI) / 180;
 
 // Draws poses of one mesh into cells of a canvas.
@@ -86,6 +87,7 @@ class Painter {
     if (!gl) throw new Error("This browser has no WebGL 2, so the heads cannot be drawn.");
     Object.assign(this, { gl, mesh });
     this.centre = [0, 1, 2].map((axis) => (mesh.low[axis] + mesh.high[axis]) / 2);
+    this.centre[1] += (NECK / 2) * (mesh.high[1] - mesh.low[1]);
     this.radius = 0.52 * Math.hypot(...[0, 1, 2].map((axis) => mesh.high[axis] - mesh.low[axis]));
     this.light = this.program(LIGHT_VERTEX, LIGHT_FRAGMENT);
     this.skin = this.program(VERTEX, FRAGMENT);
@@ -158,8 +160,9 @@ class Painter {
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
   }
 
-  // cell: [left, bottom, width, height] in pixels; camera: {yaw, pitch, zoom}.
-  draw(pose, [left, bottom, width, height], camera) {
+  // cell: [left, bottom, width, height] in pixels, `margin` of them kept free above; camera: {yaw, pitch, zoom}.
+  draw(pose, [left, bottom, width, whole], margin, camera) {
+    const height = whole - margin;
     const gl = this.gl;
     for (const [buffer, values] of [[this.positions, pose.positions], [this.normals, pose.normals]]) {
       gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
@@ -168,18 +171,21 @@ class Painter {
     const around = turned(camera.yaw, camera.pitch, this.centre, 0);
     const toLight = multiplied(multiplied(orthographic(this.radius), facing(KEY_LIGHT)), around);
     this.drawShade(toLight);
-    gl.viewport(left - width / 2, bottom, 2 * width, height); // a turned head may reach over its neighbour's cell
+    gl.enable(gl.SCISSOR_TEST);
+    gl.scissor(left, bottom, width, whole);
+    gl.viewport(left, bottom - height / 2, width, 2 * height); // a head that is near fills the margin too
     gl.useProgram(this.skin.program);
     const away = this.distance(width / height) / camera.zoom;
     const places = this.skin.places;
     gl.uniformMatrix4fv(places.toLight, false, toLight);
     gl.uniformMatrix4fv(places.view, false, turned(camera.yaw, camera.pitch, this.centre, away));
     const near = Math.max(0.01, away - 2 * this.radius);
-    gl.uniformMatrix4fv(places.projection, false, perspective(ANGLE_OF_VIEW, (2 * width) / height, near, away + 2 * this.radius));
+    gl.uniformMatrix4fv(places.projection, false, perspective(2 * Math.atan(2 * Math.tan(ANGLE_OF_VIEW / 2)), width / (2 * height), near, away + 2 * this.radius));
     gl.uniform3fv(places.keyDirection, KEY_LIGHT);
     gl.uniform1f(places.texel, 1 / SHADE_TEXELS);
     gl.uniform1f(places.bottom, this.mesh.low[1]);
     gl.drawElements(gl.TRIANGLES, this.mesh.triangles.length, this.index, 0);
+    gl.disable(gl.SCISSOR_TEST);
   }
 
   drawShade(toLight) {
@@ -197,6 +203,6 @@ class Painter {
   distance(aspect) {
     const [width, height, depth] = [0, 1, 2].map((axis) => this.mesh.high[axis] - this.mesh.low[axis]);
     const half = Math.tan(ANGLE_OF_VIEW / 2);
-    return Math.max(height / 2 / half, width / 2 / half / aspect) * 1.06 + depth / 2;
+    return Math.max(((1 - NECK) * height) / 2 / half, Math.max(width, depth) / 2 / half / aspect) * 1.03 + depth / 4;
   }
 }

@@ -53,7 +53,7 @@ float lightReaching() {
 float highlight(vec3 n, vec3 v, vec3 l, float roughness) {
   vec3 h = normalize(v + l);
   float a = max(roughness * roughness, 0.04), nh = max(dot(n, h), 0.0), nl = max(dot(n, l), 0.0);
-  float nv = max(dot(n, v), 0.05), k = (roughness + 1.0) * (roughness + 1.0) / 8.0;
+  float nv = max(dot(n, v), 0.25), k = (roughness + 1.0) * (roughness + 1.0) / 8.0;
   float d = nh * nh * (a * a - 1.0) + 1.0;
   float fresnel = 0.035 + 0.965 * pow(1.0 - max(dot(h, v), 0.0), 5.0);
   return fresnel * a * a / (3.1416 * d * d) * nl / (4.0 * (nl * (1.0 - k) + k) * (nv * (1.0 - k) + k));
@@ -66,7 +66,8 @@ vec3 wrapped(float cosine) {
 }
 
 void main() {
-  vec3 n = normalize(gl_FrontFacing ? facing : -facing), v = normalize(-seen);
+  vec3 n = normalize(facing), v = normalize(-seen);
+  if (!gl_FrontFacing && dot(n, v) < 0.0) n = -n; // slivers in a fold are seen from behind, yet belong to the front
   float reaching = lightReaching();
   vec3 key = vec3(1.0, 0.95, 0.88) * 2.25, fill = vec3(0.62, 0.74, 1.0) * 0.55, rim = vec3(0.85, 0.92, 1.0) * 1.5;
   vec3 fillDirection = normalize(vec3(0.85, -0.05, 0.55)), rimDirection = normalize(vec3(0.55, 0.55, -0.75));
@@ -77,7 +78,7 @@ void main() {
   float edge = pow(1.0 - max(dot(n, v), 0.0), 3.0);
   vec3 shine = key * highlight(n, v, keyDirection, rough) * reaching * 3.1416
     + fill * highlight(n, v, fillDirection, rough) * 3.1416
-    + rim * max(dot(n, rimDirection), 0.0) * edge * 0.7;
+    + rim * max(dot(n, rimDirection), 0.0) * edge * 0.4;
   vec3 light = paint * diffuse * 0.62 + shine * 0.5;
   light = light * (1.0 + light / 6.0) / (1.0 + light * 0.55); // what is bright bends towards white, not past it
   vec3 code = mix(light * 12.92, 1.055 * pow(max(light, 0.0), vec3(1.0 / 2.4)) - 0.055, step(0.0031308, light));

@@ -2,6 +2,7 @@
 const DETAIL = [1, 0.65, 0.45]; // of the screen's pixels, while heads move: less where drawing is slow
 const SLOW_MS = 50;
 const SLOW_FRAMES = 5; // in a row, before there is less detail
+const LABEL = 34; // px above a head, for what it is called
 const NARROWEST = 0.72; // a cell's width over its height, below which heads go to another row
 
 class Stage {
@@ -58,9 +59,10 @@ class Stage {
     const ratio = this.canvas.width / Math.max(1, this.canvas.clientWidth);
     this.painter.begin();
     coefficients.forEach((values, index) => {
-      const [left, top, width, height] = this.cells[index].map((length) => Math.round(length * ratio));
+      const [left, top, width, height] = this.cells[index];
+      const cell = [left, this.canvas.clientHeight - top - height, width, height];
       this.poses[index].set(values);
-      this.painter.draw(this.poses[index], [left, this.canvas.height - top - height, width, height], this.camera);
+      this.painter.draw(this.poses[index], cell.map((length) => Math.round(length * ratio)), Math.round(LABEL * ratio), this.camera);
     });
   }
 
