@@ -55,7 +55,7 @@ float highlight(vec3 n, vec3 v, vec3 l, float roughness) {
   float a = max(roughness * roughness, 0.04), nh = max(dot(n, h), 0.0), nl = max(dot(n, l), 0.0);
   float nv = max(dot(n, v), 0.25), k = (roughness + 1.0) * (roughness + 1.0) / 8.0;
   float d = nh * nh * (a * a - 1.0) + 1.0;
-  float fresnel = 0.035 + 0.965 * pow(1.0 - max(dot(h, v), 0.0), 5.0);
+  float fresnel = 0.035 + 0.965 * pow(1.0 - clamp(dot(h, v), 0.0, 1.0), 5.0);
   return fresnel * a * a / (3.1416 * d * d) * nl / (4.0 * (nl * (1.0 - k) + k) * (nv * (1.0 - k) + k));
 }
 
@@ -75,7 +75,7 @@ void main() {
   vec3 ambient = mix(vec3(0.20, 0.17, 0.16), vec3(0.42, 0.45, 0.50), n.y * 0.5 + 0.5);
   ambient *= mix(0.72, 1.0, reaching);
   vec3 diffuse = key * wrapped(dot(n, keyDirection)) * soft + fill * wrapped(dot(n, fillDirection)) + ambient;
-  float edge = pow(1.0 - max(dot(n, v), 0.0), 3.0);
+  float edge = pow(1.0 - clamp(dot(n, v), 0.0, 1.0), 3.0);
   vec3 shine = key * highlight(n, v, keyDirection, rough) * reaching * 3.1416
     + fill * highlight(n, v, fillDirection, rough) * 3.1416
     + rim * max(dot(n, rimDirection), 0.0) * edge * 0.4;
