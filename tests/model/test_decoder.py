@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from config.load import ROOT, load_config
 from config.schema import Config
+from config.text_units import NONE
 from model.decoder import Decoder, FeatureNorm, build_decoder
 
 T = 55
@@ -174,3 +175,38 @@ def test_feature_norm_is_kept_with_the_weights() -> None:
     assert {"normalise.mean", "normalise.std"} <= decoder.state_dict().keys()
     assert not any(name.startswith("normalise") for name, _ in decoder.named_parameters()), "measured, not trained"
     assert not any("normalise" in name for name in decoder_of("model.normalise_features=false").state_dict())
+
+
+def test_text_is_columns_beside_the_features() -> None:
+    plain, reads = decoder_of(), decoder_of("text.stream=phones")
+    assert reads.head.linear.in_features == plain.head.linear.in_features + 32
+    assert plain.text is None and not any(name.startswith("text") for name in plain.state_dict())
+    assert reads.text is not None
+    unit, position = torch.tensor([[5, 5, 7]], dtype=torch.uint8), torch.tensor([[0.0, 0.5, 0.25]])
+    said = reads.text(unit, position)
+    assert said.shape == (1, 3, 32) and torch.equal(said[0, :, -1], position[0])
+    assert torch.equal(said[0, 0, :-1], said[0, 1, :-1]) and not torch.equal(said[0, 0, :-1], said[0, 2, :-1])
+
+
+def test_without_a_transcript_all_frames_are_none() -> None:
+    decoder = decoder_of("text.stream=phones")
+    features, domain = torch.randn(2, T, 20), torch.zeros(2, dtype=torch.long)
+    none, some = torch.full((2, T), NONE, dtype=torch.uint8), torch.full((2, T), 9, dtype=torch.uint8)
+    position = torch.zeros(2, T)
+    with torch.no_grad():
+        alone = decoder(features, domain)
+        assert torch.equal(decoder(features, domain, none, position), alone)
+        assert (decoder(features, domain, some, position) - alone).abs().max() > 1e-3
+        assert (decoder(features, domain, some, position + 0.5) - decoder(features, domain, some, position)).any()
+
+
+@pytest.mark.parametrize("drop", [0.0, 0.3])
+def test_a_share_of_texts_is_hidden_in_training_and_whole_examples_only(drop: float) -> None:
+    text = decoder_of("text.stream=phones", f"text.drop={drop}").text
+    assert text is not None
+    unit, position = torch.full((4000, 3), 9, dtype=torch.uint8), torch.full((4000, 3), 0.5)
+    with torch.no_grad():
+        hidden = (text.train()(unit, position) == text(unit * 0, position * 0)).all(dim=2)
+        assert torch.equal(hidden.any(dim=1), hidden.all(dim=1))
+        assert hidden[:, 0].float().mean().item() == pytest.approx(drop, abs=0.03)  # four standard deviations
+        assert not (text.eval()(unit, position) == text(unit * 0, position * 0)).all(dim=2).any()

@@ -25,6 +25,7 @@ TINY: dict[str, Any] = {
         "band_mask_share": 0.0, "time_mask_frames": 0,
     },
     "features": {"logmel": {"bands": 12, "steps_per_frame": 1, "context_steps": 1}},
+    "text": {"stream": "none", "embedding": 4, "drop": 0.2},
     "model": {
         "curve_scale": "channel", "width": 8, "heads": 2, "feedforward": 16, "conv_layers": 1, "conv_kernel": 3,
         "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.1, "head_dropout": 0.1,
