@@ -13,12 +13,21 @@ from config.grid import BASE, Grid, choose, load_grid, load_variants
 from config.schema import Config
 from dataset.command import UserError, config_arguments, run
 from dataset.files import written_whole
-from dataset.split import split_clips
 from scripts.evaluate import table
-from scripts.extract_features import open_clips
 from scripts.metrics import Scores
 from scripts.plot import COLOURS, FONT_POINTS, INK
-from scripts.trials import COLUMNS, add_trial_options, check_pieces, placed, run_trial, seconds, spread
+from scripts.ridge import run_ridge
+from scripts.trials import (
+    COLUMNS,
+    add_trial_options,
+    cells,
+    check_held_out,
+    check_pieces,
+    placed,
+    run_trial,
+    seconds,
+    spread,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,8 +68,9 @@ def main() -> None:
     check_pieces(given.pieces, first.data.fps)
     folder = first.run.dir / f"{first.run.name}_ablation"
     rows = run_grid(variants, folder, given)
-    print("", table(*table_rows(rows)), sep="\n")
-    write_markdown(folder / "ablation.md", rows, grid, held_out, NOTES[given.epoch])
+    ridge = run_ridge([first], folder / "floors" / "ridge", given.pieces)
+    print("", table(*table_rows(rows, ridge)), sep="\n")
+    write_markdown(folder / "ablation.md", rows, ridge, grid, held_out, NOTES[given.epoch])
     import matplotlib
 
     with matplotlib.rc_context({"font.size": FONT_POINTS, "font.family": "DejaVu Sans"}):
@@ -70,14 +80,6 @@ def main() -> None:
     trainings, clips = len(variants) * given.seeds, f"{len(held_out)} held-out clip{'s' * (len(held_out) > 1)}"
     print(f"\n{len(variants)} variants, {trainings} trainings, {clips}: {folder / 'ablation.md'}")
     print(f"picture: {folder / 'ablation.png'}")
-
-
-def check_held_out(config: Config) -> list[str]:
-    """The clips to score. Raises UserError when data.split holds out none."""
-    held_out = split_clips(open_clips(config).clips, config.data.split)[1]
-    if not held_out:
-        raise UserError(f"data.split: by: {config.data.split.by} holds out no clip to score; by: fold does")
-    return [clip.id for clip in held_out]
 
 
 def run_grid(variants: dict[str, Config], folder: Path, given: argparse.Namespace) -> Rows:
@@ -104,8 +106,8 @@ def contests(trials: Sequence[Scores]) -> list[float]:
     return [trial["mean"]["contest"] for trial in trials]
 
 
-def table_rows(rows: Rows) -> tuple[list[str], list[list[str]]]:
-    """Head and lines: mean ± std over the seeds, best first, and the floor of the mean face."""
+def table_rows(rows: Rows, ridge: Scores) -> tuple[list[str], list[list[str]]]:
+    """Head and lines: mean ± std over the seeds, best first, and the floors: ridge regression and the mean face."""
     reference = sum(contests(rows[BASE])) / len(rows[BASE]) if BASE in rows else None
     lines = []
     for name in ranked(rows):
@@ -115,15 +117,17 @@ def table_rows(rows: Rows) -> tuple[list[str], list[list[str]]]:
             against = f"{100 * (sum(contests(trials)) / len(trials) / reference - 1):+.1f} %"
         measured = [spread([score(trial["mean"]) for trial in trials], style) for score, style in COLUMNS.values()]
         lines.append([name, measured[0], against, *measured[1:], seconds([trial["train_s"] for trial in trials])])
-    floor = next(iter(rows.values()))[0]["mean_face"]
-    measured = [spread([score(floor)], style) for score, style in COLUMNS.values()]
-    lines.append(["(mean face)", measured[0], "–", *measured[1:], "–"])
+    mean_face = next(iter(rows.values()))[0]["mean_face"]
+    floors = [("(ridge)", ridge["mean"], seconds([ridge["train_s"]])), ("(mean face)", mean_face, "–")]
+    for name, scores, train_s in floors:
+        first, *measured = cells(scores)
+        lines.append([name, first, "–", *measured, train_s])
     contest, *others = COLUMNS
     return ["variant", contest, f"vs {BASE}", *others, "train s"], lines
 
 
-def write_markdown(path: Path, rows: Rows, grid: Grid, held_out: Sequence[str], note: str) -> None:
-    head, lines = table_rows(rows)
+def write_markdown(path: Path, rows: Rows, ridge: Scores, grid: Grid, held_out: Sequence[str], note: str) -> None:
+    head, lines = table_rows(rows, ridge)
     parts = [f"| {' | '.join(line)} |" for line in (head, ["---", *["---:"] * (len(head) - 1)], *lines)]
     changes = [
         f"- {name}: {', '.join(f'`{word}`' for word in grid[name]) or 'nothing changed'}"

@@ -13,6 +13,7 @@ from scripts.ensembles import write_ensemble
 from scripts.evaluate import table, write_json
 from scripts.extract_features import open_clips
 from scripts.metrics import CONFIDENCE, Scores, intervals, mean_scores
+from scripts.ridge import run_ridge
 from scripts.trials import CHECKPOINTS, COLUMNS, add_trial_options, cells, check_pieces, placed, run_trial, seconds
 
 EXAMPLES = """
@@ -54,10 +55,11 @@ def main() -> None:
     for name, config in variants.items():
         results[name] = run_folds(config, splits, folder / name, given)
         results[name]["changes"] = chosen[name]
-    print("", report(results), sep="\n")
+    ridge = run_ridge([parted(first, split) for split in splits], folder / "floors" / "ridge", given.pieces)
+    print("", report(results, ridge), sep="\n")
     print_gains(results)
     settings = {"by": given.by, "pieces_s": given.pieces, "epoch": given.epoch}
-    write_json(folder / "kfold.json", {**settings, "variants": results})
+    write_json(folder / "kfold.json", {**settings, "variants": results, "ridge": ridge})
     models, clips = len(variants) * folds, len(next(iter(results.values()))["clips"])
     print(f"{models} models, {clips} clips, each scored by models that never heard it: {folder / 'kfold.json'}")
     for name in variants:
@@ -89,14 +91,17 @@ def fold_splits(config: Config, folds: int, by: str) -> list[Split]:
     return [Split(by="list", fold=0, folds=folds, val=side) for side in sides]
 
 
+def parted(config: Config, split: Split) -> Config:
+    return config.model_copy(update={"data": config.data.model_copy(update={"split": split})})
+
+
 def run_folds(config: Config, splits: list[Split], folder: Path, given: argparse.Namespace) -> dict:
     """A variant's scores over all clips and fold by fold; its models become one ensemble."""
     folds = []
     checkpoints = {}
     for number, split in enumerate(splits):
         print(f"{folder.name}, fold {number + 1} of {len(splits)}")
-        parted = config.model_copy(update={"data": config.data.model_copy(update={"split": split})})
-        trial = placed(parted, folder, f"fold_{number}")
+        trial = placed(parted(config, split), folder, f"fold_{number}")
         folds.append(run_trial(trial, folder / "oof", given.pieces, given.epoch, given.overwrite))
         checkpoints[trial.run.name] = trial.run_dir / CHECKPOINTS[given.epoch]
     write_ensemble(folder / "ensemble", checkpoints)
@@ -110,8 +115,8 @@ def run_folds(config: Config, splits: list[Split], folder: Path, given: argparse
     }
 
 
-def report(results: dict[str, dict]) -> str:
-    """One table: each variant's folds, then the mean over all its clips, then the mean face."""
+def report(results: dict[str, dict], ridge: Scores) -> str:
+    """One table: each variant's folds, then the mean over all its clips, then the floors."""
     lines = []
     for name, result in results.items():
         for number, fold in enumerate(result["folds"]):
@@ -119,6 +124,7 @@ def report(results: dict[str, dict]) -> str:
             lines.append([label, str(len(fold["clips"])), *cells(fold["mean"]), seconds([fold["train_s"]])])
         times = seconds([fold["train_s"] for fold in result["folds"]])
         lines.append([f"{name} (mean)", str(len(result["clips"])), *cells(result["mean"]), times])
+    lines.append(["(ridge)", str(len(ridge["clips"])), *cells(ridge["mean"]), seconds([ridge["train_s"]])])
     floor = next(iter(results.values()))
     lines.append(["(mean face)", str(len(floor["clips"])), *cells(floor["mean_face"]), "–"])
     return table(["variant", "clips", *COLUMNS, "train s"], lines)

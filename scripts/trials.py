@@ -55,6 +55,17 @@ def check_pieces(pieces_s: float | None, fps: float) -> None:
         raise UserError(f"--pieces {pieces_s:g}: must be at least one frame long")
 
 
+def check_held_out(config: Config) -> list[str]:
+    """The clips to score. Raises UserError when data.split holds out none."""
+    from dataset.split import split_clips
+    from scripts.extract_features import open_clips
+
+    held_out = split_clips(open_clips(config).clips, config.data.split)[1]
+    if not held_out:
+        raise UserError(f"data.split: by: {config.data.split.by} holds out no clip to score; by: fold does")
+    return [clip.id for clip in held_out]
+
+
 def placed(config: Config, folder: Path, name: str, seed: int | None = None) -> Config:
     """The config of a trial whose run is in folder/name."""
     run = Run(name=name, dir=folder, seed=config.run.seed if seed is None else seed)
@@ -139,11 +150,11 @@ def _score(config: Config, checkpoint: Path, csvs: Path, pieces_s: float | None)
         clip = store[info.id]
         curves = synthesizer.synthesize(to_float(clip.audio), clip.domain, words=clip.words).clip(0, 1)
         write_curves(_csv(csvs, clip.id), curves, channels)
-        clips[clip.id] = _against(clip, curves, channels, pieces)
-        floors.append(_against(clip, mean_face(stats, ARKIT, len(clip.curves), checkpoint), ARKIT, pieces))
+        clips[clip.id] = against(clip, curves, channels, pieces)
+        floors.append(against(clip, mean_face(stats, ARKIT, len(clip.curves), checkpoint), ARKIT, pieces))
         if synthesizer.reads_text:
             curves = synthesizer.synthesize(to_float(clip.audio), clip.domain).clip(0, 1)
-            alone.append(_against(clip, curves, channels, pieces))
+            alone.append(against(clip, curves, channels, pieces))
     return {
         "fps": store.fps,
         "mean": mean_scores(list(clips.values())),
@@ -153,7 +164,8 @@ def _score(config: Config, checkpoint: Path, csvs: Path, pieces_s: float | None)
     }
 
 
-def _against(clip: "Clip", curves: np.ndarray, channels: tuple[str, ...], pieces: int | None) -> Scores:
+def against(clip: "Clip", curves: np.ndarray, channels: tuple[str, ...], pieces: int | None) -> Scores:
+    """The scores of a clip's predicted curves, (frames, len(channels)); pieces: frames of those that DTW sees."""
     prediction = to_arkit(curves.astype(np.float64), channels)
     return clip_scores(prediction, clip.curves.astype(np.float64), ARKIT, clip.fps, pieces)
 

@@ -39,8 +39,10 @@ def test_the_table_ranks_means_over_the_same_seeds(study: Path) -> None:
     found = contests(study)
     text = (study / "tiny_ablation" / "ablation.md").read_text()
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
-    head, _, *rows, floor = lines
-    assert head[:3] == ["variant", "contest", "vs base"] and head[-1] == "train s" and floor[0] == "(mean face)"
+    head, _, *rows, ridge, floor = lines
+    assert head[:3] == ["variant", "contest", "vs base"] and head[-1] == "train s"
+    assert (ridge[0], floor[0]) == ("(ridge)", "(mean face)")
+    assert [path.name for path in (study / "tiny_ablation" / "floors" / "ridge").iterdir()] == ["a1.csv"]
     best_first = sorted(NAMES, key=lambda name: np.mean(found[name]))
     assert [row[0] for row in rows] == best_first
     for name, contest, against, *_ in rows:

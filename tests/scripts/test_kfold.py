@@ -88,6 +88,10 @@ def test_what_is_done_is_not_done_again_and_what_is_missing_is(
     assert {name: variant["clips"] for name, variant in old.items()} == {n: v["clips"] for n, v in new.items()}
     shown = capsys.readouterr().out
     assert "base fold 4" in shown and "no_onehot (mean)" in shown and "(mean face)" in shown
+    ridge = json.loads((result / "kfold.json").read_text())["ridge"]
+    assert ridge["clips"].keys() == CLIPS == {path.stem for path in (result / "floors" / "ridge").iterdir()}
+    (row,) = (line.split() for line in shown.splitlines() if line.startswith("(ridge)"))
+    assert row[:3] == ["(ridge)", "5", f"{ridge['mean']['contest']:.4f}"]
     gains = [new["no_onehot"]["clips"][clip]["contest"] - new["base"]["clips"][clip]["contest"] for clip in CLIPS]
     assert f"no_onehot against base: {np.mean(gains):+.4f} (95%: " in shown
     assert f"better on {sum(gain < 0 for gain in gains)} of 5 clips" in shown

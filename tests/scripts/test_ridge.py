@@ -1,0 +1,82 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from config.load import load_config
+from dataset.audio import read_audio
+from dataset.blendshapes import FACE, read_csv
+from dataset.split import split_clips
+from model.speech_encoder import build_encoder, encode_clip, encode_windows
+from scripts import ridge
+from scripts.extract_features import audio_windows
+from scripts.metrics import clip_scores
+
+
+def by_least_squares(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Ridge as least squares with a row a feature more, each asking for a weight of 0."""
+    mean, std = x.mean(axis=0), np.where(x.std(axis=0) > 1e-6, x.std(axis=0), 1)
+    asked = np.sqrt(ridge.SHRINKAGE * len(x)) * np.eye(x.shape[1])
+    rows = np.concatenate([(x - mean) / std, asked])
+    values = np.concatenate([y - y.mean(axis=0), np.zeros((x.shape[1], y.shape[1]))])
+    return (new - mean) / std @ np.linalg.lstsq(rows, values, rcond=None)[0] + y.mean(axis=0)
+
+
+def test_the_fit_is_that_of_shrunk_least_squares() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(3, random.uniform(0.1, 5, 6), (80, 6))
+    y = x[:, :2] @ random.random((2, 3)) + random.normal(0, 0.1, (80, 3))
+    x[:, 5] = 7  # never changes: weighs nothing, whatever it is elsewhere
+    fitted = ridge.fit([(x[:30], y[:30]), (x[30:], y[30:])])
+    new = random.random((5, 6))
+    np.testing.assert_allclose(fitted.predict(new), by_least_squares(x, y, np.where(np.arange(6) == 5, 7, new)))
+
+
+@pytest.mark.parametrize("words", [(), ("features.context=window", "windows.stride_frames=7")], ids=["clip", "window"])
+def test_held_out_clips_are_predicted_from_the_training_clips(
+    words: tuple[str, ...], packed: Path, tmp_path: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture
+) -> None:
+    given = ("data.split.fold=1", "windows.window_frames=30", *words)
+    run_main(ridge, "--config", packed, *given, "--out", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a2.csv"]
+    config = load_config(packed, given)
+    encoder = build_encoder(config.features, 25)
+
+    def material(clip: str) -> tuple[np.ndarray, np.ndarray]:
+        audio = torch.from_numpy(read_audio(packed.parent / "wav" / f"{clip}.wav"))
+        features = encode_clip(encoder, audio, 25)
+        if words:  # 75 frames: the third window ends with the clip
+            pieces = encode_windows(encoder, audio_windows(audio, np.array([0, 30, 45]), 30, 25), 30, 25)
+            features = torch.cat([pieces[0], pieces[1][:15], pieces[2]])
+        one_hot = np.tile([clip[0] == "a", clip[0] == "b"], (75, 1))
+        curves = read_csv(packed.parent / "bs" / f"{clip}.csv").select(FACE)
+        return np.hstack([features.numpy(), one_hot]), curves
+
+    clips = [material(clip) for clip in ("a1", "a3", "b1", "b2")]
+    x, y = (np.concatenate(part) for part in zip(*clips, strict=True))
+    new, target = material("a2")
+    expected = by_least_squares(x, y, new).clip(0, 1)
+    predicted = read_csv(tmp_path / "a2.csv")
+    np.testing.assert_allclose(predicted.select(FACE), expected, atol=2e-3)  # features are kept as float16
+    scores = clip_scores(predicted.select(FACE), target, FACE, 25)
+    assert scores["channels"]["JawOpen"]["correlation"] > 0.8
+    shown = capsys.readouterr().out
+    row = next(line for line in shown.splitlines() if line.startswith("a2")).split()
+    assert float(row[1]) == pytest.approx(scores["contest"], abs=2e-4)
+    assert "1 held-out clip: " in shown
+
+
+def test_of_a_large_corpus_every_so_many_clips_are_taken(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    material = ridge.Material(load_config(packed))
+    train = split_clips(material.store.clips, material.config.data.split)[0]
+    monkeypatch.setattr(ridge, "MOST_FRAMES", 2 * 75)
+    taken = list(material.pairs(train))
+    assert len(taken) == 2
+    np.testing.assert_array_equal(taken[1][0], material.features(train[2]))
+
+
+def test_refusals(packed: Path, tmp_path: Path, refusal: Callable[..., str]) -> None:
+    line = refusal(ridge, "--config", packed, "--out", tmp_path, "data.split.by=none")
+    assert line == "data.split: by: none holds out no clip to score; by: fold does"
