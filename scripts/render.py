@@ -23,6 +23,7 @@ from dataset.layouts import read_recording
 from dataset.timing import USUAL_FPS
 from dataset.transcript import Word, check_within, read_tsv
 from scripts.picture.video import SOUND_RATE, in_order
+from scripts.plot import TOLERATED_S
 
 if TYPE_CHECKING:
     from dataset.head.mesh import Head
@@ -40,15 +41,14 @@ SIZES = {"out": 720, "sheet": 320, "gif": 300, "targets": 240}  # pixels of a he
 SMALLEST, LARGEST = 64, 2160
 GIF_FPS = 12.5  # a gif's frames last whole hundredths of a second
 STILLS = 12
-TOLERATED_S = 0.2  # a larger difference of sound and curves means another rate or another clip
 MOVES = 0.1  # a coefficient that is seen
 
 
 def parse() -> Namespace:
     options = parser(__doc__, EXAMPLES)
     add = options.add_argument
-    add("--csv", type=Path, nargs="+", action="extend", default=[], metavar="PATH", help="curves, of any layout")
-    add("--label", nargs="+", action="extend", default=[], metavar="WORD", help="a name to write below each head")
+    add("--csv", type=Path, nargs="+", action="extend", metavar="PATH", help="curves, of any layout")
+    add("--label", nargs="+", action="extend", metavar="WORD", help="a name to write below each head")
     add("--wav", type=Path, metavar="PATH", help="the sound")
     add("--transcript_path", type=Path, metavar="TSV", help="tokens to write on the sheet")
     add("--out", type=Path, metavar="MP4", help="the movie to write")
@@ -61,6 +61,7 @@ def parse() -> Namespace:
     add("--fps", type=float, default=USUAL_FPS, help="frames a second of curves that tell no times")
     add("--out_fps", type=float, help="frames a second of the movie (default: those of the first curves)")
     given = options.parse_args()
+    given.csv, given.label = given.csv or [], given.label or []
     check(given)
     return given
 
@@ -166,7 +167,9 @@ def notes(material: Material) -> list[str]:
             ask = "is --fps right?" if recording.times_s is None else "are they of one take?"
             lasts = f"{file} lasts {motion_s:.2f} s at {recording.fps:g} fps, {material.wav} {material.sound_s:.2f} s"
             found.append(f"{lasts}: {ask}")
-    peaks = np.max([recording.curves().max(0) for recording in material.recordings], axis=0, initial=0)
+    peaks = np.concatenate([np.zeros((1, len(ARKIT))), *[recording.curves() for recording in material.recordings]]).max(
+        0
+    )
     still = [name for name in material.head.missing if peaks[ARKIT.index(name)] > MOVES]
     if still:
         more = f" and {len(still) - 4} more" if len(still) > 4 else ""

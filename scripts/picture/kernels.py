@@ -233,38 +233,46 @@ def shade(mesh, nearness, owner, coarse, shadow, look, backdrop):
     height, width = owner.shape[0] // SAMPLES, owner.shape[1]
     picture = np.empty((height, width, 3), np.uint8)
     codes = look[3]
+    finest = np.float32(len(codes) - 1)
     light, gathered = np.zeros(3, np.float32), np.zeros(9, np.float32)
     for y in range(height):
         for x in range(width):
             light[:] = 0
-            count, depth, previous = 0, ZERO, NOTHING
+            count, depth = 0, ZERO
             roughness, outside = ZERO, True
-            for s in range(SAMPLES):
+            s = 0
+            while s < SAMPLES:
                 seen = owner[SAMPLES * y + s, x]
+                first = s
+                s += 1
+                while s < SAMPLES and owner[SAMPLES * y + s, x] == seen:
+                    s += 1
+                run = np.float32(s - first)
                 if seen == NOTHING:
-                    light += backdrop[y]
+                    for channel in range(3):
+                        light[channel] += run * backdrop[y, channel]
                     continue
-                if seen != previous:  # else it is near enough to what the sample before it saw
-                    near = nearness[SAMPLES * y + s, x]
-                    found, faces_us = _surface(mesh, seen, np.float32(x) + ACROSS[s], np.float32(y) + DOWN[s])
-                    own_roughness, previous = mesh[4][mesh[5][seen, 0]], seen
-                    if count and (
-                        own_roughness != roughness or faces_us != outside or abs(near - depth) > ONE_SURFACE * depth
-                    ):
-                        openness_here = _between(coarse, nearness, x, y, depth)
-                        _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light)
-                        count = 0
-                    if not count:
-                        gathered[:] = 0
-                        roughness, outside, depth = own_roughness, faces_us, near
+                near = nearness[SAMPLES * y + first, x]
+                place_x, place_y = HALF * (ACROSS[first] + ACROSS[s - 1]), HALF * (DOWN[first] + DOWN[s - 1])
+                found, faces_us = _surface(mesh, seen, np.float32(x) + place_x, np.float32(y) + place_y)
+                own_roughness = mesh[4][mesh[5][seen, 0]]
+                if count and (
+                    own_roughness != roughness or faces_us != outside or abs(near - depth) > ONE_SURFACE * depth
+                ):
+                    openness_here = _between(coarse, nearness, x, y, depth)
+                    _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light)
+                    count = 0
+                if not count:
+                    gathered[:] = 0
+                    roughness, outside, depth = own_roughness, faces_us, near
                 for i in range(9):
-                    gathered[i] += found[i]
-                count += 1
+                    gathered[i] += run * found[i]
+                count += s - first
             if count:
                 openness_here = _between(coarse, nearness, x, y, depth)
                 _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light)
             for channel in range(3):
-                picture[y, x, channel] = codes[int(light[channel] / SAMPLES * (len(codes) - 1) + np.float32(0.5))]
+                picture[y, x, channel] = codes[int(light[channel] * (finest / FOUR) + HALF)]
     return picture
 
 

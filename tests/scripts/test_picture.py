@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
@@ -19,19 +20,18 @@ from scripts.picture.video import in_order
 GREY = (0.5, 0.5, 0.5)
 
 
-def plate(
-    name: str = "plate", half: float = 0.1, z: float = 0.0, offsets: dict[str, np.ndarray] | None = None, **more: object
-) -> Part:
-    """A square that faces +z, 1/8 of its side a cell."""
+def plate(name: str = "plate", half: float = 0.1, z: float = 0.0) -> Part:
+    """A square that faces +z, an eighth of its side a cell."""
     side = np.linspace(-half, half, 9, dtype=np.float32)
     x, y = np.meshgrid(side, side)
-    vertices = np.stack([x.ravel(), y.ravel(), np.full(81, z, np.float32)], axis=1)
-    corner = (np.arange(8)[:, None] * 9 + np.arange(8)).ravel()
-    triangles = np.concatenate(
-        [np.stack([corner, corner + 1, corner + 10], 1), np.stack([corner, corner + 10, corner + 9], 1)]
-    )
-    colours = np.tile(np.float32(GREY), (81, 1))
-    return Part(name, vertices, triangles.astype(np.int32), colours, offsets=offsets or {}, **more)  # type: ignore[arg-type]
+    vertices = np.stack([x.ravel(), y.ravel(), np.full(81, z)], axis=1).astype(np.float32)
+    a = (np.arange(8)[:, None] * 9 + np.arange(8)).ravel()
+    triangles = np.concatenate([np.stack([a, a + 1, a + 10], 1), np.stack([a, a + 10, a + 9], 1)])
+    return Part(name, vertices, triangles.astype(np.int32), colours(GREY, 81))
+
+
+def colours(colour: tuple[float, float, float], count: int) -> np.ndarray:
+    return np.tile(np.array(colour, np.float32), (count, 1))
 
 
 def ball(centre: tuple[float, float, float] = (0, 0, 0), radius: float = 0.1) -> Part:
@@ -42,7 +42,7 @@ def ball(centre: tuple[float, float, float] = (0, 0, 0), radius: float = 0.1) ->
     b = (np.arange(16)[:, None] * 32 + (np.arange(32) + 1) % 32).ravel()
     triangles = np.concatenate([np.stack([a, a + 32, b], 1), np.stack([b, a + 32, b + 32], 1)])
     vertices = (unit.reshape(-1, 3) * radius + np.array(centre)).astype(np.float32)
-    return Part("ball", vertices, triangles.astype(np.int32), np.tile(np.float32(GREY), (len(vertices), 1)))
+    return Part("ball", vertices, triangles.astype(np.int32), colours(GREY, len(vertices)))
 
 
 def seen(
@@ -52,7 +52,8 @@ def seen(
     nearness = np.empty((SAMPLES * height, width), np.float32)
     owner = np.empty((SAMPLES * height, width), np.int32)
     rasterise(np.array(screen, np.float32), np.array(triangles, np.int32), nearness, owner)
-    return tuple(samples.reshape(height, SAMPLES, width).swapaxes(1, 2) for samples in (nearness, owner))
+    near, seen_by = (samples.reshape(height, SAMPLES, width).swapaxes(1, 2) for samples in (nearness, owner))
+    return near, seen_by
 
 
 def places(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -78,22 +79,23 @@ def test_random_triangles_cover_the_samples_that_lie_in_them() -> None:
     for _ in range(50):
         corners = random.uniform(-4, 20, (3, 2)).astype(np.float32).astype(np.float64)
         _, owner = seen(np.column_stack([corners, np.ones(3)]).tolist(), [[0, 1, 2]], 12, 16)
-        sides = []
-        for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-            sides.append((bx - ax) * (y - ay) - (by - ay) * (x - ax))
-        clear = np.min(np.abs(sides), axis=0) > 1e-3  # of the edges, where the last bit decides
-        inside = (np.array(sides) > 0).all(axis=0) | (np.array(sides) < 0).all(axis=0)
-        np.testing.assert_array_equal((owner == 0)[clear], inside[clear])
+        following = np.roll(corners, -1, axis=0)
+        sides = np.stack(
+            [(b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0]) for a, b in zip(corners, following, strict=True)]
+        )
+        clear = (np.abs(sides) > 1e-3).all(axis=0)  # of the edges, where the last bit decides
+        inside = (sides > 0).all(axis=0) | (sides < 0).all(axis=0)
+        np.testing.assert_array_equal(np.asarray(owner == 0)[clear], inside[clear])
 
 
 def test_neighbours_leave_no_gap_and_share_no_sample() -> None:
     random = np.random.default_rng(1)
-    corners = [[0, 0], [0, 16], [16, 16], [16, 0]]
+    corners = [[0.0, 0.0], [0.0, 16.0], [16.0, 16.0], [16.0, 0.0]]
     for _ in range(50):
-        screen = [[x, y, 1] for x, y in [*corners, random.uniform(2, 14, 2)]]
+        screen = [[x, y, 1.0] for x, y in [*corners, random.uniform(2, 14, 2).tolist()]]
         fan = [[4, i, (i + 1) % 4] for i in range(4)]
-        owners = [seen(screen, [triangle], 16, 16)[1] == 0 for triangle in fan]
-        np.testing.assert_array_equal(np.sum(owners, axis=0), 1)
+        owned = np.stack([np.equal(seen(screen, [triangle], 16, 16)[1], 0) for triangle in fan])
+        np.testing.assert_array_equal(owned.sum(axis=0), 1)
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
@@ -147,7 +149,8 @@ def test_a_mesh_is_posed_as_its_parts_are() -> None:
     def offsets(*names: str) -> dict[str, np.ndarray]:
         return {name: random.normal(size=(81, 3)).astype(np.float32) for name in names}
 
-    head = Head((plate("a", offsets=offsets("JawOpen", "CheekPuff")), plate("b", offsets=offsets("JawOpen")), ball()))
+    first = replace(plate("a"), offsets=offsets("JawOpen", "CheekPuff"))
+    head = Head((first, replace(plate("b"), offsets=offsets("JawOpen")), ball()))
     pose = {"JawOpen": 0.3, "CheekPuff": 0.7, "TongueOut": 1.0}
     expected = np.concatenate([part.posed(pose) for part in head.parts])
     np.testing.assert_allclose(Mesh.of(head).posed(pose), expected, atol=1e-6)
@@ -173,7 +176,7 @@ def test_the_picture_of_a_symmetric_head_is_symmetric() -> None:
 )
 def test_the_head_turns_to_its_left_and_up(turn: dict[str, float], axis: int, sign: int) -> None:
     nose = ball((0, 0, 0.1), 0.03)
-    nose = Part("nose", nose.vertices, nose.triangles, np.tile(np.float32((1, 0, 0)), (len(nose.vertices), 1)))
+    nose = replace(nose, colours=colours((1, 0, 0), len(nose.vertices)))
     scene = Scene(Head((ball(), nose)), 64)
     picture = scene.draw({}, **turn).astype(int)
     middle = np.argwhere(picture[..., 0] > 2 * picture[..., 2]).mean(axis=0)
@@ -197,15 +200,8 @@ def test_the_inside_of_a_surface_is_dark() -> None:
 def test_an_open_mouth_differs_from_a_closed_one_and_only_there() -> None:
     lip = np.zeros((81, 3), np.float32)
     lip[:, 1] = -0.04
-    head = Head((plate(), plate("lip", 0.02, 0.001, {"JawOpen": lip})))
-    red = Part(
-        head.parts[1].name,
-        head.parts[1].vertices,
-        head.parts[1].triangles,
-        np.tile(np.float32((0.6, 0.1, 0.1)), (81, 1)),
-        offsets={"JawOpen": lip},
-    )
-    scene = Scene(Head((head.parts[0], red)), 96)
+    red = replace(plate("lip", 0.02, 0.001), colours=colours((0.6, 0.1, 0.1), 81), offsets={"JawOpen": lip})
+    scene = Scene(Head((plate(), red)), 96)
     closed, still, opened = scene.draw({}), scene.draw({"CheekPuff": 1.0}), scene.draw({"JawOpen": 1.0})
     np.testing.assert_array_equal(closed, still)
     moved = np.argwhere((np.abs(closed.astype(int) - opened) > 8).any(axis=2))
@@ -218,7 +214,7 @@ def test_hollows_are_dark() -> None:
     walls = [plate("floor")]
     for side in (-1, 1):  # walls that stand towards us on the floor's left and right
         wall = plate("wall")
-        vertices = wall.vertices[:, [2, 1, 0]] * np.float32([1, 1, side]) + np.float32([side * 0.1, 0, 0.1])
+        vertices = (wall.vertices[:, [2, 1, 0]] * [1, 1, side] + [side * 0.1, 0, 0.1]).astype(np.float32)
         walls.append(Part("wall", vertices, wall.triangles, wall.colours))
 
     def open_at(parts: list[Part]) -> np.ndarray:
@@ -252,7 +248,7 @@ def test_the_key_light_throws_a_shadow() -> None:
 
 
 def test_rough_surfaces_have_no_highlight() -> None:
-    shiny, chalk = (Scene(Head((Part(**{**vars(ball()), "roughness": r}),)), 64).draw({}).max() for r in (0.1, 1.0))
+    shiny, chalk = (Scene(Head((replace(ball(), roughness=r),)), 64).draw({}).max() for r in (0.1, 1.0))
     assert shiny > chalk + 30
 
 
@@ -326,7 +322,7 @@ def test_characters_without_a_font_are_not_written(monkeypatch: pytest.MonkeyPat
 
 def test_a_film_is_its_performances_side_by_side() -> None:
     lip = np.full((81, 3), (0, -0.05, 0), np.float32)
-    scene = Scene(Head((plate(offsets={"JawOpen": lip}),)), 64)
+    scene = Scene(Head((replace(plate(), offsets={"JawOpen": lip}),)), 64)
     poses = [[Pose({"JawOpen": 0.0})] * 2, [Pose({"JawOpen": 0.0}), Pose({"JawOpen": 1.0})]]
     film = Film(scene, poses)
     assert (len(film), film.size, film.picture(0).shape) == (2, (64, 128), (64, 128, 3))
@@ -355,6 +351,9 @@ def test_stills_are_read_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal((matplotlib.image.imread(tmp_path / "a.png")[..., :3] * 255).round(), pictures[3])
     write_gif(tmp_path / "a.gif", pictures, 12.5)
     with PIL.Image.open(tmp_path / "a.gif") as loop:
-        assert (loop.n_frames, loop.info["duration"], loop.info["loop"], loop.size) == (5, 80, 0, (30, 20))
+        assert (loop.info["duration"], loop.info["loop"], loop.size) == (80, 0, (30, 20))
+        loop.seek(4)
+        with pytest.raises(EOFError):
+            loop.seek(5)
         loop.seek(3)
         assert np.abs(np.asarray(loop.convert("RGB"))[10, 10].astype(int) - (150, 0, 0)).max() <= 8
