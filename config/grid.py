@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from config.errors import UserError
-from config.load import load_config, read_yaml
+from config.load import load_config, read_sections
 from config.schema import Config
 
 BASE = "base"
@@ -15,7 +15,7 @@ Grid = Mapping[str, tuple[str, ...]]
 
 def load_grid(path: Path) -> dict[str, tuple[str, ...]]:
     """Name → overrides, in the file's order. Raises UserError, with the line, for what is no such grid."""
-    tree, places = read_yaml(path)
+    tree, places = read_sections(path)
     if not tree:
         raise UserError(f"{path}: no names; expected lines such as `no_onehot: [model.domain_one_hot=false]`")
     for name, words in tree.items():

@@ -2,10 +2,9 @@
 
 import difflib
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, get_args
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -13,12 +12,12 @@ from pydantic_core import ErrorDetails
 
 from config.errors import UserError
 from config.schema import Config
+from config.yaml_files import Dumper, Keys, Loader, Places, read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ROOT / "config" / "default.yml"
 PATH_KEYS = (("run", "dir"), ("data", "corpus"), ("data", "lmdb"), ("features", "cache"))
 
-Keys = tuple[str | int, ...]
 Tree = dict[str, Any]
 
 
@@ -28,8 +27,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     Relative paths in a YAML are taken from the repository's root, those typed as overrides from the working directory.
     Raises UserError in one line for a file that cannot be read, an unknown key, a wrong type or an impossible value.
     """
-    tree = read_yaml(DEFAULT)[0]
-    layers = (read_yaml(path), _parse_overrides(overrides))
+    tree = read_sections(DEFAULT)[0]
+    layers = (read_sections(path), _parse_overrides(overrides))
     for layer, _ in layers:
         tree = _merge(tree, layer)
     try:
@@ -42,7 +41,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def save_config(config: Config, path: Path) -> None:
     """Write every key as YAML that load_config reads back; paths below the repository's root are written from there."""
-    text = yaml.dump(portable(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    text = yaml.dump(portable(config), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
     path.write_text(text, encoding="utf-8")
 
 
@@ -55,68 +54,25 @@ def portable(config: Config) -> Tree:
     return tree
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's plain values instead of PyYAML's 1.1: 1e-4 is a number; 007, 1114_3_15, 2024-01-31 and no are text."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes text that a reader of either version would take for something else."""
-
-
-for _kind, _pattern, _first in (
-    ("int", r"[-+]?(0|[1-9]\d*)", "-+0123456789"),
-    ("float", r"[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?", "-+.0123456789"),
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
-):
-    for _yaml in (_Loader, _Dumper):
-        _yaml.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^({_pattern})$"), list(_first))
-
-
-def read_yaml(path: Path) -> tuple[Tree, dict[Keys, str]]:
-    """A YAML file's mapping, and for each of its keys the place to name in an error."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, _Loader)
-        tree = yaml.load(text, _Loader)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; a config is a YAML file such as config/demo.yml") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8 text; a config is a YAML file such as config/demo.yml") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}, line {mark.line + 1}" if mark else str(path)
-        raise UserError(f"{place}: not YAML: {getattr(error, 'problem', None) or 'cannot be read'}") from None
+def read_sections(path: Path) -> tuple[Tree, Places]:
+    """A config's or a grid's mapping, with its keys' places; paths from the repository's root."""
+    tree, places = read_yaml(path, "; a config is a YAML file such as config/demo.yml")
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise UserError(f"{path}: expected sections such as `train:`, found {type(tree).__name__}")
     _resolve_paths(tree, ROOT)
-    places: dict[Keys, str] = {}
-    _collect_places(node, (), path, places)
     return tree, places
 
 
-def _collect_places(node: yaml.Node | None, keys: Keys, path: Path, places: dict[Keys, str]) -> None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            place = f"{path}, line {key.start_mark.line + 1}"
-            if (*keys, key.value) in places:
-                raise UserError(f"{place}: {'.'.join(map(str, (*keys, key.value)))} stands twice; keep one")
-            places[(*keys, key.value)] = place
-            _collect_places(value, (*keys, key.value), path, places)
-
-
-def _parse_overrides(overrides: Sequence[str]) -> tuple[Tree, dict[Keys, str]]:
+def _parse_overrides(overrides: Sequence[str]) -> tuple[Tree, Places]:
     tree: Tree = {}
-    places: dict[Keys, str] = {}
+    places: Places = {}
     for override in overrides:
         dotted, equals, text = override.partition("=")
         if not equals or not dotted or dotted.startswith("-"):
             raise UserError(f"{override}: expected section.key=value, such as train.epochs=20")
         try:
-            value = yaml.load(text, _Loader)
+            value = yaml.load(text, Loader)
         except yaml.YAMLError:
             raise UserError(f"{override}: the value is not YAML; quote it") from None
         keys = tuple(dotted.split("."))
@@ -149,7 +105,7 @@ def _merge(base: Tree, layer: Tree) -> Tree:
     return merged
 
 
-def _place(keys: Keys, layers: Sequence[tuple[Tree, dict[Keys, str]]], path: Path) -> str:
+def _place(keys: Keys, layers: Sequence[tuple[Tree, Places]], path: Path) -> str:
     """Where the value at `keys` was said: the latest layer that says it, or part of it, or what it is part of."""
     for _, places in reversed(layers):
         near = [said for said in places if keys and said[: len(keys)] == keys[: len(said)]]

@@ -127,31 +127,6 @@ def training_row(path: Path, row: Literal["mean", "max"], wanted: Sequence[str],
     return dict(zip(stats.channels, getattr(stats, row).tolist(), strict=True))
 
 
-def read_yaml(path: Path) -> Any:
-    """What a YAML file holds. Raises UserError, with the line, for one that cannot be read or says a key twice."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            seen: set[str] = set()
-            for key, _ in node.value:
-                if key.value in seen:
-                    raise UserError(f"{path}, line {key.start_mark.line + 1}: {key.value} stands twice; keep one")
-                seen.add(key.value)
-            return super().construct_mapping(node, deep)
-
-    try:
-        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}, line {mark.line + 1}" if mark else str(path)
-        raise UserError(f"{place}: not YAML: {getattr(error, 'problem', None) or 'cannot be read'}") from None
-
-
 def validated(place: str, prepare: Callable[..., Step], settings: dict[str, Any]) -> Step:
     """prepare(**settings), its signature being the schema: no unknown key, none missing, every type as it says.
 

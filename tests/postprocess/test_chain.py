@@ -76,7 +76,7 @@ def test_what_the_shipped_chain_offers_besides_can_be_read(tmp_path: Path) -> No
          "blendshape; did you mean JawOpen?"),
         ("steps: [gain]", ", step 1 (gain): table: missing"),
         ("steps: [{close_lips: {words: no/such}}]", f", step 1 (close_lips): {ROOT}/no/such: no such file or folder"),
-        ("steps: [{smooth: {window: 9, window: 7}}]", ", line 1: window stands twice; keep one"),
+        ("steps: [{smooth: {window: 9, window: 7}}]", ", line 1: steps.0.smooth.window stands twice; keep one"),
     ],
 )  # fmt: skip
 def test_refusals_name_file_step_and_key(

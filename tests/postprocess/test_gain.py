@@ -54,7 +54,7 @@ def test_about_the_training_mean(
         ("JawOpn: {gain: 2}", 'table: "JawOpn" is no group and no ARKit blendshape; did you mean JawOpen?'),
         ("JawOpen: {gain: loud}", "{}: table.JawOpen.gain: input should be a valid number, not 'loud'"),
         ("JawOpen: {low: 1, high: 0}", "table.JawOpen: low 1 is above high 0"),
-        ("JawOpen: {gain: .nan}", "{}: table.JawOpen.gain: input should be a finite number, not nan"),
+        ("JawOpen: {gain: .nan}", "{}: table.JawOpen.gain: input should be a valid number, not '.nan'"),
         ("JawOpen: {}\nJawOpen: {}", "{}, line 2: JawOpen stands twice; keep one"),
         ("{}", "table: names no channel; give it lines such as `JawOpen: {gain: 1.1}`"),
         ("JawOpen: [", "{}, line 1: not YAML: expected the node content, but found '<stream end>'"),
