@@ -38,6 +38,7 @@ python scripts/render.py --targets shapes.png --head mine.glb
 """
 SUFFIXES = {"out": ".mp4", "sheet": ".png", "gif": ".gif", "targets": ".png"}
 SIZES = {"out": 720, "sheet": 320, "gif": 300, "targets": 240}  # pixels of a head's side
+PORTRAIT = 0.8  # of a head's square that stills keep from left to right
 SMALLEST, LARGEST = 64, 2160
 GIF_FPS = 12.5  # a gif's frames last whole hundredths of a second
 STILLS = 12
@@ -120,7 +121,7 @@ class Material:
         """Of the longest recording, or of the sound."""
         return max(self.sound_s, *(recording.duration_s or 0 for recording in self.recordings))
 
-    def film(self, size: int, fps: float, labels: list[str]) -> "Film":
+    def film(self, size: int, fps: float, labels: list[str], share: float = 1.0) -> "Film":
         """The recordings side by side at a constant rate."""
         from scripts.picture.film import Film
         from scripts.picture.performance import perform
@@ -128,11 +129,16 @@ class Material:
 
         frames = max(1, math.floor(self.seconds * fps + 0.5))
         performances = [perform(recording, fps, frames) for recording in self.recordings]
-        return Film(Scene(self.head, size), performances, labels)
+        return Film(Scene(self.head, size), performances, labels, share)
 
 
 def gather(given: Namespace) -> Material:
-    """Read what is asked for. Raises UserError for what cannot be read or does not fit together."""
+    """Read what is asked for. Raises UserError for what cannot be read, or written, or does not fit together."""
+    from scripts.picture.text import can_write
+
+    for label in given.label:
+        if not can_write(label):
+            raise UserError(f"--label {label}: no installed font has all its characters")
     recordings = tuple(read_recording(path) for path in given.csv)
     recordings = tuple(recording if recording.fps else replace(recording, fps=given.fps) for recording in recordings)
     sound = read_sound(given.wav) if given.wav else None
@@ -207,15 +213,20 @@ def drawn(film: "Film", frames: Sequence[int]) -> Iterator[np.ndarray]:
 def write_sheet(path: Path, material: Material, given: Namespace) -> str:
     """The contact sheet, each moment above its time and what is being said; the line to print."""
     from scripts.picture.stills import contact_sheet, write_png
+    from scripts.picture.text import can_write
 
     fps = material.fps
-    film = material.film(given.size or SIZES["sheet"], fps, given.label)
+    film = material.film(given.size or SIZES["sheet"], fps, given.label, PORTRAIT)
     times_s = given.times or [(i + 0.5) / STILLS * material.seconds for i in range(STILLS)]
     frames = [min(round(time_s * fps), len(film) - 1) for time_s in times_s]
-    captions = [f"{frame / fps:.2f} s  {spoken(material.words, frame / fps)}".rstrip() for frame in frames]
+    words = material.words if can_write("".join(word.text for word in material.words)) else ()
+    captions = [f"{frame / fps:.2f} s  {spoken(words, frame / fps)}".rstrip() for frame in frames]
     with written_whole(path) as partial:
         write_png(partial, contact_sheet(list(drawn(film, frames)), captions))
-    return f"{path}: {len(frames)} moments of {material.seconds:.2f} s"
+    lacks = (
+        "" if words or not material.words else "; without the tokens, for no installed font has all their characters"
+    )
+    return f"{path}: {len(frames)} moments of {material.seconds:.2f} s{lacks}"
 
 
 def spoken(words: Sequence[Word], time_s: float) -> str:
@@ -227,7 +238,7 @@ def write_loop(path: Path, material: Material, given: Namespace) -> str:
     """The gif; the line to print."""
     from scripts.picture.stills import write_gif
 
-    film = material.film(given.size or SIZES["gif"], GIF_FPS, given.label)
+    film = material.film(given.size or SIZES["gif"], GIF_FPS, given.label, PORTRAIT)
     with written_whole(path) as partial:
         write_gif(partial, drawn(film, range(len(film))), GIF_FPS)
     return f"{path}: {len(film)} frames at {GIF_FPS:g} fps, {path.stat().st_size / 1e6:.2f} MB"
@@ -241,7 +252,7 @@ def write_targets(path: Path, head: "Head", size: int) -> str:
     from scripts.picture.stills import contact_sheet, write_png
 
     poses = [Pose({}), *(Pose({name: 1.0}) for name in head.channels)]
-    film = Film(Scene(head, size), [poses])
+    film = Film(Scene(head, size), [poses], share=PORTRAIT)
     with written_whole(path) as partial:
         write_png(partial, contact_sheet(list(drawn(film, range(len(film)))), ["at rest", *head.channels]))
     lacks = f"; the head has no {', '.join(head.missing)}" if head.missing else ""

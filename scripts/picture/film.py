@@ -19,11 +19,17 @@ class Film:
     scene: Scene
     performances: Sequence[Sequence[Pose]]
     labels: Sequence[str] = ()
+    share: float = 1.0  # of a head's square that is kept, about its middle, from left to right
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of a picture."""
-        return self.scene.size, self.scene.size * len(self.performances)
+        return self.scene.size, (self.scene.size - 2 * self._cut) * len(self.performances)
+
+    @property
+    def _cut(self) -> int:
+        """The pixels that go on either side of a head."""
+        return round(self.scene.size * (1 - self.share) / 2)
 
     def __len__(self) -> int:
         return len(self.performances[0])
@@ -34,8 +40,10 @@ class Film:
         for head, performance in enumerate(self.performances):
             pose = performance[number]
             drawn = self.scene.draw(pose.coefficients, pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
+            height, cut = self.scene.size, self._cut
+            drawn = drawn[:, cut : height - cut]
             if self.labels:
-                size = self.scene.size
-                write(drawn, self.labels[head], size // 2, size - round(size * LABEL_FOOT), round(size * LABEL_SIZE))
+                foot, pixels = height - round(height * LABEL_FOOT), round(height * LABEL_SIZE)
+                write(drawn, self.labels[head], drawn.shape[1] // 2, foot, pixels)
             heads.append(drawn)
         return np.hstack(heads)

@@ -30,7 +30,7 @@ MIRRORED = np.float32(0.035)  # reflected seen straight on: skin, wet or dry (Fr
 
 TAPS = 16  # places around a pixel that may stand in its ambient light
 FAR = np.float32(2.5)  # times the reach: from how far in front they still do, as lips do to what is in a mouth
-SHADOW_REACH = 2  # texels around a place in the shadow map: how soft the key light's shadow is
+SHADOW_REACH = 3  # texels around a place in the shadow map: how soft the key light's shadow is
 SOFT = np.float32(SHADOW_REACH)
 SAME = np.float32(100)  # over a surface's depth: that at which another depth counts as another surface
 
@@ -202,10 +202,10 @@ def _reached(shadow, px, py, pz):
     ):
         return ONE
     lit = 0
-    for down in range(-SHADOW_REACH, SHADOW_REACH + 1, 2):
-        for across in range(-SHADOW_REACH, SHADOW_REACH + 1, 2):
+    for down in range(-SHADOW_REACH, SHADOW_REACH + 1, SHADOW_REACH):
+        for across in range(-SHADOW_REACH, SHADOW_REACH + 1, SHADOW_REACH):
             lit += near >= nearness[SAMPLES * (row + down), column + across]
-    if lit in (0, (SHADOW_REACH + 1) ** 2):  # most places: no edge of a shadow is near
+    if lit in (0, 9):  # most places: no edge of a shadow is near
         return ONE if lit else ZERO
     free, weights = ZERO, ZERO
     for down in range(-SHADOW_REACH, SHADOW_REACH + 1):
@@ -326,10 +326,12 @@ def _add_light(gathered, count, roughness, outside, openness_here, shadow, look,
         ONE / (ONE + wrap_green) ** 2,
         ONE / (ONE + wrap_blue) ** 2,
     )
-    above = (HALF + HALF * ny) * openness_here
-    below = openness_here - above
-    lit_red, lit_green = SKY[0] * above + GROUND[0] * below, SKY[1] * above + GROUND[1] * below
-    lit_blue = SKY[2] * above + GROUND[2] * below
+    open_red, open_green = _bounced(openness_here, red), _bounced(openness_here, green)
+    open_blue = _bounced(openness_here, blue)
+    above = HALF + HALF * ny
+    lit_red = (GROUND[0] + (SKY[0] - GROUND[0]) * above) * open_red
+    lit_green = (GROUND[1] + (SKY[1] - GROUND[1]) * above) * open_green
+    lit_blue = (GROUND[2] + (SKY[2] - GROUND[2]) * above) * open_blue
     shine_red = shine_green = shine_blue = ZERO
     alpha = max(roughness, np.float32(0.08)) ** 2
     for i in range(len(directions)):
@@ -343,11 +345,13 @@ def _add_light(gathered, count, roughness, outside, openness_here, shadow, look,
             # What a shadow map says of a surface that turns away is mostly noise, and the wrap darkens it already.
             reaches = ONE - (ONE - reaches) * min(max((towards + np.float32(0.1)) * np.float32(5), ZERO), ONE)
             reaches *= HALF + HALF * openness_here
-        else:
+            in_red = in_green = in_blue = reaches
+        else:  # the others throw no shadow: what is hidden from the surroundings is hidden from them
             reaches = openness_here * openness_here
-        lit_red += reaches * strengths[i, 0] * max(towards + wrap_red, ZERO) * even_red
-        lit_green += reaches * strengths[i, 1] * max(towards + wrap_green, ZERO) * even_green
-        lit_blue += reaches * strengths[i, 2] * max(towards + wrap_blue, ZERO) * even_blue
+            in_red, in_green, in_blue = openness_here * open_red, openness_here * open_green, openness_here * open_blue
+        lit_red += in_red * strengths[i, 0] * max(towards + wrap_red, ZERO) * even_red
+        lit_green += in_green * strengths[i, 1] * max(towards + wrap_green, ZERO) * even_green
+        lit_blue += in_blue * strengths[i, 2] * max(towards + wrap_blue, ZERO) * even_blue
         if towards > ZERO:
             shine = reaches * towards * _gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, alpha, towards, facing)
             shine_red += strengths[i, 0] * shine
@@ -358,6 +362,15 @@ def _add_light(gathered, count, roughness, outside, openness_here, shadow, look,
     light[0] += samples * _tone(dark * (red * lit_red + shine_red))
     light[1] += samples * _tone(dark * (green * lit_green + shine_green))
     light[2] += samples * _tone(dark * (blue * lit_blue + shine_blue))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _bounced(openness_here, colour):
+    """The ambient light of a hollow whose walls have this colour and light each other: Jimenez et al. 2016."""
+    a = np.float32(2.0404) * colour - np.float32(0.3324)
+    b = np.float32(-4.7951) * colour + np.float32(0.6417)
+    c = np.float32(2.7552) * colour + np.float32(0.6903)
+    return max(openness_here, ((openness_here * a + b) * openness_here + c) * openness_here)
 
 
 @njit(cache=True, nogil=True, fastmath=True)

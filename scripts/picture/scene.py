@@ -13,8 +13,8 @@ from dataset.head.mesh import Head, Part
 
 FIELD_OF_VIEW_DEG = 18.0  # of a portrait lens: faces look like themselves from two metres away
 MARGIN = 1.08  # the picture's height over the head's
-SHADOW_TEXELS = 192  # across and down the shadow map; one is about as wide as a pixel of a picture of 512
-SHADOW_LIFT = 1.5  # texels by which a surface is nearer than its shadow, so that it does not shade itself
+SHADOW_TEXELS = 320  # across and down the shadow map
+SHADOW_LIFT = 2.0  # texels by which a surface is nearer than its shadow, so that it does not shade itself
 OPENNESS_REACH = 0.08  # of the head's height: how far a surface takes ambient light from its surroundings
 CODES = 4096  # steps of linear light that the sRGB table tells apart
 # From in front and above, at the picture's left: the key; from the right: the fill; from behind: the rim. Linear light.
@@ -105,7 +105,7 @@ class Scene:
         self._to_texels = _shadow_map(directions[0], middle, float(np.linalg.norm(extent)) / 2)
         self._to_shadow = self._to_texels.copy()
         self._to_shadow[2, 3] += SHADOW_LIFT / SHADOW_TEXELS / 2  # nearness is counted in quarters of the map's width
-        self._shadow_lift_m = np.float32(2 * np.linalg.norm(extent) / SHADOW_TEXELS)
+        self._shadow_lift_m = np.float32(3 * np.linalg.norm(extent) / SHADOW_TEXELS)
         self._openness_reach_m = np.float32(OPENNESS_REACH * max(extent[0], extent[1]))
         share = np.linspace(0, 1, size)[:, None]
         self._seen, self._lit = _Samples(size), _Samples(SHADOW_TEXELS)

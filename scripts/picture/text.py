@@ -13,17 +13,20 @@ from scripts.plot import font_for
 INK = 235  # of 255: the letters' brightness
 
 
-def write(picture: np.ndarray, text: str, centre: int, bottom: int, pixels: int) -> bool:
+def can_write(text: str) -> bool:
+    """Whether some installed font has all the characters."""
+    return font_for(text) is not None
+
+
+def write(picture: np.ndarray, text: str, centre: int, bottom: int, pixels: int) -> None:
     """Write a line onto picture (H, W, 3) uint8, in place, around column `centre` and down to row `bottom`.
 
     pixels: the font's size. What does not fit into the width is cut with an ellipsis, what lies outside is left out.
-    Returns False, with nothing written, where no installed font has all the characters.
+    Nothing is written that can_write says no to.
     """
-    if not text:
-        return True
-    font = _font(text, pixels)
+    font = _font(text, pixels) if text else None
     if font is None:
-        return False
+        return
     while font.getlength(text) > picture.shape[1] and len(text) > 1:
         text = f"{text.rstrip('…')[:-1]}…"
     cover = _cover(text, font)
@@ -33,7 +36,6 @@ def write(picture: np.ndarray, text: str, centre: int, bottom: int, pixels: int)
     under = picture[rows, columns]
     cover = cover[max(-top, 0) :, max(-left, 0) :][: under.shape[0], : under.shape[1], None]
     picture[rows, columns] = np.round(under + (INK - under.astype(np.float32)) * cover)
-    return True
 
 
 def _cover(text: str, font: "FreeTypeFont") -> np.ndarray:

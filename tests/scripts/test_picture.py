@@ -84,8 +84,8 @@ def test_random_triangles_cover_the_samples_that_lie_in_them() -> None:
             [(b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0]) for a, b in zip(corners, following, strict=True)]
         )
         clear = (np.abs(sides) > 1e-3).all(axis=0)  # of the edges, where the last bit decides
-        inside = (sides > 0).all(axis=0) | (sides < 0).all(axis=0)
-        np.testing.assert_array_equal(np.asarray(owner == 0)[clear], inside[clear])
+        inside = np.asarray((sides > 0).all(axis=0) | (sides < 0).all(axis=0))
+        np.testing.assert_array_equal((owner == 0)[clear], inside[clear])
 
 
 def test_neighbours_leave_no_gap_and_share_no_sample() -> None:
@@ -296,18 +296,18 @@ def test_pictures_come_in_order_and_little_ahead() -> None:
 
 def test_words_are_written_where_they_belong() -> None:
     picture = np.zeros((60, 200, 3), np.uint8)
-    assert text.write(picture, "prediction", 100, 50, 20)
+    text.write(picture, "prediction", 100, 50, 20)
     rows, columns = np.nonzero(picture[..., 0])
     assert 25 < rows.min() < rows.max() < 50
     assert abs((columns.min() + columns.max()) / 2 - 100) < 4
     assert picture.max() == text.INK
-    assert text.write(picture, "", 100, 50, 20)
+    text.write(picture, "", 100, 50, 20)
 
 
 def test_a_long_word_is_cut_and_one_over_the_edge_is_clipped() -> None:
     picture = np.zeros((40, 60, 3), np.uint8)
-    assert text.write(picture, "word " * 40, 30, 30, 16)
-    assert text.write(picture, "edge", 0, 8, 16)
+    text.write(picture, "word " * 40, 30, 30, 16)
+    text.write(picture, "edge", 0, 8, 16)
     assert picture[:, :10].any()
 
 
@@ -315,7 +315,8 @@ def test_characters_without_a_font_are_not_written(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(text, "font_for", lambda _: None)
     text._font.cache_clear()
     picture = np.zeros((40, 60, 3), np.uint8)
-    assert not text.write(picture, "你", 30, 30, 16)
+    assert not text.can_write("你")
+    text.write(picture, "你", 30, 30, 16)
     assert not picture.any()
     text._font.cache_clear()
 
@@ -328,6 +329,9 @@ def test_a_film_is_its_performances_side_by_side() -> None:
     assert (len(film), film.size, film.picture(0).shape) == (2, (64, 128), (64, 128, 3))
     np.testing.assert_array_equal(film.picture(0)[:, :64], film.picture(0)[:, 64:])
     np.testing.assert_array_equal(film.picture(1)[:, 64:], scene.draw({"JawOpen": 1.0}))
+    portrait = Film(scene, poses, share=0.5)
+    assert portrait.size == (64, 64)
+    np.testing.assert_array_equal(portrait.picture(1), film.picture(1)[:, [*range(16, 48), *range(80, 112)]])
     labelled = Film(scene, poses, ["target", "prediction"]).picture(0)
     assert (labelled[:32] == film.picture(0)[:32]).all()
     assert (labelled[48:] != film.picture(0)[48:]).any()

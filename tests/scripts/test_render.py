@@ -118,7 +118,7 @@ def test_colours_come_through(tmp_path: Path, clip: list[object], run_main: Call
         assert int(frame.colorspace) == 1
         shown = frame.reformat(format="rgb24", src_colorspace="itu709").to_ndarray().astype(int)
     sheet = (matplotlib.image.imread(tmp_path / "a.png")[..., :3] * 255).round().astype(int)
-    assert np.abs(shown - sheet[GAP : GAP + 64, GAP : GAP + 64]).mean() < 3
+    assert np.abs(shown[:, 6:58] - sheet[GAP : GAP + 64, GAP : GAP + 52]).mean() < 3
 
 
 @pytest.mark.parametrize(("layout", "frames", "rate"), [("json", 48, 30.0), ("livelink", 32, 20.0)])
@@ -188,12 +188,29 @@ def test_a_sheet_shows_the_moments_and_the_token_being_said(
     spoken = matplotlib.image.imread(tmp_path / "a.png")[..., :3]
     run_main(script, *sheet, "--size", "120")
     plain = matplotlib.image.imread(tmp_path / "a.png")[..., :3]
-    assert spoken.shape == (GAP + 120 + CAPTION + GAP, GAP + 2 * (120 + GAP), 3)
-    closed, opened = plain[GAP : GAP + 120, GAP : GAP + 120], plain[GAP : GAP + 120, 2 * GAP + 120 : -GAP]
+    assert spoken.shape == (GAP + 120 + CAPTION + GAP, GAP + 2 * (96 + GAP), 3)
+    closed, opened = plain[GAP : GAP + 120, GAP : GAP + 96], plain[GAP : GAP + 120, 2 * GAP + 96 : -GAP]
     assert np.abs(closed - opened).max() > 0.2
     differs = (spoken != plain).any(axis=2)
     assert differs[GAP + 120 :].any()
     assert not differs[: GAP + 120].any()
+
+
+def test_what_no_font_can_write_is_said(
+    tmp_path: Path,
+    clip: list[object],
+    run_main: Callable[..., None],
+    refusal: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("scripts.picture.text.can_write", str.isascii)
+    (tmp_path / "a.tsv").write_text("0.1\t0.5\t你\n", encoding="utf-8")
+    run_main(script, *clip, "--sheet", tmp_path / "a.png", "--transcript_path", tmp_path / "a.tsv")
+    line = capsys.readouterr().out
+    assert line.endswith("1.60 s; without the tokens, for no installed font has all their characters\n")
+    said = refusal(script, *clip, "--label", "你", "--out", tmp_path / "a.mp4")
+    assert said == "--label 你: no installed font has all its characters"
 
 
 def test_a_gif_loops_over_the_whole_clip(
@@ -202,7 +219,7 @@ def test_a_gif_loops_over_the_whole_clip(
     run_main(script, *clip, "--gif", tmp_path / "a.gif")
     with PIL.Image.open(tmp_path / "a.gif") as loop:
         loop.seek(1)  # frames that stay the same are one
-        assert loop.size == (64, 64)
+        assert loop.size == (52, 64)
     assert capsys.readouterr().out.startswith(f"{tmp_path / 'a.gif'}: 20 frames at 12.5 fps, ")
 
 
@@ -211,7 +228,7 @@ def test_every_target_is_on_the_sheet(
 ) -> None:
     run_main(script, *clip[6:], "--targets", tmp_path / "a.png")
     sheet = matplotlib.image.imread(tmp_path / "a.png")
-    assert sheet.shape[:2] == (GAP + 64 + CAPTION + GAP, GAP + 2 * (64 + GAP))  # at rest, JawOpen
+    assert sheet.shape[:2] == (GAP + 64 + CAPTION + GAP, GAP + 2 * (52 + GAP))  # at rest, JawOpen
     line = capsys.readouterr().out
     assert line.startswith(f"{tmp_path / 'a.png'}: 1 blendshapes; the head has no EyeBlinkLeft, ")
 
