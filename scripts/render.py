@@ -38,6 +38,7 @@ python scripts/render.py --targets shapes.png --head mine.glb
 """
 SUFFIXES = {"out": ".mp4", "sheet": ".png", "gif": ".gif", "targets": ".png"}
 SIZES = {"out": 720, "sheet": 320, "gif": 300, "targets": 240}  # pixels of a head's side
+WITH = {"MouthClose": ("JawOpen",)}  # Apple: closes the lips whatever the jaw does; on a closed jaw it shows nothing
 PORTRAIT = 0.8  # of a head's square that stills keep from left to right
 SMALLEST, LARGEST = 64, 2160
 GIF_FPS = 12.5  # a gif's frames last whole hundredths of a second
@@ -251,10 +252,12 @@ def write_targets(path: Path, head: "Head", size: int) -> str:
     from scripts.picture.scene import Scene
     from scripts.picture.stills import contact_sheet, write_png
 
-    poses = [Pose({}), *(Pose({name: 1.0}) for name in head.channels)]
+    shapes = {name: (name, *WITH.get(name, ())) for name in head.channels}
+    poses = [Pose({}), *(Pose(dict.fromkeys(names, 1.0)) for names in shapes.values())]
+    captions = ["at rest", *(" + ".join(names) for names in shapes.values())]
     film = Film(Scene(head, size), [poses], share=PORTRAIT)
     with written_whole(path) as partial:
-        write_png(partial, contact_sheet(list(drawn(film, range(len(film)))), ["at rest", *head.channels]))
+        write_png(partial, contact_sheet(list(drawn(film, range(len(film)))), captions))
     lacks = f"; the head has no {', '.join(head.missing)}" if head.missing else ""
     return f"{path}: {len(head.channels)} blendshapes{lacks}"
 
