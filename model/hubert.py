@@ -37,7 +37,8 @@ class HubertEncoder(BatchingEncoder):
     last one (or -1) the model's last_hidden_state, final normalisation included. Layers above are not even kept.
     Items of unequal length need first convolutions that are normalised at each step ("layer", as the large models are):
     normalised over time ("group"), an item would hear how long its neighbours are.
-    On a CPU the first forward packs the weights for it: move the encoder to its device before that.
+    The weights are read by load(), at the latest at the first forward; what a full feature cache asks (identity, size)
+    needs none. On a CPU the first forward packs them for it: move the encoder to its device before that.
     """
 
     margin_s = 2.0  # attention sees all there is; beyond this, what it sees hardly matters
@@ -46,17 +47,15 @@ class HubertEncoder(BatchingEncoder):
         """model: a folder as on the Hugging Face hub, or a hub id (from the local cache, else downloaded).
 
         precision: fp32 | int8 (the linear layers, on a CPU) | bf16 | fp16 (all of it).
-        Raises UserError when there is no such model, or its files are not whole, or it has no such layer.
+        Raises UserError when there is no such model, its config is not whole, or it has no such layer.
         """
         super().__init__()
         folder = _find(model)
-        self.model = _load(folder)
-        config = self.model.config
+        config = _load_config(folder)
         layers = config.num_hidden_layers
         if not -layers - 1 <= layer <= layers:
             raise UserError(f"features.layer: {model} has hidden states 0 to {layers} (or -1, the last), not {layer}")
         layer %= layers + 1
-        self._keep_layers(layer)
         self.normalise = _wants_normalised_audio(folder)
         self.receptive_field = 1
         for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
@@ -70,48 +69,56 @@ class HubertEncoder(BatchingEncoder):
         ) + ("" if precision == "fp32" else f", {precision}")
         # int8 takes one scale a call, which neighbours would change, and gains nothing by company.
         self.batches = config.feat_extract_norm == "layer" and precision != "int8"
-        self.precision, self._packed = precision, False
-        nn.Module.to(self.model, DTYPES.get(precision, torch.float32))
-        self.requires_grad_(False).eval()
+        self.folder, self.layer, self.precision, self._packed = folder, layer, precision, False
+        self.model: PreTrainedModel | None = None
+        self.register_buffer("place", torch.empty(0), persistent=False)  # on the device that the weights will go to
 
-    def _keep_layers(self, layer: int) -> None:
+    def load(self) -> "PreTrainedModel":
+        """The model with its weights, read at the first call. Raises UserError where their files are not whole."""
+        if self.model is None:
+            with torch.inference_mode(False):  # weights as any other, whoever asks first
+                model = _load(self.folder)
+                self._keep_layers(model)
+                self.model = nn.Module.to(model, self.device, DTYPES.get(self.precision, torch.float32))
+            self.requires_grad_(False).eval()
+        return self.model
+
+    def _keep_layers(self, model: "PreTrainedModel") -> None:
         """Make layer's hidden state the model's last one."""
-        encoder: Any = self.model.encoder
-        if layer == len(encoder.layers):
+        encoder: Any = model.encoder
+        if self.layer == len(encoder.layers):
             return
-        encoder.layers = encoder.layers[:layer]
-        if getattr(self.model.config, "do_stable_layer_norm", False):  # only there, the norm comes after the layers
+        encoder.layers = encoder.layers[: self.layer]
+        if getattr(model.config, "do_stable_layer_norm", False):  # only there, the norm comes after the layers
             encoder.layer_norm = nn.Identity()
 
     def forward(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
         """audio: (B, samples), 16 kHz, float32 → (B, N, size); N = 1 + (samples - 400) // 320 and at least 1."""
+        model = self.load()
         if lengths is not None and (lengths == audio.shape[1]).all():
             lengths = None
         steps = torch.arange(max(audio.shape[1], self.receptive_field), device=audio.device)
         if self.normalise:
             audio = _normalised(audio, None if lengths is None else steps[: audio.shape[1]] < lengths[:, None])
-        audio = pad(audio, (0, len(steps) - audio.shape[1])).to(self.model.dtype)
+        audio = pad(audio, (0, len(steps) - audio.shape[1])).to(model.dtype)
         mask = None if lengths is None else (steps < lengths.clamp(min=self.receptive_field)[:, None]).long()
         if not self._packed:
-            self._pack()
-        return self.model(audio, attention_mask=mask).last_hidden_state.float()
+            self._pack(model)
+        return model(audio, attention_mask=mask).last_hidden_state.float()
 
     def feature_count(self, samples: int) -> int:
         """N for an item of so many samples; 0 where not even one feature has all of its sound."""
         return max(0, samples - self.receptive_field + self.hop) // self.hop
 
-    def _pack(self) -> None:
+    def _pack(self, model: "PreTrainedModel") -> None:
         """Bring the linear layers into the form this device is fastest with. Raises UserError for int8 on a GPU."""
         if self.device.type == "cpu":
             change = quantise_linears if self.precision == "int8" else pack_linears
-            change(self.model, self._called_as_module)
+            wavlm = model.config.model_type == "wavlm"  # whose attention reads its linear layers' weights, uncalled
+            change(model, lambda name: not (wavlm and ".attention." in name))
         elif self.precision == "int8":
             raise UserError("features.precision: int8 is for CPUs; on a GPU take bf16 or fp16")
         self._packed = True
-
-    def _called_as_module(self, name: str) -> bool:
-        """WavLM's attention reads the weights of its linear layers instead of calling them."""
-        return self.model.config.model_type != "wavlm" or ".attention." not in name
 
 
 def _normalised(audio: Tensor, sound: Tensor | None) -> Tensor:

@@ -264,6 +264,15 @@ def test_resuming_as_another_run_is_refused(run: Run) -> None:
     assert before == {path: path.read_bytes() for path in folder.glob("*.*")}
 
 
+def test_a_full_feature_cache_needs_none_of_the_speech_models_weights(
+    run: Run, make_hubert: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train.epochs=1", "features.encoder=hubert", f"features.model={make_hubert()}")
+    first = run(*words, name="first")
+    monkeypatch.delattr("model.hubert._load")
+    assert_same_run(first, run(*words, name="again"))
+
+
 def test_resuming_on_other_clips_or_another_speech_model_is_refused(
     run: Run, make_hubert: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
