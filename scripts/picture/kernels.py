@@ -16,6 +16,10 @@ import math
 import numpy as np
 from numba import njit
 
+exact = njit(cache=True, nogil=True, error_model="numpy")  # a division by zero is no error: nothing waits for one
+quick = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+merged = njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")  # saves its many results
+
 SAMPLES = 4
 ACROSS = np.array([0.375, 0.875, 0.125, 0.625], np.float32)  # where a pixel's samples are, in pixels
 DOWN = np.array([0.125, 0.375, 0.625, 0.875], np.float32)
@@ -32,12 +36,13 @@ TAPS = 16  # places around a pixel that may stand in its ambient light
 FAR = np.float32(2.5)  # times the reach: from how far in front they still do, as lips do to what is in a mouth
 SHADOW_REACH = 3  # texels around a place in the shadow map: how soft the key light's shadow is
 SOFT = np.float32(SHADOW_REACH)
+FLAT = np.float32(1e-3)  # of the depth: what stands out by less is a surface's own roundness
 SAME = np.float32(100)  # over a surface's depth: that at which another depth counts as another surface
 
 ZERO, HALF, ONE, FOUR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(4)  # plain numbers are doubles here
 
 
-@njit(cache=True, nogil=True)
+@exact
 def vertex_normals(vertices, triangles, welded):
     """Unit normals (V, 3), faces weighted by area; `welded` gives each vertex the one whose normal it shares."""
     normals = np.zeros_like(vertices)
@@ -66,7 +71,7 @@ def vertex_normals(vertices, triangles, welded):
 # ---- which triangle a sample sees ----
 
 
-@njit(cache=True, nogil=True)
+@exact
 def rasterise(screen, triangles, nearness, owner):
     """Write which triangle each sample sees, the nearest, to owner (4 · height, width) int32, NOTHING for none.
 
@@ -109,13 +114,13 @@ def rasterise(screen, triangles, nearness, owner):
                 nearness_row[x] = max(near, old)
 
 
-@njit(cache=True, nogil=True)
+@exact
 def _slope(screen, upper, lower):
     down = float(screen[lower, 1]) - float(screen[upper, 1])
     return (float(screen[lower, 0]) - float(screen[upper, 0])) / down if down > 0 else 0.0
 
 
-@njit(cache=True, nogil=True)
+@exact
 def _plane(screen, a, b, c):
     """How 1 / depth changes with x and with y across a triangle, and whether its outside faces us."""
     x1, y1, n1 = float(screen[b, 0] - screen[a, 0]), float(screen[b, 1] - screen[a, 1]), screen[b, 2] - screen[a, 2]
@@ -129,66 +134,66 @@ def _plane(screen, a, b, c):
 # ---- how much of the surroundings' light comes in ----
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@quick
 def openness(mesh, nearness, owner, focal, reach_m):
-    """(height / 2, width / 2) float32, 0 to 1: how open each second pixel's surface is within reach_m metres.
+    """(height / 2, width / 2, 2) float32: how open every second pixel's surface is, 0 to 1, and its 1 / depth.
 
-    Obscurance estimated from the picture's own depth (McGuire et al. 2011, the Alchemy estimator).
+    Obscurance within about reach_m metres, from the picture's own depth (McGuire et al. 2011, the Alchemy estimator).
     """
     height, width = owner.shape[0] // SAMPLES, owner.shape[1]
-    result = np.ones(((height + 1) // 2, (width + 1) // 2), np.float32)
+    coarse = np.empty(((height + 1) // 2, (width + 1) // 2, 2), np.float32)
     spiral = np.empty((TAPS, 2), np.float32)
     for tap in range(TAPS):
         angle, radius = 2.4 * tap, math.sqrt((tap + 0.5) / TAPS)  # the golden angle
         spiral[tap] = radius * math.cos(angle), radius * math.sin(angle)
-    for v in range(result.shape[0]):
-        for u in range(result.shape[1]):
+    farthest = ONE / (FAR * FAR * reach_m * reach_m)
+    for v in range(coarse.shape[0]):
+        for u in range(coarse.shape[1]):
             x, y = 2 * u, 2 * v
-            seen = owner[SAMPLES * y, x]
+            seen, near = owner[SAMPLES * y, x], nearness[SAMPLES * y, x]
+            coarse[v, u] = ONE, near
             if seen == NOTHING:
                 continue
             nx, ny, nz = _surface(mesh, seen, np.float32(x) + ACROSS[0], np.float32(y) + DOWN[0])[0][:3]
-            near = nearness[SAMPLES * y, x]
-            metres_per_pixel = 1 / (near * focal)
-            radius = reach_m / metres_per_pixel
-            covered = np.float32(0)
+            depth = ONE / near
+            metres_per_pixel = depth / focal
+            # Two patterns side by side, a half turn apart, which the blur between neighbours mixes.
+            radius = reach_m / metres_per_pixel * np.float32(1 - 2 * ((u + v) & 1))
+            covered = ZERO
             for tap in range(TAPS):
-                # Two patterns side by side, a half turn apart, which the blur between neighbours mixes.
-                turned = 1 - 2 * ((u + v) % 2)
-                across = round(turned * radius * spiral[tap, 0])
-                down = round(turned * radius * spiral[tap, 1])
+                across, down = round(radius * spiral[tap, 0]), round(radius * spiral[tap, 1])
                 if not (0 <= x + across < width and 0 <= y + down < height):
                     continue
                 there = nearness[SAMPLES * (y + down), x + across]
-                if there == 0:
+                if there == ZERO:
                     continue
-                dx, dy = across * metres_per_pixel, -down * metres_per_pixel
-                dz = 1 / near - 1 / there
+                dx, dy = np.float32(across) * metres_per_pixel, -np.float32(down) * metres_per_pixel
+                dz = depth - ONE / there
                 squared = dx * dx + dy * dy + dz * dz
-                above = dx * nx + dy * ny + dz * nz - np.float32(0.004) / near * np.float32(0.25)
-                falloff = 1 - squared / (FAR * FAR * reach_m * reach_m)
-                if above > 0 and falloff > 0:
+                above = dx * nx + dy * ny + dz * nz - FLAT * depth
+                falloff = ONE - squared * farthest
+                if above > ZERO and falloff > ZERO:
                     covered += falloff * above / math.sqrt(squared + np.float32(1e-9))
-            result[v, u] = max(1 - 2 * covered / TAPS, 0)
-    return result
+            coarse[v, u, 0] = max(ONE - covered * np.float32(2 / TAPS), ZERO)
+    return coarse
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _between(coarse, nearness, x, y, near):
+@quick
+def _between(coarse, x, y, near):
     """openness at a pixel: the mean of the coarse places around it, those of its own surface above all."""
     u, v = x // 2, y // 2
     total, weights, strictness = ZERO, np.float32(1e-6), SAME / near
     for q in range(max(v - 1, 0), min(v + 2, coarse.shape[0])):
         for p in range(max(u - 1, 0), min(u + 2, coarse.shape[1])):
-            weight = max(ONE - strictness * abs(nearness[SAMPLES * 2 * q, 2 * p] - near), np.float32(1e-3))
+            weight = max(ONE - strictness * abs(coarse[q, p, 1] - near), np.float32(1e-3))
             weight = weight if p == u else HALF * weight
             weight = weight if q == v else HALF * weight
-            total += weight * coarse[q, p]
+            total += weight * coarse[q, p, 0]
             weights += weight
     return total / weights
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@quick
 def _reached(shadow, px, py, pz):
     """How much of the key light reaches a place, 0 to 1. shadow: its nearness, (3, 4) metres → texels, lift."""
     nearness, transform, _ = shadow
@@ -223,7 +228,7 @@ def _reached(shadow, px, py, pz):
 # ---- colour ----
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@quick
 def shade(mesh, nearness, owner, coarse, shadow, look, backdrop):
     """(height, width, 3) uint8. coarse: what openness gave.
 
@@ -259,7 +264,7 @@ def shade(mesh, nearness, owner, coarse, shadow, look, backdrop):
                 if count and (
                     own_roughness != roughness or faces_us != outside or abs(near - depth) > ONE_SURFACE * depth
                 ):
-                    openness_here = _between(coarse, nearness, x, y, depth)
+                    openness_here = _between(coarse, x, y, depth)
                     _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light)
                     count = 0
                 if not count:
@@ -269,14 +274,14 @@ def shade(mesh, nearness, owner, coarse, shadow, look, backdrop):
                     gathered[i] += run * found[i]
                 count += s - first
             if count:
-                openness_here = _between(coarse, nearness, x, y, depth)
+                openness_here = _between(coarse, x, y, depth)
                 _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light)
             for channel in range(3):
                 picture[y, x, channel] = codes[int(light[channel] * (finest / FOUR) + HALF)]
     return picture
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@merged
 def _surface(mesh, triangle, x, y):
     """What a triangle is at a place on the screen: normal, position, colour (9 numbers), and whether it is outside."""
     screen, vertices, normals, colours, _, triangles = mesh
@@ -305,7 +310,7 @@ def _surface(mesh, triangle, x, y):
     return values, doubled_area < 0
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@quick
 def _add_light(gathered, count, roughness, outside, openness_here, shadow, look, light):
     """Add to `light` (3,) what `count` samples send us; gathered: the sums of their normals, positions and colours."""
     directions, strengths, eye, _ = look
@@ -364,7 +369,7 @@ def _add_light(gathered, count, roughness, outside, openness_here, shadow, look,
     light[2] += samples * _tone(dark * (blue * lit_blue + shine_blue))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@quick
 def _bounced(openness_here, colour):
     """The ambient light of a hollow whose walls have this colour and light each other: Jimenez et al. 2016."""
     a = np.float32(2.0404) * colour - np.float32(0.3324)
@@ -373,12 +378,12 @@ def _bounced(openness_here, colour):
     return max(openness_here, ((openness_here * a + b) * openness_here + c) * openness_here)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@quick
 def _length(x, y, z):
     return math.sqrt(x * x + y * y + z * z + np.float32(1e-12))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@quick
 def _gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, alpha, towards, facing):
     """The highlight of a rough surface, over π: GGX (Walter et al. 2007), with Schlick's Fresnel and shadowing."""
     hx, hy, hz = lx + vx, ly + vy, lz + vz
@@ -392,7 +397,7 @@ def _gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, alpha, towards, facing):
     return alpha * alpha * fresnel / (spread * spread * shadowing)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@quick
 def _tone(light):
     """Light → 0 to 1 along film's S: Narkowicz 2016, an approximation of the ACES reference transform."""
     bent = light * (np.float32(2.51) * light + np.float32(0.03))

@@ -225,7 +225,7 @@ def test_hollows_are_dark() -> None:
         nearness, owner = scene._seen.nearness, scene._seen.owner
         rasterise(screen, scene.mesh.triangles, nearness, owner)
         mesh = (screen, vertices, normals, scene.mesh.colours, scene.mesh.roughness, scene.mesh.triangles)
-        return openness(mesh, nearness, owner, np.float32(scene.focal), np.float32(0.05))
+        return openness(mesh, nearness, owner, np.float32(scene.focal), np.float32(0.05))[..., 0]
 
     flat, well = open_at(walls[:1]), open_at(walls)
     np.testing.assert_allclose(flat, 1)
