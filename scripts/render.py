@@ -37,7 +37,7 @@ python scripts/render.py --csv a.csv --sheet a.png --transcript_path a.tsv --tim
 python scripts/render.py --targets shapes.png --head mine.glb
 """
 SUFFIXES = {"out": ".mp4", "sheet": ".png", "gif": ".gif", "targets": ".png"}
-SIZES = {"out": 720, "sheet": 320, "gif": 300, "targets": 240}  # pixels of a head's side
+SIZES = {"out": 720, "sheet": 320, "gif": 360, "targets": 240}  # pixels of a head's side
 WITH = {"MouthClose": ("JawOpen",)}  # Apple: closes the lips whatever the jaw does; on a closed jaw it shows nothing
 PORTRAIT = 0.8  # of a head's square that stills keep from left to right
 SMALLEST, LARGEST = 64, 2160

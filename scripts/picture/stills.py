@@ -11,7 +11,7 @@ SHEET_ASPECT = 16 / 9
 PAPER = (24, 27, 32)  # sRGB
 GAP, CAPTION = 4, 26  # pixels: between tiles, and below one for its caption
 CAPTION_PIXELS = 16
-GIF_COLOURS = 160
+GIF_COLOURS, PALETTE_ROUNDS = 256, 3
 
 
 def contact_sheet(tiles: Sequence[np.ndarray], captions: Sequence[str]) -> np.ndarray:
@@ -46,12 +46,15 @@ def write_png(path: Path, picture: np.ndarray) -> None:
 
 
 def write_gif(path: Path, pictures: Iterable[np.ndarray], fps: float) -> None:
-    """A loop in the colours that its first, middle and last thirds need; fps: such that a frame lasts whole 10 ms."""
+    """A loop in the colours that a few of its pictures need; fps: such that a frame lasts whole hundredths of a second.
+
+    Without dithering, which would flicker and grow the file fourfold.
+    """
     from PIL import Image
 
     frames = [Image.fromarray(picture) for picture in pictures]
     sample = np.hstack([np.asarray(frame) for frame in frames[:: max(1, len(frames) // 6)]])
-    palette = Image.fromarray(sample).quantize(GIF_COLOURS, method=Image.Quantize.MEDIANCUT)
+    palette = Image.fromarray(sample).quantize(GIF_COLOURS, Image.Quantize.MEDIANCUT, PALETTE_ROUNDS)
     indexed = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     indexed[0].save(
         path, format="gif", save_all=True, append_images=indexed[1:], duration=round(1000 / fps), loop=0, optimize=True
