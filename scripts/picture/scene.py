@@ -1,7 +1,7 @@
 """A head, posed and drawn from in front as a person would photograph it: (size, size, 3) uint8, on the CPU.
 
 Drawn by our own rasteriser: VTK (566 MB installed) and moderngl draw nothing where the system has no OpenGL, and with
-Mesa in software VTK drew 10 frames a second where this draws several times as many.
+Mesa in software VTK drew 10 frames a second where this draws two to four times as many.
 """
 
 import threading

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 from scripts.plot import font_for
 
 INK = 235  # of 255: the letters' brightness
+OUTLINE, SHADE = 2, 0.5  # pixels around the letters that are darkened, and by how much, so that they stand out on skin
 
 
 def can_write(text: str) -> bool:
@@ -29,22 +30,24 @@ def write(picture: np.ndarray, text: str, centre: int, bottom: int, pixels: int)
         return
     while font.getlength(text) > picture.shape[1] and len(text) > 1:
         text = f"{text.rstrip('…')[:-1]}…"
-    cover = _cover(text, font)
-    height, width = cover.shape
+    letters, outline = (_cover(text, font, stroke) for stroke in (0, OUTLINE))
+    height, width = letters.shape
     top, left = bottom - height, centre - width // 2
     rows, columns = slice(max(top, 0), bottom), slice(max(left, 0), left + width)
-    under = picture[rows, columns]
-    cover = cover[max(-top, 0) :, max(-left, 0) :][: under.shape[0], : under.shape[1], None]
-    picture[rows, columns] = np.round(under + (INK - under.astype(np.float32)) * cover)
+    under = picture[rows, columns].astype(np.float32)
+    for cover, ink, strength in ((outline, 0, SHADE), (letters, INK, 1.0)):
+        cover = cover[max(-top, 0) :, max(-left, 0) :][: under.shape[0], : under.shape[1], None]
+        under += (ink - under) * cover * strength
+    picture[rows, columns] = np.round(under)
 
 
-def _cover(text: str, font: "FreeTypeFont") -> np.ndarray:
-    """(height, width) float32: how much of each pixel the letters cover; lines of one font are of one height."""
+def _cover(text: str, font: "FreeTypeFont", stroke: int) -> np.ndarray:
+    """(height, width) float32: how much of each pixel the letters cover, or an outline of `stroke` pixels and they."""
     from PIL import Image, ImageDraw
 
     ascent, descent = font.getmetrics()
-    image = Image.new("L", (int(np.ceil(font.getlength(text))) + 2, ascent + descent))
-    ImageDraw.Draw(image).text((1, 0), text, fill=255, font=font)
+    image = Image.new("L", (int(np.ceil(font.getlength(text))) + 2 * OUTLINE, ascent + descent))
+    ImageDraw.Draw(image).text((OUTLINE, 0), text, fill=255, font=font, stroke_width=stroke, anchor="la")
     return np.asarray(image, np.float32) / 255
 
 
