@@ -24,7 +24,10 @@ demo: setup
 	$(RUN) scripts/synthesize.py --wav_path dataset/demo/hello.flac --transcript_path dataset/demo/hello.tsv --out_path result/demo/hello.csv
 	$(RUN) postprocess/smooth.py --input result/demo/hello.csv --output result/demo/hello_smooth.csv
 	$(RUN) scripts/plot.py --csv result/demo/hello_smooth.csv --wav dataset/demo/hello.flac --transcript_path dataset/demo/hello.tsv --out_path result/demo/hello.png
+	$(RUN) scripts/render.py --csv result/demo/hello_smooth.csv --wav dataset/demo/hello.flac --out result/demo/hello.mp4 --size 512
+	$(RUN) scripts/view.py --csv result/demo/hello_smooth.csv --wav dataset/demo/hello.flac --transcript_path dataset/demo/hello.tsv --out result/demo/hello.html
 	@echo; echo "curves: result/demo/hello_smooth.csv"; echo "plot:   result/demo/hello.png"
+	@echo "movie:  result/demo/hello.mp4"; echo "page:   result/demo/hello.html (open it in a browser)"
 
 test: check
 	$(RUN) -m pytest
