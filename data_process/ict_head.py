@@ -19,7 +19,6 @@ from dataset.head.read_obj import Obj, parts_by_material, read_obj, shape_offset
 
 EXAMPLES = """
 git clone https://github.com/ICT-VGL/ICT-FaceKit && python -m data_process.ict_head --source ICT-FaceKit --out head.glb
-python scripts/render.py --csv a.csv --wav a.wav --head head.glb --out a.mp4
 """
 NEUTRAL = "generic_neutral_mesh.obj"
 DELTAS = "expression_deltas.npz"  # the same shapes as offsets, `d_<shape>`, in one file

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 EXAMPLES = """
     python scripts/ridge.py --config config/facegood.yml --out ridge/ --pieces 10
     python scripts/ridge.py --config config/facegood.yml --out ridge/ data.split.fold=0
-    python scripts/evaluate.py --predictions ridge/ --targets data/facegood/bs
 """
 SHRINKAGE = 0.3  # of a standardised feature's variance; on FACEGOOD's folds 0.1 does as well
 MOST_FRAMES = 200_000  # to fit: about two hours, more of which hardly changes a thousand weights a channel
