@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -102,8 +103,9 @@ CURVES = {
 
 def measure(name: str, size: int) -> Point:
     """One size of a curve, in a process of its own: peak memory is a process's, and never falls."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measure, (name, size))
+    # Not multiprocessing's Pool: its processes may start none of their own, which a loader with workers does.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measure, name, size).result()
 
 
 def _measure(name: str, size: int) -> Point:

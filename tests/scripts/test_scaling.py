@@ -21,9 +21,10 @@ def test_every_curve_doubles_its_size() -> None:
         assert all(later == 2 * size for size, later in zip(curve.sizes, curve.sizes[1:], strict=False))
 
 
-def test_a_size_is_measured_in_a_process_of_its_own() -> None:
-    point = scaling.measure("dtw_length", 110)
-    assert point.size == 110 and point.seconds > 0 and point.peak_bytes >= 0
+@pytest.mark.parametrize(("name", "size"), [("dtw_length", 110), ("loader_workers", 1)])
+def test_a_size_is_measured_in_a_process_of_its_own(name: str, size: int) -> None:
+    point = scaling.measure(name, size)
+    assert point.size == size and point.seconds > 0 and point.peak_bytes >= 0
 
 
 def test_the_command_plots_and_writes_the_curves(
