@@ -164,6 +164,8 @@ def _draw(panel: "Axes", curve: Curve, points: list[Point]) -> None:
     sizes = [point.size for point in points]
     panel.loglog(sizes, [point.seconds for point in points], "o-", color="tab:blue", label="time")
     panel.set(title=f"{curve.label}: time ~ size^{exponent(points):.2f}", xlabel="size", ylabel="seconds")
+    panel.set_xticks(sizes, [str(size) for size in sizes])
+    panel.minorticks_off()
     if curve.expected is not None:
         line = points[0].seconds * (np.array(sizes) / sizes[0]) ** curve.expected
         panel.loglog(sizes, line, ":", color="gray", label=f"size^{curve.expected:g}")
