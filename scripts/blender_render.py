@@ -121,6 +121,8 @@ def import_head(path: Path) -> list[bpy.types.Object]:
     import bpy
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    if "bool" not in vars(np):  # from numpy 1.24 to 1.26, on which Blender 3.4's glTF importer fails without it
+        np.bool = bool  # type: ignore[misc,assignment]
     importers = {
         ".fbx": lambda: bpy.ops.import_scene.fbx(filepath=str(path)),
         ".blend": lambda: append_objects(path),

@@ -105,7 +105,9 @@ def test_position_and_convolutions_tell_the_order(option: str) -> None:
 
 
 def test_positions_are_those_of_the_paper() -> None:
-    position = decoder_of("model.width=7", "model.heads=1", "model.domain_one_hot=false").position
+    position = decoder_of(
+        "model.positional=sinusoidal", "model.width=7", "model.heads=1", "model.domain_one_hot=false"
+    ).position
     waves = position(torch.zeros(1, 9, 7))[0]
     for frame in (0, 1, 8):
         for place in range(7):

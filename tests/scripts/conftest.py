@@ -27,7 +27,8 @@ TINY: dict[str, Any] = {
     "features": {"logmel": {"bands": 12, "steps_per_frame": 1, "context_steps": 1}},
     "text": {"stream": "none", "embedding": 4, "drop": 0.2},
     "model": {
-        "curve_scale": "channel", "width": 8, "heads": 2, "feedforward": 16, "conv_layers": 1, "conv_kernel": 3,
+        "curve_scale": "channel", "positional": "sinusoidal",
+        "width": 8, "heads": 2, "feedforward": 16, "conv_layers": 1, "conv_kernel": 3,
         "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.1, "head_dropout": 0.1,
     },
     "loss": {"dtw": 0.0, "mse": 1.0, "velocity": 0.0},
