@@ -51,6 +51,58 @@ class Head:
         return vertices.min(0), vertices.max(0)
 
 
+@dataclass(frozen=True)
+class Mesh:
+    """A head's parts as one mesh, to be drawn."""
+
+    names: tuple[str, ...]  # the blendshapes that move something
+    vertices: np.ndarray  # (V, 3) float32, metres, at rest
+    offsets: np.ndarray  # (len(names), V, 3) float32
+    triangles: np.ndarray  # (F, 3) int32
+    colours: np.ndarray  # (V, 3) float32
+    roughness: np.ndarray  # (V,) float32
+    welded: np.ndarray  # (V,) int32: the first vertex of its part that is there in every pose, and shares its normal
+
+    @classmethod
+    def of(cls, head: Head) -> "Mesh":
+        """The head's parts, one after the other."""
+        parts, names = head.parts, head.channels
+        starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
+        offsets = np.zeros((len(names), starts[-1], 3), np.float32)
+        for part, start in zip(parts, starts, strict=False):
+            for row, name in enumerate(names):
+                if name in part.offsets:
+                    offsets[row, start : start + len(part.vertices)] = part.offsets[name]
+        return cls(
+            names,
+            np.concatenate([part.vertices for part in parts]).astype(np.float32),
+            offsets,
+            np.concatenate([p.triangles + s for p, s in zip(parts, starts, strict=False)]).astype(np.int32),
+            np.concatenate([part.colours for part in parts]).astype(np.float32),
+            np.repeat([part.roughness for part in parts], np.diff(starts)).astype(np.float32),
+            np.concatenate([_welded(p) + s for p, s in zip(parts, starts, strict=False)]).astype(np.int32),
+        )
+
+    def posed(self, coefficients: dict[str, float]) -> np.ndarray:
+        """(V, 3) float32, as Part.posed gives each part."""
+        active = [row for row, name in enumerate(self.names) if coefficients.get(name)]
+        weights = np.array([coefficients[self.names[row]] for row in active], np.float32)
+        moved = weights @ self.offsets[active].reshape(len(active), self.vertices.size)
+        return self.vertices + moved.reshape(-1, 3)
+
+
+def _welded(part: Part) -> np.ndarray:
+    """(V,): for each vertex the first that lies with it at rest and in every blendshape.
+
+    Files split a vertex where its texture coordinates do; shading must not show that.
+    """
+    everywhere = np.ascontiguousarray(np.hstack([part.vertices, *part.offsets.values()]), np.float32)
+    everywhere += np.float32(0)  # no -0
+    rows = everywhere.view(np.dtype((np.void, everywhere.dtype.itemsize * everywhere.shape[1]))).ravel()
+    _, first, which = np.unique(rows, return_index=True, return_inverse=True)
+    return first[which.ravel()]
+
+
 def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """(V, 3) float32: unit vertex normals, faces weighted by area; (0, 0, 1) for a vertex in no face."""
     corners = vertices[triangles]

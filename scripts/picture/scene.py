@@ -5,11 +5,11 @@ Mesa in software VTK drew 10 frames a second where this draws two to four times 
 """
 
 import threading
-from dataclasses import dataclass
 
 import numpy as np
 
-from dataset.head.mesh import Head, Part
+from dataset.head.colour import to_srgb
+from dataset.head.mesh import Head, Mesh
 
 FIELD_OF_VIEW_DEG = 18.0  # of a portrait lens: faces look like themselves from two metres away
 MARGIN = 1.08  # the picture's height over the head's
@@ -25,55 +25,6 @@ LIGHTS = (
     ((-0.80, 0.30, -0.60), (0.40, 0.38, 0.36)),
 )
 BACKDROP_TOP, BACKDROP_BOTTOM = (0.30, 0.34, 0.40), (0.10, 0.115, 0.14)  # linear
-
-
-@dataclass(frozen=True)
-class Mesh:
-    """A head's parts as one mesh, ready to be posed by one product."""
-
-    names: tuple[str, ...]  # the blendshapes that move something
-    vertices: np.ndarray  # (V, 3) float32, metres, at rest
-    offsets: np.ndarray  # (len(names), V · 3) float32
-    triangles: np.ndarray  # (F, 3) int32
-    colours: np.ndarray  # (V, 3) float32
-    roughness: np.ndarray  # (V,) float32
-    welded: np.ndarray  # (V,) int32: the first vertex that is at the same place in every pose, and shares its normal
-
-    @classmethod
-    def of(cls, head: Head) -> "Mesh":
-        """The head's parts, one after the other."""
-        starts = np.cumsum([0, *[len(part.vertices) for part in head.parts]])
-        count = int(starts[-1])
-        offsets = np.zeros((len(head.channels), count, 3), np.float32)
-        for part, start in zip(head.parts, starts, strict=False):
-            for row, name in enumerate(head.channels):
-                if name in part.offsets:
-                    offsets[row, start : start + len(part.vertices)] = part.offsets[name]
-        return cls(
-            head.channels,
-            np.concatenate([part.vertices for part in head.parts]).astype(np.float32),
-            offsets.reshape(len(head.channels), count * 3),
-            np.concatenate([p.triangles + s for p, s in zip(head.parts, starts, strict=False)]).astype(np.int32),
-            np.concatenate([part.colours for part in head.parts]).astype(np.float32),
-            np.repeat([part.roughness for part in head.parts], np.diff(starts)).astype(np.float32),
-            np.concatenate([_welded(p) + s for p, s in zip(head.parts, starts, strict=False)]).astype(np.int32),
-        )
-
-    def posed(self, coefficients: dict[str, float]) -> np.ndarray:
-        """(V, 3) float32, as Part.posed gives each part."""
-        active = [row for row, name in enumerate(self.names) if coefficients.get(name)]
-        weights = np.array([coefficients[self.names[row]] for row in active], np.float32)
-        return self.vertices + (weights @ self.offsets[active]).reshape(-1, 3)
-
-
-def _welded(part: Part) -> np.ndarray:
-    """(V,): for each vertex the first that is where it is, at rest and in a pose that tells all poses apart."""
-    random = np.random.default_rng(0)
-    pose = part.vertices.astype(np.float64)
-    for offset in part.offsets.values():
-        pose = pose + random.uniform(0.5, 1) * offset
-    _, first, inverse = np.unique(np.hstack([part.vertices, pose]), axis=0, return_index=True, return_inverse=True)
-    return first[inverse.ravel()]
 
 
 class _Samples(threading.local):
@@ -163,7 +114,5 @@ def _shadow_map(towards: np.ndarray, middle: np.ndarray, radius_m: float) -> np.
 
 
 def _srgb_codes() -> np.ndarray:
-    """(CODES,) uint8: linear light from 0 to 1 → sRGB (IEC 61966-2-1)."""
-    light = np.linspace(0, 1, CODES)
-    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.round(255 * encoded).astype(np.uint8)
+    """(CODES,) uint8: linear light from 0 to 1 → sRGB."""
+    return np.round(255 * to_srgb(np.linspace(0, 1, CODES))).astype(np.uint8)

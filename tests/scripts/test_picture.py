@@ -6,14 +6,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from dataset.head.mesh import Head, Part
+from dataset.head.mesh import Head, Mesh, Part
 from dataset.head.mesh import normals as reference_normals
 from dataset.recording import Recording
 from scripts.picture import text
 from scripts.picture.film import Film
 from scripts.picture.kernels import ACROSS, DOWN, NOTHING, SAMPLES, openness, rasterise, vertex_normals
 from scripts.picture.performance import Pose, perform
-from scripts.picture.scene import Mesh, Scene
+from scripts.picture.scene import Scene
 from scripts.picture.stills import CAPTION, GAP, contact_sheet, write_gif, write_png
 from scripts.picture.video import in_order
 

@@ -18,13 +18,13 @@ from dataset.blendshapes import ARKIT, EYE, FACE, write_curves
 from dataset.command import UserError
 from dataset.head.files import read_head
 from dataset.head.gltf import write_head
-from dataset.head.mesh import Head, Part
+from dataset.head.mesh import Head, Mesh, Part
 from dataset.layouts import read_recording
 from dataset.transcript import Word, write_tsv
 from scripts import view as script
 from scripts.viewer.bundle import packed, unpacked
 from scripts.viewer.clip import labels_of, read_takes, target_of
-from scripts.viewer.geometry import head_arrays, seams
+from scripts.viewer.geometry import head_arrays
 
 FPS, FRAMES, OPEN = 30.0, 91, 60  # the target's mouth is shut until frame 60, then wide open
 RATE_HZ = 16_000
@@ -164,8 +164,7 @@ def test_vertices_share_a_normal_where_they_stay_together() -> None:
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]], np.float32)
     opening = np.array([[0, 0, 0], [0, 0, 0], [0, -1, 0], [-0.0, 0, 0], [0, 0, 0]], np.float32)
     part = Part("a", vertices, np.array([[0, 1, 2]]), vertices, offsets={"JawOpen": opening})
-    first = np.array([0, 5])
-    np.testing.assert_array_equal(seams(Head((part, part)), first), [0, 1, 2, 0, 1, 5, 6, 7, 5, 6])
+    np.testing.assert_array_equal(Mesh.of(Head((part, part))).welded, [0, 1, 2, 0, 1, 5, 6, 7, 5, 6])
 
 
 def test_takes_of_other_rates_and_lengths_meet_on_the_highest(tmp_path: Path) -> None:
