@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from config.errors import UserError
 
@@ -22,6 +23,13 @@ def find(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     if not found:
         raise UserError(f"{path}: no {kinds} file in this folder")
     return found
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds. Raises UserError, with the line, for one that cannot be read or says a key twice."""
+    from config.yaml_files import read_yaml
+
+    return read_yaml(path)[0]
 
 
 def by_stem(files: list[Path]) -> dict[str, Path]:

@@ -8,9 +8,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from config.yaml_files import read_yaml
 from dataset.blendshapes import ARKIT
 from dataset.command import UserError, run
+from dataset.files import read_yaml
 from postprocess.files import (
     InputPath,
     Step,
@@ -86,7 +86,7 @@ def main() -> None:
         help="a stats.json or a checkpoint, about whose training means the curves are scaled (default: about 0)",
     )
     given = options.parse_args()
-    settings = {"table": read_yaml(given.table)[0], "around": given.around}
+    settings = {"table": read_yaml(given.table), "around": given.around}
     run_steps([validated(str(given.table), prepare, settings)], given.input, given.output)
 
 

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "dataset": {"config"},
     "model": {"config"},
     "data_process": {"config", "dataset"},
-    "postprocess": {"config", "dataset"},
+    "postprocess": {"dataset"},
     "scripts": {"config", "dataset", "model", "data_process", "postprocess"},
 }
 HEAVY = {"torch", "numba", "transformers", "librosa", "pyarrow", "scipy", "matplotlib", "soundfile", "accelerate", "av"}
