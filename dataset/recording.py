@@ -55,6 +55,10 @@ class Recording:
             raise ValueError("neither times nor a rate are known")
         return np.arange(self.frames) / self.fps
 
+    def with_rate(self, fps: float) -> "Recording":
+        """The recording at the rate that it tells; where it tells none, at fps."""
+        return self if self.fps else replace(self, fps=fps)
+
     def curves(self) -> np.ndarray:
         """(frames, 52) in ARKIT's order; a channel that the layout lacks (TongueOut) is 0."""
         return to_arkit(self.values, self.names)

@@ -5,7 +5,7 @@ They come in every layout that data_process.prepare reads, and as a folder of su
 
 import argparse
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from dataset.command import UserError, parser, run
 from dataset.exports.expressions import NAMES
 from dataset.exports.formats import FORMATS, Format
 from dataset.layouts import find_recordings, read_recording
-from dataset.recording import Recording
 from dataset.timing import USUAL_FPS
 
 EXAMPLES = """
@@ -152,7 +151,7 @@ def export(
 ) -> None:
     """Write one recording in a format; adds to the totals."""
     source = read_recording(file)
-    recording = timed(source, given)
+    recording = source.with_rate(given.fps or USUAL_FPS)
     fps = form.fps or given.out_fps
     if fps is not None:
         recording = recording.at_rate(fps)
@@ -165,11 +164,6 @@ def export(
     totals.doubled += len(source.doubled_rows)
     totals.angles_lost += bool(recording.angles) and not form.angles
     totals.times_lost += recording.times_s is not None and not form.times
-
-
-def timed(recording: Recording, given: argparse.Namespace) -> Recording:
-    """The recording with a rate, told by itself, by --fps, or the usual one."""
-    return recording if recording.fps else replace(recording, fps=given.fps or USUAL_FPS)
 
 
 def closing_line(totals: Totals, given: argparse.Namespace, out: Path, lacking: tuple[str, ...]) -> str:

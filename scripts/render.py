@@ -6,7 +6,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,8 +140,7 @@ def gather(given: Namespace) -> Material:
     for label in given.label:
         if not can_write(label):
             raise UserError(f"--label {label}: no installed font has all its characters")
-    recordings = tuple(read_recording(path) for path in given.csv)
-    recordings = tuple(recording if recording.fps else replace(recording, fps=given.fps) for recording in recordings)
+    recordings = tuple(read_recording(path).with_rate(given.fps) for path in given.csv)
     sound = read_sound(given.wav) if given.wav else None
     sound_s = 0.0 if sound is None else len(sound) / SOUND_RATE
     words = read_tsv(given.transcript_path) if given.transcript_path else []
@@ -174,9 +173,7 @@ def notes(material: Material) -> list[str]:
             ask = "is --fps right?" if recording.times_s is None else "are they of one take?"
             lasts = f"{file} lasts {motion_s:.2f} s at {recording.fps:g} fps, {material.wav} {material.sound_s:.2f} s"
             found.append(f"{lasts}: {ask}")
-    peaks = np.concatenate([np.zeros((1, len(ARKIT))), *[recording.curves() for recording in material.recordings]]).max(
-        0
-    )
+    peaks = np.vstack([np.zeros(len(ARKIT)), *(recording.curves() for recording in material.recordings)]).max(axis=0)
     still = [name for name in material.head.missing if peaks[ARKIT.index(name)] > MOVES]
     if still:
         more = f" and {len(still) - 4} more" if len(still) > 4 else ""
@@ -225,7 +222,7 @@ def write_sheet(path: Path, material: Material, given: Namespace) -> str:
     with written_whole(path) as partial:
         write_png(partial, contact_sheet(list(drawn(film, frames)), captions))
     lacks = (
-        "" if words or not material.words else "; without the tokens, for no installed font has all their characters"
+        "; without the tokens, for no installed font has all their characters" if material.words and not words else ""
     )
     return f"{path}: {len(frames)} moments of {material.seconds:.2f} s{lacks}"
 
