@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from config.command import UserError, parser, run
+from config.files import by_stem, written_whole
 from config.units import SAMPLE_RATE
 from data_process.stages import Item, Report, own_name, parallel, pending, run_stage, stage_arguments
-from data_process.tokens import tokenize
 from dataset.audio import AUDIO_SUFFIXES, read_audio, sample_count, to_int16, write_wav
-from dataset.command import UserError, parser, run
-from dataset.files import by_stem, written_whole
+from dataset.tokens import tokenize
 from dataset.transcript import Word, check_within, write_tsv
 
 VERSION = 1  # to raise when the same text and sound would get other times
@@ -191,7 +191,7 @@ def _models(mfa: Mfa) -> str:
 
 def read_clip(item: Item, made_by: str, grids: Path | None = None) -> dict[str, float]:
     """Write the clip's tsv from its TextGrid: in the folder, or the third of its inputs."""
-    from data_process.textgrid import read_grid, timed_tokens
+    from dataset.textgrid import read_grid, timed_tokens
 
     text, wav = item.inputs[:2]
     tokens, seconds = _tokens(text), sample_count(wav) / SAMPLE_RATE

@@ -17,13 +17,13 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
+from config.command import parser, run
 from config.errors import UserError
+from config.files import written_whole
 from config.units import SAMPLE_RATE
-from data_process.visemes import Phone, animate
 from dataset.blendshapes import write_curves
-from dataset.command import parser, run
-from dataset.files import written_whole
 from dataset.transcript import Word
+from dataset.viseme_animator import Phone, animate
 from dataset.visemes import VOWELS
 
 LIBRARIES = ("libespeak-ng.so.1", "libespeak-ng.dylib", "/opt/homebrew/lib/libespeak-ng.dylib", "libespeak-ng.dll")

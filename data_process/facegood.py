@@ -10,12 +10,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
+from config.command import parser, run
 from config.errors import UserError
+from config.files import find, written_whole
 from config.units import SAMPLE_RATE
 from dataset.audio import write_wav
 from dataset.blendshapes import ARKIT, canonical, write_curves
-from dataset.command import parser, run
-from dataset.files import find, written_whole
 
 # The curves' rate: every clip has floor(seconds of sound × 30) frames. Sound and curves are written as they are, for
 # they keep time: jawOpen follows loudness by 0 to 20 ms in every clip, no later at its end than at its start.

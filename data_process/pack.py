@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
+from config.command import UserError, config_arguments, run
+from config.files import by_stem, find
 from config.load import load_config
 from config.schema import Data
 from config.units import SAMPLE_RATE, frame_count
 from data_process.stages import POLL_S, Meeting, parallel, positive_number, share, stage_arguments
 from dataset.audio import AUDIO_SUFFIXES, read_audio, to_int16
 from dataset.blendshapes import ARKIT, read_csv
-from dataset.command import UserError, config_arguments, run
-from dataset.files import by_stem, find
-from dataset.resample import resample_curves
+from dataset.recordings.resample import resample_curves
 from dataset.split import domain_of, matches, split_clips
 from dataset.transcript import check_within, read_tsv
 

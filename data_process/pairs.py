@@ -9,8 +9,8 @@ from config.errors import UserError
 from data_process.transcripts import NAME_COLUMNS, TEXT_COLUMNS, load_transcripts, loose_name, match_names
 from data_process.transcripts import SUFFIXES as TRANSCRIPT_SUFFIXES
 from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
-from dataset.layouts import SUFFIXES as CURVE_SUFFIXES
-from dataset.layouts import find_recordings, preferred_takes, take_of
+from dataset.recordings.layouts import SUFFIXES as CURVE_SUFFIXES
+from dataset.recordings.layouts import find_recordings, preferred_takes, take_of
 
 HEADER_BYTES = 1 << 16  # of a csv, to tell curves from transcripts
 LEFTOVERS = (".", "~$", "__MACOSX")  # how names start that file systems and word processors leave behind

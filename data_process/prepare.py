@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from config.command import UserError, parser, run
+from config.files import written_whole
 from config.units import SAMPLE_RATE
 from data_process.pairs import Found, RawClip, find_clips
 from data_process.stages import Item, Meeting, Report, gather_report, run_stage, share, stage_arguments
 from dataset.audio import Channel, pick_channel, read_unresampled, resample_audio, to_int16, write_wav
 from dataset.blendshapes import ARKIT, DECIMALS, CurveTable, write_csv
-from dataset.command import UserError, parser, run
-from dataset.files import written_whole
-from dataset.layouts import read_recording
-from dataset.recording import Recording
-from dataset.timing import RATES
+from dataset.recordings.layouts import read_recording
+from dataset.recordings.recording import Recording
+from dataset.recordings.timing import RATES
 
 VERSION = 1  # to raise when the same recording would become other files
 RECORDS = Path(".stages") / "prepare"
@@ -126,8 +126,8 @@ def convert(item: Item, settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def convert_sound(source: Path, output: Path, told: Channel) -> dict[str, Any]:
-    """16 kHz mono 16-bit wav of one channel. Returns what dataset.sound_checks measures before resampling, and more."""
-    from dataset.sound_checks import sound_report
+    """16 kHz mono 16-bit wav of one channel. Returns its measures before resampling, and more."""
+    from data_process.doctor.sound_checks import sound_report
 
     picked, channels = pick_channel(source, told)
     audio, rate = read_unresampled(source, picked)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from config.errors import UserError
-from dataset.files import written_whole
+from config.files import written_whole
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from config.errors import UserError
-from data_process.tokens import normalise, tokenize
 from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
+from dataset.tokens import normalise, tokenize
 
 __all__ = ["Matches", "load_transcripts", "loose_name", "match_names", "normalise", "read_text", "tokenize"]
 

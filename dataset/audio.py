@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from config.errors import UserError
+from config.files import written_whole
 from config.units import SAMPLE_RATE
-from dataset.files import written_whole
 
 if TYPE_CHECKING:
     import soundfile

@@ -14,7 +14,7 @@ import numpy as np
 from config.schema import Augment
 from config.units import SAMPLE_RATE, frame_count
 from dataset.audio import INT16_SCALE, resample_audio, to_float, to_int16
-from dataset.resample import resample_curves
+from dataset.recordings.resample import resample_curves
 from dataset.transcript import Word
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from config.errors import UserError
-from dataset.files import written_whole
+from config.files import written_whole
 
 # The contest's order, which is also the order of Unreal's Live Link enum.
 ARKIT: tuple[str, ...] = (

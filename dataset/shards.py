@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from config.errors import UserError
-from dataset.files import partial_path, written_whole
+from config.files import partial_path, written_whole
 
 _SHARD = re.compile(r"(.+)-\d{5}-of-(\d{5})(\.[^.]*|)")
 

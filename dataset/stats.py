@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from config.errors import UserError
+from config.files import written_whole
 from dataset.blendshapes import ARKIT, indices
-from dataset.files import written_whole
 
 if TYPE_CHECKING:
     from dataset.store import ClipInfo, ClipStore

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from config.errors import UserError
+from config.files import partial_path
 from dataset.clip import VERSION, Clip
-from dataset.files import partial_path
 from dataset.shards import current_files, discard, finish_replacing, replace_set
 
 INDEX = b"index"

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from config.text_units import NONE, PAUSE, UNITS, UNKNOWN
 from dataset.phones import length, plain_letters, sounds_of, syllable
+from dataset.text_units import NONE, PAUSE, UNITS, UNKNOWN
 from dataset.transcript import Word
 
 BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))
@@ -17,7 +17,7 @@ _NUMBERS = {unit: number for number, unit in enumerate(UNITS)}
 
 
 class TextStream(NamedTuple):
-    unit: np.ndarray  # (frames,) uint8, numbers in config.text_units.UNITS
+    unit: np.ndarray  # (frames,) uint8, numbers in dataset.text_units.UNITS
     position: np.ndarray  # (frames,) float32 within the unit, from 0 to below 1
 
 

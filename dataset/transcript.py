@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.errors import UserError
-from dataset.files import written_whole
+from config.files import written_whole
 
 HEADER = ("start", "end", "token")
 TOLERANCE_S = 1e-3  # aligners round times to milliseconds

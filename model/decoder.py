@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from config.schema import Config, Model, Text
-from config.text_units import NONE, UNITS
+from dataset.text_units import NONE, UNITS
 from model.layers import DecoderLayer, EncoderLayer, dropout
 
 
@@ -103,7 +103,7 @@ class TextEmbedding(nn.Module):
         self.units = nn.Embedding(len(UNITS), size - 1)
 
     def forward(self, unit: Tensor, position: Tensor) -> Tensor:
-        """unit: (B, T) numbers in config.text_units.UNITS; position: (B, T) within it, 0 to 1 → (B, T, size)."""
+        """unit: (B, T) numbers in dataset.text_units.UNITS; position: (B, T) within it, 0 to 1 → (B, T, size)."""
         if self.training and self.drop:
             hidden = torch.rand(len(unit), 1, device=unit.device) < self.drop
             unit, position = unit.masked_fill(hidden, NONE), position.masked_fill(hidden, 0)

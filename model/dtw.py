@@ -53,7 +53,7 @@ def fastdtw(x: np.ndarray, y: np.ndarray, radius: int = 1) -> tuple[float, np.nd
     fastdtw package with np.mean((a − b)**2) as distance, ties included. Radius 1 gives the contest's score.
     Raises ValueError for shapes that do not match, no frames, values that are not finite, or a radius below 1.
     """
-    from model import dtw_kernels
+    from dataset import dtw_kernels
 
     _check_radius(radius)
     return dtw_kernels.fastdtw(*_pair(x, y), radius)
@@ -65,7 +65,7 @@ def exact_dtw(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     x: (N, channels), y: (M, channels), computed in float64 → cost, path (steps, 2) of frame indices.
     Raises ValueError for shapes that do not match, no frames, or values that are not finite.
     """
-    from model import dtw_kernels
+    from dataset import dtw_kernels
 
     first, second = _pair(x, y)
     return dtw_kernels.windowed(first, second, *dtw_kernels.full_window(len(first), len(second)))
@@ -104,7 +104,7 @@ class _WarpingCost(torch.autograd.Function):
 
 def _path_finder(mode: Mode, band: int | None, radius: int) -> Callable[[int, int], ItemsFunction]:
     """The kernel for these options, once it knows both lengths."""
-    from model import dtw_kernels
+    from dataset import dtw_kernels
 
     if mode == "fastdtw":
         return lambda *_: partial(dtw_kernels.fastdtw_items, radius)

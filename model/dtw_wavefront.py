@@ -86,7 +86,7 @@ def _write_costs(costs: Tensor, x: Tensor, y: Tensor) -> None:
 
 
 def _outside(rows: int, columns: int, band: int | None, device: torch.device) -> Tensor:
-    """Which cells no path may visit, (diagonals, rows): those outside the matrix, or model.dtw_kernels.band_window."""
+    """Which cells no path may visit, (diagonals, rows): those outside the matrix, or the band."""
     row = torch.arange(rows, device=device)
     column = torch.arange(rows + columns - 1, device=device)[:, None] - row
     outside = (column < 0) | (column >= columns)
@@ -101,7 +101,7 @@ def _outside(rows: int, columns: int, band: int | None, device: torch.device) ->
 def _strides(totals: Tensor) -> Tensor:
     """How far before each cell its predecessor lies in the flat table: (diagonals, B, rows) int32, 0 in the first cell.
 
-    At equal costs a path comes from above first, then from the left, then from the diagonal, as in model.dtw_kernels.
+    At equal costs a path comes from above first, then from the left, then from the diagonal, as in dataset.dtw_kernels.
     """
     up, left, diagonal = totals[1:-1, :, :-1], totals[1:-1, :, 1:], totals[:-2, :, :-1]
     size = up[0].numel()

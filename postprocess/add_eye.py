@@ -8,10 +8,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from config.command import run
+from config.files import by_stem, find
 from dataset.blendshapes import EYE, indices, read_csv
-from dataset.command import run
-from dataset.files import by_stem, find
-from postprocess.files import InputPath, Step, arguments, run_steps
+from postprocess.steps import InputPath, Step, arguments, run_steps
 
 EXAMPLES = """
 python postprocess/add_eye.py --input csvs/ --eyes data/facegood/bs --output with_eyes/

@@ -7,10 +7,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset.command import UserError, run
-from dataset.files import read_yaml
+from config.command import UserError, run
+from config.files import read_yaml
 from postprocess import add_eye, close_lips, deflate, gain, smooth, symmetrise
-from postprocess.files import Step, arguments, nearest, run_steps, validated
+from postprocess.steps import Step, arguments, nearest, run_steps, validated
 
 EXAMPLES = """
 python -m postprocess.chain --config config/post.yml --input csvs/ --output out/

@@ -7,11 +7,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from dataset.command import UserError, run
-from dataset.files import by_stem, find
+from config.command import UserError, run
+from config.files import by_stem, find
 from dataset.phones import closures
 from dataset.transcript import Word, read_tsv
-from postprocess.files import InputPath, Step, arguments, run_steps
+from postprocess.steps import InputPath, Step, arguments, run_steps
 
 EXAMPLES = """
 python postprocess/close_lips.py --input csvs/ --output closed/ --words data/mine/tsv

@@ -7,8 +7,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from dataset.command import run
-from postprocess.files import InputPath, Step, add_channels, arguments, resolve_channels, run_steps, training_row
+from config.command import run
+from postprocess.steps import InputPath, Step, add_channels, arguments, resolve_channels, run_steps, training_row
 
 EXAMPLES = """
 python postprocess/deflate.py --input csvs/ --output deflated/

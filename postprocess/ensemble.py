@@ -8,10 +8,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from config.command import UserError, run
+from config.files import by_stem, find
 from dataset.blendshapes import read_csv
-from dataset.command import UserError, run
-from dataset.files import by_stem, find
-from postprocess.files import add_channels, arguments, resolve_channels, rewrite
+from postprocess.steps import add_channels, arguments, resolve_channels, rewrite
 
 EXAMPLES = """
 python postprocess/ensemble.py --input runA/ runB/ --weights 0.3 0.7 --output mixed/

@@ -8,10 +8,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from config.command import UserError, run
+from config.files import read_yaml
 from dataset.blendshapes import ARKIT
-from dataset.command import UserError, run
-from dataset.files import read_yaml
-from postprocess.files import (
+from postprocess.steps import (
     InputPath,
     Step,
     arguments,

@@ -7,8 +7,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from dataset.command import UserError, run
-from postprocess.files import Step, add_channels, arguments, resolve_channels, run_steps
+from config.command import UserError, run
+from postprocess.steps import Step, add_channels, arguments, resolve_channels, run_steps
 
 EXAMPLES = """
 python postprocess/smooth.py --input csvs/ --output smoothed/

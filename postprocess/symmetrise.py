@@ -8,9 +8,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from config.command import UserError, run
 from dataset.blendshapes import ARKIT
-from dataset.command import UserError, run
-from postprocess.files import Step, add_channels, arguments, resolve_channels, run_steps
+from postprocess.steps import Step, add_channels, arguments, resolve_channels, run_steps
 
 EXAMPLES = """
 python postprocess/symmetrise.py --input csvs/ --output even/

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
+from config.command import UserError, config_arguments, run
+from config.files import written_whole
 from config.grid import BASE, Grid, choose, load_grid, load_variants
 from config.schema import Config
-from dataset.command import UserError, config_arguments, run
-from dataset.files import written_whole
+from postprocess.score.metrics import Scores
 from scripts.evaluate import table
-from scripts.metrics import Scores
 from scripts.plot import COLOURS, FONT_POINTS, INK
 from scripts.ridge import run_ridge
 from scripts.trials import (

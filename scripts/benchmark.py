@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from config.command import parser, run
 from config.units import SAMPLE_RATE
 from dataset.blendshapes import FACE
-from dataset.command import parser, run
 from scripts.evaluate import table, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from scripts.scaling import Point
-    from scripts.training import Batch, Training
+    from model.bench.scaling import Point
+    from model.training import Batch, Training
 
 EXAMPLES = """
 python scripts/benchmark.py
@@ -160,8 +160,8 @@ def train_step(effort: Effort) -> Timing:
     """A step of the reference recipe: loader, decoder, DTW loss, clipping, optimiser, notes for the log."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    from model.bench.workloads import PlainDecoder, forward_backward, training_on_noise
     from scripts.train import step
-    from scripts.workloads import PlainDecoder, forward_backward, training_on_noise
 
     with TemporaryDirectory() as folder:
         run = training_on_noise(Path(folder), effort.clips, CORPUS_CLIP_S, f"train.batch_size={BATCH}")
@@ -193,7 +193,7 @@ def _steps_beside_bare_ones(run: "Training", step: "Callable[[Training, Batch], 
     Side by side, so that what else the machine does is in both. The first step, which warms up, and short batches are
     left out.
     """
-    from scripts.workloads import forward_backward
+    from model.bench.workloads import forward_backward
 
     taken = []
     run.batch = 0
@@ -211,7 +211,7 @@ def _steps_beside_bare_ones(run: "Training", step: "Callable[[Training, Batch], 
 @stage
 def loader(effort: Effort) -> Timing:
     """An epoch's windows from LMDB to tensors, in the main process."""
-    from scripts.workloads import plain_batch, training_on_noise
+    from model.bench.workloads import plain_batch, training_on_noise
 
     figures = {}
     with TemporaryDirectory() as folder:
@@ -242,9 +242,9 @@ def _exhaust(run: "Training") -> None:
 @stage
 def synthesis_logmel(effort: Effort) -> Timing:
     """A wav to curves by the weights that the repository ships, loaded."""
-    from scripts.synthesis import Synthesizer
+    from model.bench.workloads import plain_synthesis, write_noise
+    from model.synthesis import Synthesizer
     from scripts.synthesize import SHIPPED
-    from scripts.workloads import plain_synthesis, write_noise
 
     synthesizer, repeats = Synthesizer(SHIPPED), effort.repeats(20)
     with TemporaryDirectory() as folder:
@@ -279,10 +279,10 @@ def _time_encoder(effort: Effort, precision: str) -> Timing:
     import torch
 
     from dataset.windows import window_starts
+    from model.bench.workloads import random_hubert
     from model.hubert import HubertEncoder
     from model.memory import keep_freed_memory
     from model.speech_encoder import encode_clip
-    from scripts.workloads import random_hubert
 
     audio = torch.randn(ENCODED_S * SAMPLE_RATE, generator=torch.Generator().manual_seed(SEED)) / 10
     with TemporaryDirectory() as folder:
@@ -516,7 +516,7 @@ def grow(picture: Path) -> dict[str, Any]:
     """Measure every cost curve and plot them."""
     from tqdm import tqdm
 
-    from scripts.scaling import CURVES, exponent, measure, plot
+    from model.bench.scaling import CURVES, exponent, measure, plot
 
     sizes = [(name, size) for name, curve in CURVES.items() for size in curve.sizes]
     curves: dict[str, list[Point]] = {name: [] for name in CURVES}

@@ -15,11 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from config.command import UserError, parser, run
+from config.files import written_whole
 from dataset.blendshapes import CurveTable, read_csv
-from dataset.command import UserError, parser, run
-from dataset.files import written_whole
-from dataset.head.files import DEFAULT_HEAD
-from dataset.head.names import arkit_places, no_arkit_shape
+from postprocess.face.heads import DEFAULT_HEAD
+from postprocess.face.names import arkit_places, no_arkit_shape
 
 if TYPE_CHECKING:
     import bpy

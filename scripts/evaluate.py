@@ -13,19 +13,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from config.command import UserError, parser, run
+from config.files import by_stem, find, written_whole
 from dataset.audio import SOUND_SUFFIXES
 from dataset.blendshapes import ARKIT, FACE, indices, read_csv
-from dataset.command import UserError, parser, run
-from dataset.files import by_stem, find, written_whole
 from dataset.phones import phones
+from dataset.recordings.timing import USUAL_FPS
 from dataset.stats import Stats, load_stats
-from dataset.timing import USUAL_FPS
 from dataset.transcript import read_tsv
-from scripts.floors import LATE_FRAMES, late, mean_face, viseme_face
-from scripts.metrics import Scores, clip_scores, diversity, intervals, mean_scores
-from scripts.score_page import INDEX, MEAN_FACE, Rows, Scored, write_plots, write_report
-from scripts.score_pictures import Curves
-from scripts.speech_metrics import Speech, speech_scores
+from postprocess.score.floors import LATE_FRAMES, late, mean_face, viseme_face
+from postprocess.score.metrics import Scores, clip_scores, diversity, intervals, mean_scores
+from postprocess.score.score_page import INDEX, MEAN_FACE, Rows, Scored, write_plots, write_report
+from postprocess.score.score_pictures import Curves
+from postprocess.score.speech_metrics import Speech, speech_scores
 
 EXAMPLES = """
 python scripts/evaluate.py --predictions csvs/ --targets data/facegood/bs
@@ -120,8 +120,8 @@ def read_pair(pair: Matched) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 
 def read_speech(clip: str, words: dict[str, Path], sounds: dict[str, Path]) -> Speech:
     """What is known of a clip's sound and words; a TextGrid's phones as they are, a tsv's by rule."""
-    from data_process.textgrid import read_grid
     from dataset.audio import read_audio
+    from dataset.textgrid import read_grid
 
     audio = read_audio(sounds[clip]) if clip in sounds else None
     if clip not in words:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from dataset.command import UserError, parser, run
-from dataset.exports.expressions import NAMES
-from dataset.exports.formats import FORMATS, Format
-from dataset.layouts import find_recordings, read_recording
-from dataset.timing import USUAL_FPS
+from config.command import UserError, parser, run
+from dataset.recordings.layouts import find_recordings, read_recording
+from dataset.recordings.timing import USUAL_FPS
+from postprocess.export.expressions import NAMES
+from postprocess.export.formats import FORMATS, Format
 
 EXAMPLES = """
 python scripts/export.py a.csv --to livelink --out_fps 60 --out a_livelink.csv

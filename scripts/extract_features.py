@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
+from config.command import UserError, config_arguments, run
 from config.load import load_config
 from config.schema import Config, Windows
 from config.units import SAMPLE_RATE
 from data_process.stages import share
-from dataset.command import UserError, config_arguments, run
 
 if TYPE_CHECKING:
     import torch

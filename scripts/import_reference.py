@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from config.command import UserError, parser, run
+from config.files import written_whole
 from config.load import ROOT, load_config
 from config.schema import Config
 from dataset.blendshapes import ARKIT, FACE, indices
-from dataset.command import UserError, parser, run
-from dataset.files import written_whole
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,14 +10,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from config.command import UserError, parser, run
+from config.files import written_whole
 from config.units import SAMPLE_RATE
 from dataset.audio import read_audio
 from dataset.blendshapes import CurveTable, read_csv
-from dataset.command import UserError, parser, run
-from dataset.files import written_whole
-from dataset.timing import USUAL_FPS
+from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import Word, read_tsv
-from postprocess.files import resolve_channels
+from postprocess.steps import resolve_channels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

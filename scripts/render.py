@@ -14,21 +14,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from config.command import UserError, parser, run
+from config.files import written_whole
 from dataset.audio import read_unresampled
 from dataset.blendshapes import ARKIT
-from dataset.command import UserError, parser, run
-from dataset.files import written_whole
-from dataset.head.files import DEFAULT_HEAD, read_head
-from dataset.layouts import read_recording
-from dataset.timing import USUAL_FPS
+from dataset.recordings.layouts import read_recording
+from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import Word, check_within, read_tsv
-from scripts.picture.video import SOUND_RATE, in_order
+from postprocess.face.heads import DEFAULT_HEAD, read_head
+from postprocess.film.video import SOUND_RATE, in_order
 from scripts.plot import TOLERATED_S
 
 if TYPE_CHECKING:
-    from dataset.head.mesh import Head
-    from dataset.recording import Recording
-    from scripts.picture.film import Film
+    from dataset.recordings.recording import Recording
+    from postprocess.face.mesh import Head
+    from postprocess.film.film import Film
 
 EXAMPLES = """
 python scripts/render.py --csv a.csv --wav a.wav --out a.mp4
@@ -124,9 +124,9 @@ class Material:
 
     def film(self, size: int, fps: float, labels: list[str], share: float = 1.0) -> "Film":
         """The recordings side by side at a constant rate."""
-        from scripts.picture.film import Film
-        from scripts.picture.performance import perform
-        from scripts.picture.scene import Scene
+        from postprocess.film.film import Film
+        from postprocess.film.performance import perform
+        from postprocess.film.scene import Scene
 
         frames = max(1, math.floor(self.seconds * fps + 0.5))
         performances = [perform(recording, fps, frames) for recording in self.recordings]
@@ -135,7 +135,7 @@ class Material:
 
 def gather(given: Namespace) -> Material:
     """Read what is asked for. Raises UserError for what cannot be read, or written, or does not fit together."""
-    from scripts.picture.text import can_write
+    from postprocess.film.text import can_write
 
     for label in given.label:
         if not can_write(label):
@@ -183,7 +183,7 @@ def notes(material: Material) -> list[str]:
 
 def write_movie(path: Path, material: Material, given: Namespace) -> str:
     """The mp4; the line to print."""
-    from scripts.picture.video import write_mp4
+    from postprocess.film.video import write_mp4
 
     size = given.size or SIZES["out"]
     fps = material.fps
@@ -210,8 +210,8 @@ def drawn(film: "Film", frames: Sequence[int]) -> Iterator[np.ndarray]:
 
 def write_sheet(path: Path, material: Material, given: Namespace) -> str:
     """The contact sheet, each moment above its time and what is being said; the line to print."""
-    from scripts.picture.stills import contact_sheet, write_png
-    from scripts.picture.text import can_write
+    from postprocess.film.stills import contact_sheet, write_png
+    from postprocess.film.text import can_write
 
     fps = material.fps
     film = material.film(given.size or SIZES["sheet"], fps, given.label, PORTRAIT)
@@ -234,7 +234,7 @@ def spoken(words: Sequence[Word], time_s: float) -> str:
 
 def write_loop(path: Path, material: Material, given: Namespace) -> str:
     """The gif; the line to print."""
-    from scripts.picture.stills import write_gif
+    from postprocess.film.stills import write_gif
 
     film = material.film(given.size or SIZES["gif"], GIF_FPS, given.label, PORTRAIT)
     with written_whole(path) as partial:
@@ -244,10 +244,10 @@ def write_loop(path: Path, material: Material, given: Namespace) -> str:
 
 def write_targets(path: Path, head: "Head", size: int) -> str:
     """The sheet of the head at rest and each blendshape at 1, by name; the line to print."""
-    from scripts.picture.film import Film
-    from scripts.picture.performance import Pose
-    from scripts.picture.scene import Scene
-    from scripts.picture.stills import contact_sheet, write_png
+    from postprocess.film.film import Film
+    from postprocess.film.performance import Pose
+    from postprocess.film.scene import Scene
+    from postprocess.film.stills import contact_sheet, write_png
 
     shapes = {name: (name, *WITH.get(name, ())) for name in head.channels}
     poses = [Pose({}), *(Pose(dict.fromkeys(names, 1.0)) for names in shapes.values())]

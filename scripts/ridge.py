@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
+from config.command import config_arguments, run
 from config.load import load_config
 from config.schema import Config
 from dataset.blendshapes import ARKIT, GROUPS, indices, write_curves
-from dataset.command import config_arguments, run
 from dataset.split import split_clips
+from postprocess.score.metrics import Scores, mean_scores
 from scripts.evaluate import table
 from scripts.extract_features import extract, feature_keys, open_clips, validation_windows
-from scripts.metrics import Scores, mean_scores
 from scripts.trials import COLUMNS, against, cells, check_held_out, check_pieces
 
 if TYPE_CHECKING:

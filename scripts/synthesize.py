@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from config.command import UserError, parser, run
+from config.files import by_stem, find
 from dataset.audio import AUDIO_SUFFIXES, sample_count
-from dataset.command import UserError, parser, run
-from dataset.files import by_stem, find
 
 if TYPE_CHECKING:
-    from scripts.synthesis import Ensemble, Synthesizer
+    from model.synthesis import Ensemble, Synthesizer
 
 SHIPPED = Path(__file__).resolve().parents[1] / "result" / "facegood_logmel" / "best.safetensors"
 EXAMPLES = """
@@ -53,7 +53,7 @@ def main() -> None:
     targets = [output_of(wav, arguments) for wav in wavs]
     import torch
 
-    from scripts.synthesis import open_synthesizer
+    from model.synthesis import open_synthesizer
 
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     synthesizer = open_synthesizer(arguments.ckpt_path, arguments.encoder_path, device)
@@ -103,7 +103,7 @@ def synthesize_file(
     """Write one csv; the line to print."""
     from config.units import SAMPLE_RATE, frame_count
     from dataset.blendshapes import write_curves
-    from dataset.resample import resample_curves
+    from dataset.recordings.resample import resample_curves
     from dataset.transcript import check_within, read_tsv
 
     began = time.perf_counter()

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from config.command import UserError, config_arguments, run
 from config.load import load_config
 from config.schema import Config
-from dataset.command import UserError, config_arguments, run
 
 if TYPE_CHECKING:
-    from scripts.training import Batch, Training
+    from model.training import Batch, Training
 
 EXAMPLES = """
     python scripts/train.py --config config/facegood.yml
@@ -44,7 +44,7 @@ def train(config: Config, resume: bool = False) -> None:
     from tqdm import tqdm
 
     from model.memory import keep_freed_memory
-    from scripts.training import Training
+    from model.training import Training
 
     keep_freed_memory()
     accelerator = Accelerator(mixed_precision="no")  # losses sum over paths of hundreds of cells, in float32

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from config.command import UserError
 from config.load import load_config
 from config.schema import Config, Run
 from dataset.blendshapes import ARKIT, to_arkit, write_curves
-from dataset.command import UserError
+from postprocess.score.floors import mean_face
+from postprocess.score.metrics import Scores, clip_scores, mean_scores
 from scripts.evaluate import write_json
-from scripts.floors import mean_face
-from scripts.metrics import Scores, clip_scores, mean_scores
 
 if TYPE_CHECKING:
     from dataset.clip import Clip
@@ -133,8 +133,8 @@ def _score(config: Config, checkpoint: Path, csvs: Path, pieces_s: float | None)
     from dataset.audio import to_float
     from dataset.split import split_clips
     from dataset.stats import Stats
+    from model.synthesis import Synthesizer
     from scripts.extract_features import open_clips
-    from scripts.synthesis import Synthesizer
 
     store = open_clips(config)
     device = "cuda" if torch.cuda.is_available() else "cpu"

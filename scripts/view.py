@@ -12,17 +12,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from config.command import UserError, parser, run
+from config.files import written_whole
 from dataset.audio import read_unresampled
 from dataset.blendshapes import ARKIT, FACE
-from dataset.command import UserError, parser, run
-from dataset.files import written_whole
-from dataset.head.files import DEFAULT_HEAD, read_head
-from dataset.timing import USUAL_FPS
+from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import check_within, read_tsv
-from postprocess.files import resolve_channels
+from postprocess.face.heads import DEFAULT_HEAD, read_head
+from postprocess.steps import resolve_channels
+from postprocess.viewer.clip import Clip, labels_of, read_takes, target_of
+from postprocess.viewer.page import page
 from scripts.plot import LIVELIEST, TOLERATED_S
-from scripts.viewer.clip import Clip, labels_of, read_takes, target_of
-from scripts.viewer.page import page
 
 EXAMPLES = """
 python scripts/view.py --csv a.csv --wav a.wav --out a.html

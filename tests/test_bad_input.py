@@ -16,8 +16,8 @@ import pytest
 import soundfile
 from safetensors.numpy import save_file
 
+from config.command import run
 from dataset.blendshapes import ANGLES, ARKIT, EYE, read_csv
-from dataset.command import run
 from tests.conftest import ROOT, run_command
 
 Make = Callable[[], None]  # makes something bad in the working directory

@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 MAY_IMPORT = {
     "config": set(),
     "dataset": {"config"},
-    "model": {"config"},
+    "model": {"config", "dataset"},
     "data_process": {"config", "dataset"},
-    "postprocess": {"dataset"},
+    "postprocess": {"config", "dataset"},
     "scripts": {"config", "dataset", "model", "data_process", "postprocess"},
 }
 HEAVY = {"torch", "numba", "transformers", "librosa", "pyarrow", "scipy", "matplotlib", "soundfile", "accelerate", "av"}

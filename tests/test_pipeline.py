@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from config import command
+from config.command import run
 from config.load import load_config
-from dataset import command
 from dataset.blendshapes import ARKIT, EYE, FACE, GROUPS, read_csv
-from dataset.command import run
 from dataset.stats import load_stats
 from dataset.store import ClipStore
 from tests.conftest import ROOT, run_command

@@ -13,9 +13,9 @@ import soundfile
 from config.errors import UserError
 from data_process import align
 from data_process.energy import speech_stretches, spread
-from data_process.textgrid import read_grid, split, timed_tokens
-from data_process.tokens import tokenize
 from dataset.audio import read_audio, sample_count
+from dataset.textgrid import read_grid, split, timed_tokens
+from dataset.tokens import tokenize
 from dataset.transcript import Word, read_tsv
 
 GRIDS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "mandarin_textgrid"

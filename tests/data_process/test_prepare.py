@@ -13,13 +13,13 @@ import pytest
 import soundfile
 
 from data_process import facegood, pack, prepare
+from data_process.doctor.sound_checks import hum_db
 from data_process.pairs import find_clips
 from dataset.audio import read_audio
 from dataset.blendshapes import ANGLES, ARKIT, read_csv, write_curves
-from dataset.layout_writers import write_livelink
-from dataset.layouts import read_recording
-from dataset.recording import Recording
-from dataset.sound_checks import hum_db
+from dataset.recordings.layout_writers import write_livelink
+from dataset.recordings.layouts import read_recording
+from dataset.recordings.recording import Recording
 from dataset.store import ClipStore
 from tests.dataset.test_sound_tracks import movie
 

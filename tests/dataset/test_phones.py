@@ -25,7 +25,7 @@ def test_words_become_sounds(text: str, expected: str) -> None:
 def test_every_syllable_and_letter_has_a_viseme() -> None:
     from pypinyin.pinyin_dict import pinyin_dict
 
-    from data_process.visemes import Phone, animate
+    from dataset.viseme_animator import Phone, animate
 
     common = [chr(code) for code in sorted(pinyin_dict) if 0x4E00 <= code < 0x9FA5]
     letters = {sound: None for text in (*common, *"abcdefghijklmnopqrstuvwxyz") for sound in sounds(text)}

@@ -5,9 +5,9 @@ from itertools import groupby, pairwise
 import numpy as np
 import pytest
 
-from config.text_units import NONE, PAUSE, UNITS, UNKNOWN
 from dataset.phones import phones
 from dataset.text_stream import text_stream
+from dataset.text_units import NONE, PAUSE, UNITS, UNKNOWN
 from dataset.transcript import Word
 
 

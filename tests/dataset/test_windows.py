@@ -8,12 +8,12 @@ import pytest
 
 from config.errors import UserError
 from config.schema import Windows
-from config.text_units import NONE, PAUSE, UNITS
 from dataset.blendshapes import ARKIT, FACE
 from dataset.clip import Clip
 from dataset.feature_store import FeatureStore
 from dataset.stats import compute_stats
 from dataset.store import ClipStore, write_store
+from dataset.text_units import NONE, PAUSE, UNITS
 from dataset.transcript import Word
 from dataset.windows import Batch, WindowDataset, cut, epoch_batches, tokens_in, window_starts
 

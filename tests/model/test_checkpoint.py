@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from config.errors import UserError
+from config.files import written_whole
 from config.load import ROOT, load_config
 from dataset.blendshapes import FACE
-from dataset.files import written_whole
 from dataset.stats import compute_stats, load_stats
 from model.checkpoint import (
     AVERAGED,

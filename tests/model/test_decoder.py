@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from config.load import ROOT, load_config
 from config.schema import Config
-from config.text_units import NONE
+from dataset.text_units import NONE
 from model.decoder import Decoder, FeatureNorm, build_decoder
 
 T = 55

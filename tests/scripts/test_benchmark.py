@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from model.bench import workloads
 from model.dtw import dtw_loss
-from scripts import benchmark, workloads
+from scripts import benchmark
 from scripts.benchmark import Effort, Timing
 
 MACHINE = {"cpu": "abacus", "cores": 2, "threads": 2, "torch": "2.0", "sgemm_gflop_per_s": 100.0, "copy_gb_per_s": 30.0}

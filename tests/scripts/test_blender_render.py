@@ -11,8 +11,8 @@ import pytest
 
 from config.errors import UserError
 from dataset.blendshapes import write_curves
-from dataset.head.gltf import write_head
-from dataset.head.mesh import Head, Part
+from postprocess.face.gltf import write_head
+from postprocess.face.mesh import Head, Part
 from scripts.blender_render import FIRST_FRAME, MARGIN, arguments, blender_rate, frame_around, main, own_arguments
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "blender_render.py"

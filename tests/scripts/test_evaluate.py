@@ -8,9 +8,9 @@ import pytest
 
 from dataset.blendshapes import ARKIT, FACE, read_csv, write_curves
 from dataset.stats import compute_stats, save_stats
+from postprocess.score.metrics import Scores, clip_scores, intervals, mean_scores
+from postprocess.score.speech_metrics import Speech, speech_scores
 from scripts import evaluate as script
-from scripts.metrics import Scores, clip_scores, intervals, mean_scores
-from scripts.speech_metrics import Speech, speech_scores
 
 Write = Callable[..., np.ndarray]
 

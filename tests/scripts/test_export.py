@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from dataset.blendshapes import ANGLES, ARKIT, write_curves
-from dataset.exports.formats import FORMATS
-from dataset.head.files import DEFAULT_HEAD
-from dataset.layout_writers import ALPHABETICAL
-from dataset.layouts import read_recording
-from dataset.recording import Recording
+from dataset.recordings.layout_writers import ALPHABETICAL
+from dataset.recordings.layouts import read_recording
+from dataset.recordings.recording import Recording
+from postprocess.export.formats import FORMATS
+from postprocess.face.heads import DEFAULT_HEAD
 from scripts import export
 
 LAYOUTS = ("arkit", "livelink", "alphabetical", "json")  # the formats that read_recording reads

@@ -8,8 +8,8 @@ import pytest
 from config.load import load_config
 from dataset.blendshapes import FACE, read_csv
 from model.checkpoint import copy_weights, load_checkpoint
+from model.synthesis import Synthesizer
 from scripts import evaluate, kfold, synthesize
-from scripts.synthesis import Synthesizer
 from scripts.trials import run_trial, spread
 
 CLIPS = {"a1", "a2", "a3", "b1", "b2"}

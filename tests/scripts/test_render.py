@@ -10,12 +10,12 @@ import pytest
 import soundfile
 
 from dataset.blendshapes import ARKIT, write_curves
-from dataset.head.gltf import write_head
-from dataset.head.mesh import Head, Part
-from dataset.layout_writers import write_json, write_livelink
-from dataset.layouts import read_recording
+from dataset.recordings.layout_writers import write_json, write_livelink
+from dataset.recordings.layouts import read_recording
+from postprocess.face.gltf import write_head
+from postprocess.face.mesh import Head, Part
+from postprocess.film.stills import CAPTION, GAP
 from scripts import render as script
-from scripts.picture.stills import CAPTION, GAP
 
 FPS, RATE = 25, 16_000
 STEP = 20  # the frame at which the jaw opens and the click sounds
@@ -204,7 +204,7 @@ def test_what_no_font_can_write_is_said(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("scripts.picture.text.can_write", str.isascii)
+    monkeypatch.setattr("postprocess.film.text.can_write", str.isascii)
     (tmp_path / "a.tsv").write_text("0.1\t0.5\t你\n", encoding="utf-8")
     run_main(script, *clip, "--sheet", tmp_path / "a.png", "--transcript_path", tmp_path / "a.tsv")
     line = capsys.readouterr().out
@@ -241,7 +241,7 @@ def test_a_movie_that_cannot_be_drawn_leaves_the_old_one(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scripts.picture.film.Film.picture", stop)
+    monkeypatch.setattr("postprocess.film.film.Film.picture", stop)
     with pytest.raises(KeyboardInterrupt):
         run_main(script, *clip, "--out", tmp_path / "a.mp4")
     assert (tmp_path / "a.mp4").read_bytes() == b"old"

@@ -14,12 +14,13 @@ from config.load import ROOT
 from config.units import SAMPLE_RATE
 from dataset.audio import read_audio
 from dataset.blendshapes import ARKIT, FACE, read_csv
-from dataset.resample import resample_curves
+from dataset.recordings.resample import resample_curves
 from dataset.stats import Stats
+from model import synthesis
 from model.checkpoint import load_checkpoint, load_decoder, save_checkpoint
 from model.speech_encoder import build_encoder, encode_clip, encode_windows
-from scripts import synthesis, synthesize
-from scripts.synthesis import ForwardReader, Synthesizer, fade_weights
+from model.synthesis import ForwardReader, Synthesizer, fade_weights
+from scripts import synthesize
 
 WINDOW = 20  # frames, as trained by the fixtures
 

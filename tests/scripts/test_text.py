@@ -12,16 +12,17 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from config.text_units import NONE, UNITS
 from config.units import SAMPLE_RATE
 from data_process import pack
 from dataset.blendshapes import ARKIT, read_csv, write_curves
 from dataset.text_stream import text_stream
+from dataset.text_units import NONE, UNITS
 from dataset.transcript import Word, write_tsv
-from scripts import ablate, synthesize, train, training
-from scripts.ensembles import write_ensemble
-from scripts.synthesis import Synthesizer, open_synthesizer
-from tests.scripts.conftest import FPS, TINY
+from model import training
+from model.ensembles import write_ensemble
+from model.synthesis import Synthesizer, open_synthesizer
+from scripts import ablate, synthesize, train
+from tests.conftest import FPS, TINY
 
 FRAMES = 75
 CLIPS = ("a1", "a2", "a3", "b1", "b2")  # b2 has no transcript, a1 is held out

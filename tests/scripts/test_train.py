@@ -19,11 +19,12 @@ from config.load import ROOT, load_config
 from dataset.blendshapes import read_csv
 from dataset.feature_store import FeatureStore
 from dataset.stats import Stats, load_stats
+from model import training
 from model.checkpoint import load_checkpoint, load_decoder
 from model.hubert import HubertEncoder
 from model.logmel import LogMelEncoder
 from model.speech_encoder import build_encoder
-from scripts import extract_features, synthesize, train, training
+from scripts import extract_features, synthesize, train
 
 Run = Callable[..., Path]
 AUGMENTED = (
@@ -185,7 +186,8 @@ def test_copies_pass_through_a_pretrained_encoder_by_the_same_path(
 KILL = """
 import os, signal, sys, torch
 torch.set_num_threads(1)
-from scripts import train, training
+from scripts import train
+from model import training
 finish_step = training.Training.finish_step
 def kill(run, losses):
     finish_step(run, losses)
@@ -494,7 +496,8 @@ TWO = """
 import sys, torch
 torch.set_num_threads(1)
 from pathlib import Path
-from scripts import train, training
+from scripts import train
+from model import training
 summary = training.Training.summary
 def save(run):
     process = run.accelerator.process_index

@@ -13,18 +13,18 @@ import pytest
 import soundfile
 from PIL import Image
 
+from config.command import UserError
 from dataset.audio import to_int16
 from dataset.blendshapes import ARKIT, EYE, FACE, write_curves
-from dataset.command import UserError
-from dataset.head.files import read_head
-from dataset.head.gltf import write_head
-from dataset.head.mesh import Head, Mesh, Part
-from dataset.layouts import read_recording
+from dataset.recordings.layouts import read_recording
 from dataset.transcript import Word, write_tsv
+from postprocess.face.gltf import write_head
+from postprocess.face.heads import read_head
+from postprocess.face.mesh import Head, Mesh, Part
+from postprocess.viewer.bundle import packed, unpacked
+from postprocess.viewer.clip import labels_of, read_takes, target_of
+from postprocess.viewer.geometry import head_arrays
 from scripts import view as script
-from scripts.viewer.bundle import packed, unpacked
-from scripts.viewer.clip import labels_of, read_takes, target_of
-from scripts.viewer.geometry import head_arrays
 
 FPS, FRAMES, OPEN = 30.0, 91, 60  # the target's mouth is shut until frame 60, then wide open
 RATE_HZ = 16_000

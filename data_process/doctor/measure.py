@@ -1,0 +1,301 @@
+"""What is measured on a clip of a corpus, before anything is judged."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from config.command import UserError
+from config.files import by_stem, find
+from config.units import SAMPLE_RATE
+from data_process.doctor.curve_checks import (
+    dead_channels,
+    frozen_stretches,
+    jitter,
+    motion_in_silence,
+    outside_channels,
+    repeated_rows,
+    resting_values,
+    saturated_channels,
+)
+from data_process.doctor.fingerprint import Fingerprint, fingerprint
+from data_process.doctor.side_checks import asymmetry, gaze_agreement, is_mirrored, sway_agreement
+from data_process.doctor.sound_checks import sound_report
+from data_process.energy import speech_stretches
+from dataset.audio import AUDIO_SUFFIXES, read_audio
+from dataset.blendshapes import ARKIT, read_csv
+from dataset.recordings.layouts import read_recording
+from dataset.recordings.recording import Recording
+from dataset.sync import Lag, LagTrack, lag, lag_track, mouth_opening, voice_energy
+from dataset.transcript import check_within, read_tsv
+
+FOLDERS = ("train", "val")
+PAUSE_MARGIN_S = 0.25  # on either side of a pause, where a mouth still closes or opens already
+PICTURE_POINTS = 1200
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one clip, by stem; any of them may be missing."""
+
+    id: str
+    folder: str = ""  # of FOLDERS where wav/ has them, else ""
+    wav: Path | None = None
+    bs: Path | None = None
+    tsv: Path | None = None
+    neutral: Path | None = None
+    prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what prepare found in the raw files
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that are there."""
+        return tuple(path for path in (self.wav, self.bs, self.tsv, self.neutral) if path)
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What a picture of the clip shows, (points,) each."""
+
+    sound_s: np.ndarray
+    energy_db: np.ndarray
+    curves_s: np.ndarray
+    opening: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sound:
+    duration_s: float
+    levels: dict[str, float]  # of data_process.doctor.sound_checks
+    speech_s: float
+    speech_to_noise_db: float | None  # None without a pause
+    print: Fingerprint
+    silence: str = ""  # why there is no speech, if there is none
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Times in seconds, channels by ARKIT's names."""
+
+    duration_s: float
+    fps: float
+    frames: int
+    tells_fps: bool  # the file has times or says its rate; else --fps
+    recorded: int  # frames, before prepare resampled them
+    dropped: int  # by its times
+    doubled: int
+    repeated: int  # rows that look doubled
+    frozen_s: list[tuple[float, float]]
+    dead: tuple[str, ...]
+    saturated: dict[str, float]
+    outside: dict[str, float]
+    resting: dict[str, float]
+    jitter: float
+    mean: np.ndarray  # (52,)
+    highest: np.ndarray  # (52,)
+    asymmetry: np.ndarray  # (pairs,)
+    mirrored: bool
+    sway: float | None
+    gaze: float | None
+    neutral: dict[str, float]  # of the neutral pose, where there is one
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A clip with what could be measured; `unreadable` holds the lines on what could not."""
+
+    source: Source
+    unreadable: tuple[str, ...] = ()
+    sound: Sound | None = None
+    curves: Curves | None = None
+    lag: Lag | None = None
+    track: LagTrack | None = None
+    silence_motion: float | None = None
+    traces: Traces | None = None
+
+    @property
+    def id(self) -> str:
+        return self.source.id
+
+
+@dataclass
+class _Reader:
+    """Runs readers, keeping the line of each that fails."""
+
+    failures: list[str] = field(default_factory=list)
+
+    def __call__(self, function, *arguments):  # type: ignore[no-untyped-def]
+        try:
+            return function(*arguments)
+        except UserError as error:
+            self.failures.append(str(error))
+            return None
+
+
+def find_sources(corpus: Path) -> list[Source]:
+    """Every clip of which wav/ or bs/ has a file, sorted by id.
+
+    Raises UserError where neither folder holds any, and where two files of a folder share a stem.
+    """
+    folders = [name for name in FOLDERS if (corpus / "wav" / name).is_dir()]
+    wavs = _stems(corpus / "wav", AUDIO_SUFFIXES, folders or [""])
+    found = {kind: _stems(corpus / kind, (f".{suffix}",)) for kind, suffix in _KINDS}
+    ids = sorted(wavs.keys() | found["bs"].keys())
+    if not ids:
+        raise UserError(f"{corpus}: no clip here; a corpus has sound in wav/ and curves in bs/")
+    folder = {stem: path.parent.name if folders else "" for stem, path in wavs.items()}
+    prepared = read_prepared(corpus).get("clips", {})
+    return [
+        Source(
+            id=stem,
+            folder=folder.get(stem, ""),
+            wav=wavs.get(stem),
+            **{kind: found[kind].get(stem) for kind, _ in _KINDS},
+            prepared=prepared.get(stem, {}),
+        )
+        for stem in ids
+    ]
+
+
+def read_prepared(corpus: Path) -> dict[str, Any]:
+    """What data_process.prepare wrote about the corpus: its fps, and by clip what was in the raw files; {} without it.
+
+    Raises UserError for a file that is no JSON object.
+    """
+    path = corpus / "prepare.json"
+    if not path.is_file():
+        return {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise UserError(f"{path}: not what prepare wrote; remove it or prepare again")
+    return document
+
+
+_KINDS = (("bs", "csv"), ("tsv", "tsv"), ("neutral", "csv"))
+
+
+def _stems(folder: Path, suffixes: tuple[str, ...], below: list[str] | None = None) -> dict[str, Path]:
+    places = [folder / name for name in below or [""]]
+    files = [file for place in places if place.is_dir() and any(place.iterdir()) for file in find(place, suffixes)]
+    return by_stem(files)
+
+
+def measure(source: Source, fps: float) -> Measured:
+    """Everything about one clip. fps: the rate of curves whose file does not tell it."""
+    read = _Reader()
+    audio = read(read_audio, source.wav) if source.wav else None
+    recording = read(read_recording, source.bs) if source.bs else None
+    neutral = read(read_csv, source.neutral) if source.neutral else None
+    if source.tsv and audio is not None:
+        read(_check_transcript, source.tsv, len(audio) / SAMPLE_RATE)
+    sound = curves = None
+    stretches = np.zeros((0, 2))
+    if audio is not None:
+        sound, stretches = measure_sound(audio)
+        told = source.prepared.get("wav", {})  # resampling bends what was cut off
+        sound = replace(sound, levels={name: told.get(name, level) for name, level in sound.levels.items()})
+    if recording is not None:
+        rate = recording.fps or fps
+        pose = dict(zip(neutral.names, neutral.values.mean(axis=0).tolist(), strict=True)) if neutral else {}
+        spoken = speech_frames(stretches, recording.frames, rate) if audio is not None else None
+        curves = measure_curves(recording, rate, spoken, pose)
+        if raw := source.prepared.get("bs"):
+            names = {"recorded": "source_frames", "dropped": "dropped_frames", "doubled": "doubled_frames"}
+            curves = replace(curves, **{name: raw.get(key, getattr(curves, name)) for name, key in names.items()})
+    measured = Measured(source, tuple(read.failures), sound, curves)
+    if audio is None or recording is None:
+        return measured
+    values = recording.at_rate(rate).curves() if recording.times_s is not None else recording.curves()
+    return replace(measured, **_together(audio, values, rate, stretches))
+
+
+def _check_transcript(path: Path, duration_s: float) -> None:
+    check_within(path, read_tsv(path), duration_s)
+
+
+def measure_sound(audio: np.ndarray) -> tuple[Sound, np.ndarray]:
+    """(samples,) 16 kHz → its measures, and the stretches of speech (stretches, 2) in seconds."""
+    duration_s, levels, prints = len(audio) / SAMPLE_RATE, sound_report(audio), fingerprint(audio)
+    try:
+        stretches = speech_stretches(audio)
+    except UserError as reason:
+        return Sound(duration_s, levels, 0.0, None, prints, str(reason)), np.zeros((0, 2))
+    speech_s = float(np.diff(stretches).sum())
+    return Sound(duration_s, levels, speech_s, speech_to_noise_db(audio, stretches), prints), stretches
+
+
+def speech_to_noise_db(audio: np.ndarray, stretches: np.ndarray) -> float | None:
+    """Level of the stretches of speech over that of the pauses; None where less than half a second is pause."""
+    sample = np.arange(len(audio)) / SAMPLE_RATE
+    spoken = _inside(sample, stretches, 0.0)
+    pause = ~_inside(sample, stretches, 0.05)
+    if pause.sum() < SAMPLE_RATE / 2 or not spoken.any():
+        return None
+    power = np.square(audio - audio.mean(), dtype=np.float64)
+    return float(10 * np.log10(power[spoken].mean() / max(power[pause].mean(), 1e-12)))
+
+
+def measure_curves(recording: Recording, fps: float, is_speech: np.ndarray | None, neutral: dict[str, float]) -> Curves:
+    """is_speech: (frames,) bool, None without sound; neutral: the neutral pose by channel, {} without one."""
+    curves = recording.curves()
+    frozen = frozen_stretches(curves, is_speech, fps) / fps
+    return Curves(
+        duration_s=recording.duration_s or len(curves) / fps,
+        fps=fps,
+        frames=len(curves),
+        recorded=len(curves),
+        tells_fps=recording.fps is not None,
+        dropped=int(recording.dropped_before.sum()),
+        doubled=len(recording.doubled_rows),
+        repeated=len(repeated_rows(curves)),
+        frozen_s=[(float(start), float(end)) for start, end in frozen],
+        dead=dead_channels(curves),
+        saturated=saturated_channels(curves),
+        outside=outside_channels(curves),
+        resting=resting_values(curves),
+        jitter=jitter(curves, fps),
+        mean=curves.mean(axis=0),
+        highest=curves.max(axis=0),
+        asymmetry=asymmetry(curves),
+        mirrored=is_mirrored(curves),
+        sway=sway_agreement(curves),
+        gaze=gaze_agreement(curves, recording.angles),
+        neutral={name: value for name, value in neutral.items() if name in ARKIT},
+    )
+
+
+def _together(audio: np.ndarray, curves: np.ndarray, fps: float, stretches: np.ndarray) -> dict[str, Any]:
+    opening, energy = mouth_opening(curves), voice_energy(audio)
+    frame = np.arange(len(curves)) / fps
+    spoken = _inside(frame, stretches, 0.0)
+    silent = ~_inside(frame, stretches, PAUSE_MARGIN_S) & (frame < len(audio) / SAMPLE_RATE)
+    return {
+        "lag": lag(curves, audio, fps),
+        "track": lag_track(curves, audio, fps),
+        "silence_motion": motion_in_silence(opening, silent, spoken),
+        "traces": Traces(*_thinned(energy, 100.0), *_thinned(opening, fps)),
+    }
+
+
+def speech_frames(stretches: np.ndarray, frames: int, fps: float) -> np.ndarray:
+    """(frames,) bool: those that stand in a stretch of speech."""
+    return _inside(np.arange(frames) / fps, stretches, 0.0)
+
+
+def _inside(times_s: np.ndarray, stretches: np.ndarray, margin_s: float) -> np.ndarray:
+    inside = np.zeros(len(times_s), bool)
+    for start, end in stretches:
+        first, last = np.searchsorted(times_s, (start - margin_s, end + margin_s))
+        inside[first:last] = True
+    return inside
+
+
+def _thinned(values: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Times and the highest value of each of at most PICTURE_POINTS parts, float32."""
+    starts = np.unique(np.linspace(0, len(values), PICTURE_POINTS, endpoint=False).astype(int))
+    return (starts / rate).astype(np.float32), np.maximum.reduceat(values, starts).astype(np.float32)

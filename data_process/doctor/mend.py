@@ -1,0 +1,166 @@
+"""The safe cures into a new corpus: shift by the lag, cut to the common length, leave out what cannot be mended."""
+
+import csv
+import json
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from config.command import UserError
+from config.files import written_whole
+from data_process.doctor.findings import Finding
+from data_process.doctor.measure import Measured, Source, read_prepared
+from data_process.doctor.report import Report
+from dataset.blendshapes import CurveTable, read_csv, write_csv
+from dataset.transcript import Word, read_tsv, write_tsv
+
+BESIDE = (("text", ".txt"), ("neutral", ".csv"))  # copied as they are
+LONGEST_ERROR_S = 1e-3  # of sound past the last frame, that needs no cut
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a clip loses: curves and sound at their start, and what is past the common length."""
+
+    frames: int
+    sound_s: float
+    length_s: float
+
+
+def mend(report: Report, out: Path) -> str:
+    """Write the mended corpus to a new folder; returns a line of totals.
+
+    A clip with an error that has no cure is left out, and is named in left_out.txt. What needs no cure is copied bit
+    for bit. Raises UserError when `out` is there already, or lies in the corpus.
+    """
+    from tqdm import tqdm
+
+    if out.exists():
+        raise UserError(f"{out}: exists already; name a new folder")
+    if report.corpus.resolve() in out.resolve().parents:
+        raise UserError(f"{out}: lies in the corpus; name a folder outside of it")
+    by_clip: dict[str, list[Finding]] = {clip.id: [] for clip in report.clips}
+    for finding in report.findings:
+        by_clip.setdefault(finding.clip, []).append(finding)
+    left_out = {clip: reason for clip, findings in by_clip.items() if clip and (reason := why_left_out(findings))}
+    kept = [clip for clip in report.clips if clip.id not in left_out]
+    if not kept:
+        raise UserError(f"{report.corpus}: no clip is left; the first goes because {next(iter(left_out.values()))}")
+    cut = 0
+    with written_whole(out) as partial:
+        _clear(partial)
+        for clip in tqdm(kept, "mend", unit="clip"):
+            how = cut_for(clip, {finding.mend for finding in by_clip[clip.id]})
+            cut += how is not None
+            _write_clip(clip, how, report.corpus, partial)
+        _write_manifest(report.corpus, partial, {clip.id for clip in kept})
+        _write_prepared(report.corpus, partial, {clip.id for clip in kept})
+        lines = [f"{clip}: {reason}\n" for clip, reason in left_out.items()]
+        (partial / "left_out.txt").write_text("".join(lines), encoding="utf-8")
+    names = f": see {out / 'left_out.txt'}" if left_out else ""
+    return f"mended {cut} clips, copied {len(kept) - cut}, left out {len(left_out)}{names}\n{out}"
+
+
+def why_left_out(findings: Sequence[Finding]) -> str | None:
+    """The first finding that takes the clip out: one to be dropped, or an error without a cure."""
+    for finding in findings:
+        if finding.mend == "drop" or (finding.level == "error" and not finding.mend):
+            return f"{finding.kind}: {finding.message}"
+    return None
+
+
+def cut_for(clip: Measured, cures: set[str]) -> Cut | None:
+    """What to cut so that sound and curves start together and end together; None when nothing is to be cured."""
+    if not cures & {"shift", "trim"} or clip.sound is None or clip.curves is None:
+        return None
+    late_s = clip.lag.ms / 1000 if "shift" in cures and clip.lag is not None else 0.0
+    frames = max(0, math.ceil(late_s * clip.curves.fps))
+    frames_s = frames / clip.curves.fps
+    sound_s = frames_s - late_s
+    length_s = min(clip.sound.duration_s - sound_s, clip.curves.duration_s - frames_s)
+    return Cut(frames, sound_s, math.floor(length_s * clip.curves.fps + 1e-6) / clip.curves.fps)
+
+
+def _clear(folder: Path) -> None:
+    """What a killed run left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def _write_clip(clip: Measured, how: Cut | None, corpus: Path, out: Path) -> None:
+    for file in _files(clip.source, corpus):
+        target = out / file.relative_to(corpus)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if how is None or file not in (clip.source.wav, clip.source.bs, clip.source.tsv):
+            shutil.copyfile(file, target)
+        elif file == clip.source.wav:
+            _cut_sound(file, target, how)
+        elif file == clip.source.bs:
+            assert clip.curves is not None
+            write_csv(target, cut_rows(read_csv(file), how, clip.curves.fps))
+        else:
+            write_tsv(target, cut_words(read_tsv(file), how), _comments(file))
+
+
+def _files(source: Source, corpus: Path) -> Iterator[Path]:
+    beside = (corpus / folder / f"{source.id}{suffix}" for folder, suffix in BESIDE)
+    yield from (file for file in (source.wav, source.bs, source.tsv, *beside) if file is not None and file.is_file())
+
+
+def _cut_sound(source: Path, target: Path, how: Cut) -> None:
+    """At its own rate, width and channels, so that nothing else changes."""
+    import soundfile
+
+    with soundfile.SoundFile(source) as file:
+        rate, subtype, kind = file.samplerate, file.subtype, file.format
+        file.seek(round(how.sound_s * rate))
+        samples = file.read(round(how.length_s * rate), always_2d=True)
+    soundfile.write(target, samples, rate, subtype=subtype, format=kind)
+
+
+def cut_rows(table: CurveTable, how: Cut, fps: float) -> CurveTable:
+    """The rows that stay, cells to the letter."""
+    rows = slice(how.frames, how.frames + round(how.length_s * fps))
+    return replace(
+        table,
+        values=table.values[rows],
+        extras={name: cells[rows] for name, cells in table.extras.items()},
+        written={name: cells[rows] for name, cells in table.written.items()},
+    )
+
+
+def cut_words(words: Sequence[Word], how: Cut) -> list[Word]:
+    """The words that lie in what stays, at their new times; one that is cut through keeps its rest."""
+    moved = [Word(word.text, word.start_s - how.sound_s, word.end_s - how.sound_s) for word in words]
+    return [
+        Word(word.text, max(0.0, word.start_s), min(word.end_s, how.length_s))
+        for word in moved
+        if word.end_s > 0 and word.start_s < how.length_s
+    ]
+
+
+def _comments(tsv: Path) -> tuple[str, ...]:
+    lines = tsv.read_text(encoding="utf-8-sig").splitlines()
+    return tuple(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
+
+
+def _write_prepared(corpus: Path, out: Path, kept: set[str]) -> None:
+    """What prepare said of the raw files stays true of what is kept, and its fps is still the corpus's."""
+    document = read_prepared(corpus)
+    if document:
+        clips = {clip: found for clip, found in document.get("clips", {}).items() if clip in kept}
+        text = json.dumps(document | {"clips": clips}, ensure_ascii=False, indent=1)
+        (out / "prepare.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+def _write_manifest(corpus: Path, out: Path, kept: set[str]) -> None:
+    source = corpus / "manifest.csv"
+    if not source.is_file():
+        return
+    with source.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    place = header.index("id")
+    with (out / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *(row for row in rows if row and row[place] in kept)])

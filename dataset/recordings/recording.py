@@ -1,0 +1,77 @@
+"""A face recording, whatever layout it came in: curves by ARKit name, times, and head and eye angles beside them."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dataset.blendshapes import to_arkit
+from dataset.recordings.resample import resample_curves, resample_times
+from dataset.recordings.timing import doubled_rows, dropped_before
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Curves as they were recorded: nothing clamped, no frame added or taken away."""
+
+    names: tuple[str, ...]  # the ARKit channels that are there, in the file's order
+    values: np.ndarray  # (frames, len(names)) float64, 0 neutral to 1
+    times_s: np.ndarray | None  # (frames,) float64 from 0, never decreasing; None when the layout tells no times
+    fps: float | None  # the rate behind the times, or as the layout says; None when nothing tells it
+    angles: dict[str, np.ndarray]  # of blendshapes.ANGLES → (frames,), in the file's unit (Live Link Face: radians)
+    layout: str  # arkit, livelink, ifacialmocap, mediapipe, beat, json or npy
+    start_s: float = 0.0  # the first frame's time of day, where there is a timecode
+    percent: bool = False  # the file's values ran from 0 to 100; `values` don't
+
+    @property
+    def frames(self) -> int:
+        return len(self.values)
+
+    @property
+    def duration_s(self) -> float | None:
+        """From the first frame's start to the last one's end; None when no rate is known."""
+        if self.fps is None:
+            return None
+        return (self.frames / self.fps) if self.times_s is None else float(self.times_s[-1] + 1 / self.fps)
+
+    @property
+    def dropped_before(self) -> np.ndarray:
+        """(frames,) int: how many frames are missing before each; all 0 when the layout tells no times."""
+        if self.times_s is None or self.fps is None:
+            return np.zeros(self.frames, int)
+        return dropped_before(self.times_s, self.fps)
+
+    @property
+    def doubled_rows(self) -> np.ndarray:
+        """(doubled,) int: the rows that stand at the time of the row before."""
+        if self.times_s is None or self.fps is None:
+            return np.zeros(0, int)
+        return doubled_rows(self.times_s, self.fps)
+
+    def clock_s(self) -> np.ndarray:
+        """(frames,) when each frame stands, seconds from the first one on. Raises ValueError when nothing tells it."""
+        if self.times_s is not None:
+            return self.times_s
+        if self.fps is None:
+            raise ValueError("neither times nor a rate are known")
+        return np.arange(self.frames) / self.fps
+
+    def with_rate(self, fps: float) -> "Recording":
+        """The recording at the rate that it tells; where it tells none, at fps."""
+        return self if self.fps else replace(self, fps=fps)
+
+    def curves(self) -> np.ndarray:
+        """(frames, 52) in ARKIT's order; a channel that the layout lacks (TongueOut) is 0."""
+        return to_arkit(self.values, self.names)
+
+    def at_rate(self, fps: float, frames: int | None = None) -> "Recording":
+        """Resampled by time to a constant rate, curves and angles; where nothing tells the rate, fps says it.
+
+        frames: the length of the result, by default the nearest to the same duration.
+        """
+        everything = np.column_stack([self.values, *self.angles.values()])
+        if self.times_s is not None:
+            everything = resample_times(everything, self.times_s, fps, frames)
+        elif frames is not None or (self.fps or fps) != fps:
+            everything = resample_curves(everything, self.fps or fps, fps, frames)
+        values, angles = np.split(everything.astype(np.float64), [len(self.names)], axis=1)
+        return replace(self, values=values, angles=dict(zip(self.angles, angles.T, strict=True)), times_s=None, fps=fps)

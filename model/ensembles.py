@@ -1,0 +1,54 @@
+"""Ensemble checkpoints: a folder of checkpoints and, in ensemble.json, the weights by which their curves are mixed."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from config.command import UserError
+from config.files import written_whole
+
+WEIGHTS = "ensemble.json"
+SUFFIX = ".safetensors"
+TOLERANCE = 1e-6  # how far from 1 the weights may sum
+OF_A_RUN = {f"best{SUFFIX}", f"last{SUFFIX}"}
+
+
+def write_ensemble(folder: Path, checkpoints: Mapping[str, Path], weights: Mapping[str, float] | None = None) -> None:
+    """Copy checkpoints' weights into a folder, by the names they get there, and note their shares, equal by default."""
+    from model.checkpoint import copy_weights
+
+    weights = weights or dict.fromkeys(checkpoints, 1 / len(checkpoints))
+    for name, checkpoint in checkpoints.items():
+        with written_whole(folder / f"{name}{SUFFIX}") as partial:
+            copy_weights(checkpoint, partial)
+    content = {"weights": {f"{name}{SUFFIX}": weights[name] for name in checkpoints}}
+    with written_whole(folder / WEIGHTS) as partial:
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def read_ensemble(folder: Path) -> dict[Path, float]:
+    """The checkpoints of a folder and their weights, which sum to 1; without an ensemble.json, equal ones.
+
+    Raises UserError for a folder without checkpoints, a training run's own, and an ensemble.json that makes no sense.
+    """
+    if (folder / WEIGHTS).is_file():
+        return _read_weights(folder / WEIGHTS)
+    found = sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
+    if not found or OF_A_RUN & {path.name for path in found}:
+        raise UserError(f"{folder}: a folder; name the checkpoint in it, such as best.safetensors")
+    return dict.fromkeys(found, 1 / len(found))
+
+
+def _read_weights(path: Path) -> dict[Path, float]:
+    try:
+        weights = json.loads(path.read_text(encoding="utf-8"))["weights"]
+        weights = {path.parent / name: float(weight) for name, weight in weights.items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        example = '{"weights": {"fold_0.safetensors": 0.5, …}}'
+        raise UserError(f"{path}: not the weights of checkpoints in this folder; expected {example}") from None
+    for checkpoint, weight in weights.items():
+        if not 0 <= weight < float("inf"):
+            raise UserError(f"{path}: {checkpoint.name}: {weight:g} is not a weight; give numbers from 0 up")
+    if abs(sum(weights.values()) - 1) > TOLERANCE:
+        raise UserError(f"{path}: the weights sum to {sum(weights.values()):g}, not 1")
+    return weights
