@@ -1,5 +1,6 @@
 """Files on the way in and out: found by suffix, matched by stem, and written whole or not at all."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -78,3 +79,9 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Everything measured, floats in full."""
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

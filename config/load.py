@@ -1,6 +1,5 @@
 """default.yml ← a person's YAML ← key=value overrides → Config; a mistake becomes one line with its place and mend."""
 
-import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from config.errors import UserError
 from config.schema import Config
+from config.suggest import nearest
 from config.yaml_files import Dumper, Keys, Loader, Places, read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -140,5 +140,4 @@ def _fields(keys: Keys) -> list[str]:
 
 
 def _suggest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1, 0.5)
-    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"
+    return nearest(name, known) or f"; known: {', '.join(known)}"

@@ -12,8 +12,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import UserError, parser, run
 from config.files import by_stem, written_whole
+from config.processes import own_name
 from config.units import SAMPLE_RATE
-from data_process.stages import Item, Report, own_name, parallel, pending, run_stage, stage_arguments
+from data_process.stages import Item, Report, parallel, pending, run_stage, stage_arguments
 from dataset.audio import AUDIO_SUFFIXES, read_audio, sample_count, to_int16, write_wav
 from dataset.tokens import tokenize
 from dataset.transcript import Word, check_within, write_tsv

@@ -1,6 +1,5 @@
 """Pack a corpus (wav/ + bs/ + tsv/) into an LMDB of clips, with the training clips' stats beside it."""
 
-import difflib
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -15,9 +14,11 @@ import numpy as np
 from config.command import UserError, config_arguments, run
 from config.files import by_stem, find
 from config.load import load_config
+from config.processes import POLL_S, Meeting, share
 from config.schema import Data
+from config.suggest import nearest
 from config.units import SAMPLE_RATE, frame_count
-from data_process.stages import POLL_S, Meeting, parallel, positive_number, share, stage_arguments
+from data_process.stages import parallel, positive_number, stage_arguments
 from dataset.audio import AUDIO_SUFFIXES, read_audio, to_int16
 from dataset.blendshapes import ARKIT, read_csv
 from dataset.recordings.resample import resample_curves
@@ -96,9 +97,8 @@ def check_names(data: Data, ids: list[str]) -> None:
     for key, patterns in named.items():
         for pattern in patterns:
             if not any(matches(clip_id, [pattern]) for clip_id in ids):
-                near = difflib.get_close_matches(pattern, ids, 1)
-                mend = f"did you mean {near[0]}?" if near else "take it out or mend it"
-                raise UserError(f"{data.corpus}: {key} names {pattern}, but there is no such clip; {mend}")
+                mend = nearest(pattern, ids) or "; take it out or mend it"
+                raise UserError(f"{data.corpus}: {key} names {pattern}, but there is no such clip{mend}")
 
 
 def wait_for_the_old_set(lmdb: Path, meeting: Meeting) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import UserError, parser, run
 from config.files import written_whole
+from config.processes import Meeting, share
 from config.units import SAMPLE_RATE
 from data_process.pairs import Found, RawClip, find_clips
-from data_process.stages import Item, Meeting, Report, gather_report, run_stage, share, stage_arguments
+from data_process.stages import Item, Report, gather_report, run_stage, stage_arguments
 from dataset.audio import Channel, pick_channel, read_unresampled, resample_audio, to_int16, write_wav
 from dataset.blendshapes import ARKIT, DECIMALS, CurveTable, write_csv
 from dataset.recordings.layouts import read_recording

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config.files import written_whole
+from config.look import COLOURS, FONT_POINTS, INK
 from config.schema import Config
 from model.losses import TOTAL, loss_names
-from scripts.plot import COLOURS, FONT_POINTS, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ TOTAL = "total"
 
 
 def _dtw(prediction: Tensor, target: Tensor, loss: Loss) -> Tensor:
-    from model.dtw import dtw_loss
+    from model.dtw_loss import dtw_loss
 
     return dtw_loss(prediction, target, mode=loss.dtw_mode, band=loss.dtw_band)
 

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from config.units import SAMPLE_RATE, frame_count
 
 if TYPE_CHECKING:
-    from config.schema import Features
+    pass
 
 LONGEST_PERIOD = 1001  # the denominator of 30000/1001; rates are taken as fractions with at most this one
 
@@ -61,26 +61,6 @@ class BatchingEncoder(SpeechEncoder):
     def feature_count(self, samples: int) -> int:
         """How many features hear nothing past so many samples."""
         raise NotImplementedError
-
-
-def build_encoder(features: "Features", fps: float) -> SpeechEncoder:
-    """The encoder that config section `features` names, for motion at fps. Raises UserError when it cannot be had."""
-    if features.encoder == "hubert":
-        from model.hubert import HubertEncoder
-
-        return HubertEncoder(features.model, features.layer, features.precision)
-    from model.logmel import LogMelEncoder
-
-    logmel = features.logmel
-    return LogMelEncoder(
-        fps,
-        bands=logmel.bands,
-        window_ms=logmel.window_ms,
-        steps_per_frame=logmel.steps_per_frame,
-        context_steps=logmel.context_steps,
-        fmin_hz=logmel.fmin_hz,
-        fmax_hz=logmel.fmax_hz,
-    )
 
 
 def samples_per(rate_hz: float) -> Fraction:

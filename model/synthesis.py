@@ -14,9 +14,10 @@ from dataset.stats import Stats
 from dataset.text_stream import text_stream
 from dataset.transcript import Word
 from model.checkpoint import load_decoder
+from model.encoders import build_encoder
 from model.ensembles import read_ensemble
-from model.speech_encoder import SpeechEncoder, build_encoder, encode_stream, encode_windows
-from scripts.extract_features import window_samples
+from model.features import window_samples
+from model.speech_encoder import SpeechEncoder, encode_stream, encode_windows
 
 WINDOWS_A_BATCH = 64
 

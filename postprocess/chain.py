@@ -9,8 +9,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import UserError, run
 from config.files import read_yaml
+from config.suggest import nearest
 from postprocess import add_eye, close_lips, deflate, gain, smooth, symmetrise
-from postprocess.steps import Step, arguments, nearest, run_steps, validated
+from postprocess.steps import Step, arguments, run_steps, validated
 
 EXAMPLES = """
 python -m postprocess.chain --config config/post.yml --input csvs/ --output out/

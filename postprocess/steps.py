@@ -1,7 +1,6 @@
 """What the scripts share: their arguments, the walk over a file or a folder, and the closing line of totals."""
 
 import argparse
-import difflib
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError, validate_call
 
 from config.command import UserError, parser
 from config.files import find, output_path
+from config.suggest import nearest
 from dataset.blendshapes import ARKIT, GROUPS, CurveTable, canonical, read_csv, write_csv
 from dataset.stats import load_stats
 
@@ -66,13 +66,6 @@ def resolve_channels(words: Sequence[str] | None, option: str = "--channels") ->
 def _unknown(word: str, option: str) -> str:
     hint = nearest(word, [*GROUPS, *ARKIT]) or f"; groups are {', '.join(GROUPS)}"
     raise UserError(f'{option}: "{word}" is no group and no ARKit blendshape{hint}')
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """The hint "; did you mean …?" with the known word that is most like this one; "" where none is."""
-    spellings = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), spellings, n=1)
-    return f"; did you mean {spellings[near[0]]}?" if near else ""
 
 
 def rewrite(done: str, source: Path, output: Path, wanted: tuple[str, ...], change: Change) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 from config.command import UserError, config_arguments, run
 from config.files import written_whole
 from config.grid import BASE, Grid, choose, load_grid, load_variants
+from config.look import COLOURS, FONT_POINTS, INK
 from config.schema import Config
+from config.tables import table
 from postprocess.score.metrics import Scores
-from scripts.evaluate import table
-from scripts.plot import COLOURS, FONT_POINTS, INK
 from scripts.ridge import run_ridge
 from scripts.trials import (
     COLUMNS,

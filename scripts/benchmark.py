@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import parser, run
+from config.files import write_json
+from config.tables import table
 from config.units import SAMPLE_RATE
 from dataset.blendshapes import FACE
-from scripts.evaluate import table, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from model.bench.scaling import Point
-    from model.training import Batch, Training
+    from model.run import Batch, Training
 
 EXAMPLES = """
 python scripts/benchmark.py
@@ -140,7 +141,7 @@ def contest_score(effort: Effort) -> Timing:
     import fastdtw as package
     import numpy as np
 
-    from model.dtw import fastdtw
+    from dataset.dtw import fastdtw
 
     generator = np.random.default_rng(SEED)
     clips = np.cumsum(generator.normal(size=(CLIPS, 2, CLIP_FRAMES, len(FACE))), axis=2) / 100
@@ -161,7 +162,7 @@ def train_step(effort: Effort) -> Timing:
     from torch.utils.flop_counter import FlopCounterMode
 
     from model.bench.workloads import PlainDecoder, forward_backward, training_on_noise
-    from scripts.train import step
+    from model.training import step
 
     with TemporaryDirectory() as folder:
         run = training_on_noise(Path(folder), effort.clips, CORPUS_CLIP_S, f"train.batch_size={BATCH}")
@@ -243,8 +244,8 @@ def _exhaust(run: "Training") -> None:
 def synthesis_logmel(effort: Effort) -> Timing:
     """A wav to curves by the weights that the repository ships, loaded."""
     from model.bench.workloads import plain_synthesis, write_noise
+    from model.ensembles import SHIPPED
     from model.synthesis import Synthesizer
-    from scripts.synthesize import SHIPPED
 
     synthesizer, repeats = Synthesizer(SHIPPED), effort.repeats(20)
     with TemporaryDirectory() as folder:
@@ -305,7 +306,7 @@ def _time_encoder(effort: Effort, precision: str) -> Timing:
 
 
 def _time_loss(effort: Effort, mode: Any, frames: int) -> Timing:
-    from model.dtw import dtw_loss
+    from model.dtw_loss import dtw_loss
 
     prediction, target = _loss_batch(frames)
 

@@ -1,20 +1,20 @@
 """Score predicted curves against recorded ones: clip by clip, their mean, by group of channels, and by channel."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from textwrap import fill
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
 from config.command import UserError, parser, run
-from config.files import by_stem, find, written_whole
+from config.files import by_stem, find, write_json
+from config.tables import table
 from dataset.audio import SOUND_SUFFIXES
 from dataset.blendshapes import ARKIT, FACE, indices, read_csv
 from dataset.phones import phones
@@ -152,16 +152,6 @@ def cells(scores: Scores, columns: dict[str, tuple[str, str]]) -> list[str]:
     return ["–" if values[name] is None else format(values[name], style) for name, (_, style) in columns.items()]
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns aligned: the first to the left, the numbers to the right."""
-    widths = [max(len(line[column]) for line in (head, *rows)) for column in range(len(head))]
-    lines = [
-        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
-        for line in (head, *rows)
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
-
-
 def clip_rows(rows: dict[str, Scores]) -> Rows:
     """The head and one row a clip, mean, interval's end or floor; MAE to > 6 Hz are the face's."""
     parts = (CLIP_COLUMNS, FACE_COLUMNS, LAG_COLUMN)
@@ -217,12 +207,6 @@ def never_moving(mean: Scores) -> list[str]:
     """A note on the channels that have no part in r; none where every target moves."""
     still = [name for name, scores in mean["channels"].items() if not scores["moving"]]
     return [f"target never moves, so no part in r: {', '.join(still)}"] if still else []
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Everything measured, floats in full."""
-    with written_whole(path) as partial:
-        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def parse() -> argparse.Namespace:

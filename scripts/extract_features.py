@@ -1,28 +1,12 @@
 """Run the frozen speech encoder over every clip of a database and keep its features; train.py does so by itself."""
 
-import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import numpy as np
-
-from config.command import UserError, config_arguments, run
+from config.command import config_arguments, run
 from config.load import load_config
-from config.schema import Config, Windows
-from config.units import SAMPLE_RATE
-from data_process.stages import share
-
-if TYPE_CHECKING:
-    import torch
-
-    from dataset.clip import Clip
-    from dataset.feature_store import FeatureStore
-    from dataset.store import ClipInfo, ClipStore
-    from model.speech_encoder import SpeechEncoder
 
 
 def main() -> None:
@@ -32,6 +16,8 @@ def main() -> None:
         python scripts/extract_features.py --config config/aiwin.yml features.model=~/models/chinese-hubert-large""",
     ).parse_args()
     config = load_config(arguments.config, arguments.overrides)
+    from model.features import extract
+
     started = time.perf_counter()
     made, encoded_s, clips = extract(config)
     pace = encoded_s / (time.perf_counter() - started)
@@ -39,145 +25,6 @@ def main() -> None:
         f"{made} clips encoded, {clips - made} were there: {config.features.cache};"
         f" {encoded_s / 60:.1f} min of audio, {pace:.1f} hours of audio an hour"
     )
-
-
-def extract(config: Config) -> tuple[int, float, int]:
-    """Encode what the cache lacks of the config's clips: (how many, their seconds of audio, how many clips there are).
-
-    Under torchrun or accelerate launch each process does its share of the clips.
-    """
-    import torch
-
-    from dataset.feature_store import FeatureStore
-    from model.memory import keep_freed_memory
-    from model.speech_encoder import build_encoder
-
-    keep_freed_memory()
-    store, cache = open_clips(config), FeatureStore(config.features.cache)
-    encoder = build_encoder(config.features, store.fps)
-    gpu = f"cuda:{int(os.environ.get('LOCAL_RANK', 0))}"
-    encoder.to(torch.device(gpu if torch.cuda.is_available() else "cpu"))
-    clips = share(store.clips)
-    made = cache_features(cache, store, clips, encoder, config, config.windows)
-    if config.features.context == "window":  # any split finds its clips encoded, whichever side they are on
-        cache_features(cache, store, clips, encoder, config, validation_windows(config.windows))
-    return len(made), sum(clip.samples for clip in made) / SAMPLE_RATE, len(clips)
-
-
-def open_clips(config: Config) -> "ClipStore":
-    """The clip database of the config. Raises UserError when it was packed at another rate or for other domains."""
-    from dataset.store import ClipStore
-
-    store = ClipStore(config.data.lmdb)
-    if store.fps != config.data.fps:
-        raise UserError(
-            f"{config.data.lmdb}: packed at {store.fps:g} fps, data.fps is {config.data.fps:g}; pack the corpus again"
-        )
-    known = {domain.name for domain in config.data.domains}
-    for clip in store.clips:
-        if clip.domain not in known:
-            raise UserError(f"{config.data.lmdb}: {clip.id} is of domain {clip.domain}, data.domains has no such name")
-    return store
-
-
-def validation_windows(windows: Windows) -> Windows:
-    """Validation hears each frame once: windows side by side."""
-    return windows.model_copy(update={"stride_frames": windows.window_frames})
-
-
-def cache_features(
-    cache: "FeatureStore",
-    store: "ClipStore",
-    clips: Sequence["ClipInfo"],
-    encoder: "SpeechEncoder",
-    config: Config,
-    windows: Windows,
-) -> "list[ClipInfo]":
-    """Encode those of the clips that the cache lacks, the longest first; those clips."""
-    from tqdm import tqdm
-
-    keys = feature_keys(clips, encoder, config, windows)
-    missing = [clip for clip in clips if keys[clip.id] not in cache]
-    missing.sort(key=lambda clip: -clip.samples)  # memory is at its peak at once, not after hours
-    with tqdm(total=len(missing), desc="features", unit="clip", disable=not missing) as bar:
-        for bucket in buckets(missing, encoder, config):
-            rows = clips_features([store[info.id] for info in bucket], encoder, config, windows)
-            for info, features in zip(bucket, rows, strict=True):
-                cache[keys[info.id]] = features.cpu().numpy()
-            bar.update(len(bucket))
-    return missing
-
-
-def buckets(clips: Sequence["ClipInfo"], encoder: "SpeechEncoder", config: Config) -> Iterator[list["ClipInfo"]]:
-    """Neighbours in the order of length that share a forward, of as much audio, padding included, as a chunk holds."""
-    most = config.features.chunk_s * SAMPLE_RATE if encoder.batches and config.features.context == "clip" else 0
-    bucket: list[ClipInfo] = []
-    for clip in clips:
-        if bucket and (len(bucket) + 1) * bucket[0].samples > most:
-            yield bucket
-            bucket = []
-        bucket.append(clip)
-    if bucket:
-        yield bucket
-
-
-def feature_keys(
-    clips: Sequence["ClipInfo"], encoder: "SpeechEncoder", config: Config, windows: Windows
-) -> dict[str, bytes]:
-    """Clip id → the key of its features in the cache, for whole clips or for the windows of this grid."""
-    from dataset.feature_store import feature_key
-
-    grid = f"{config.data.fps!r} fps, "
-    if config.features.context == "window":
-        grid += f"windows of {windows.window_frames} frames, {windows.stride_frames} apart"
-    else:
-        grid += f"clips in chunks of {config.features.chunk_s!r} s"
-    return {clip.id: feature_key(encoder.identity, grid, clip.audio_hash) for clip in clips}
-
-
-def clips_features(
-    clips: Sequence["Clip"], encoder: "SpeechEncoder", config: Config, windows: Windows
-) -> "list[torch.Tensor]":
-    """The features of a bucket's clips, as clip_features gives them."""
-    import torch
-
-    from dataset.audio import to_float
-    from model.speech_encoder import BatchingEncoder, encode_clips
-
-    if len(clips) > 1 and isinstance(encoder, BatchingEncoder):
-        return encode_clips(encoder, [torch.from_numpy(to_float(clip.audio)) for clip in clips], clips[0].fps)
-    return [clip_features(clip, encoder, config, windows) for clip in clips]
-
-
-def clip_features(clip: "Clip", encoder: "SpeechEncoder", config: Config, windows: Windows) -> "torch.Tensor":
-    """Motion-rate features of a clip: (frames, size), or with features.context: window (windows, frames, size)."""
-    import torch
-
-    from dataset.audio import to_float
-    from dataset.windows import window_starts
-    from model.speech_encoder import encode_clip, encode_windows
-
-    audio = torch.from_numpy(to_float(clip.audio))
-    if config.features.context == "clip":
-        return encode_clip(encoder, audio, clip.fps, config.features.chunk_s)
-    starts = window_starts(len(clip.curves), windows.window_frames, windows.stride_frames)
-    return encode_windows(
-        encoder, audio_windows(audio, starts, windows.window_frames, clip.fps), windows.window_frames, clip.fps
-    )
-
-
-def audio_windows(audio: "torch.Tensor", starts: np.ndarray, window_frames: int, fps: float) -> "torch.Tensor":
-    """(samples,) → (windows, samples of a window): the sound of each window of motion frames, zeros past the end."""
-    import torch
-
-    first, length = window_samples(starts, window_frames, fps)
-    padded = torch.nn.functional.pad(audio, (0, max(0, int(first[-1]) + length - len(audio))))
-    return torch.stack([padded[start : start + length] for start in first])
-
-
-def window_samples(starts: np.ndarray, window_frames: int, fps: float) -> tuple[np.ndarray, int]:
-    """(the first sample of each window of motion frames, samples in a window)."""
-    return np.round(starts * (SAMPLE_RATE / fps)).astype(int), round(window_frames * SAMPLE_RATE / fps)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import UserError, config_arguments, run
+from config.files import write_json
 from config.grid import BASE, choose, load_grid, load_variants
 from config.schema import Config, Split
-from data_process.doctor.__main__ import read_manifest
+from config.tables import table
+from dataset.corpus import read_manifest
 from model.ensembles import write_ensemble
+from model.features import open_clips
 from postprocess.score.metrics import CONFIDENCE, Scores, intervals, mean_scores
-from scripts.evaluate import table, write_json
-from scripts.extract_features import open_clips
 from scripts.ridge import run_ridge
 from scripts.trials import CHECKPOINTS, COLUMNS, add_trial_options, cells, check_pieces, placed, run_trial, seconds
 

@@ -23,7 +23,7 @@ from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import Word, check_within, read_tsv
 from postprocess.face.heads import DEFAULT_HEAD, read_head
 from postprocess.film.video import SOUND_RATE, in_order
-from scripts.plot import TOLERATED_S
+from postprocess.score.curve_plot import TOLERATED_S
 
 if TYPE_CHECKING:
     from dataset.recordings.recording import Recording

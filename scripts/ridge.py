@@ -13,11 +13,11 @@ import numpy as np
 from config.command import config_arguments, run
 from config.load import load_config
 from config.schema import Config
+from config.tables import table
 from dataset.blendshapes import ARKIT, GROUPS, indices, write_curves
 from dataset.split import split_clips
+from model.features import extract, feature_keys, open_clips, validation_windows
 from postprocess.score.metrics import Scores, mean_scores
-from scripts.evaluate import table
-from scripts.extract_features import extract, feature_keys, open_clips, validation_windows
 from scripts.trials import COLUMNS, against, cells, check_held_out, check_pieces
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Material:
 
     def __init__(self, config: Config) -> None:
         from dataset.feature_store import FeatureStore
-        from model.speech_encoder import build_encoder
+        from model.encoders import build_encoder
 
         extract(config)
         self.config, self.store = config, open_clips(config)

@@ -10,11 +10,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import UserError, parser, run
 from config.files import by_stem, find
 from dataset.audio import AUDIO_SUFFIXES, sample_count
+from model.ensembles import SHIPPED
 
 if TYPE_CHECKING:
     from model.synthesis import Ensemble, Synthesizer
 
-SHIPPED = Path(__file__).resolve().parents[1] / "result" / "facegood_logmel" / "best.safetensors"
 EXAMPLES = """
     python scripts/synthesize.py --wav_path a.wav
     python scripts/synthesize.py --ckpt_path result/mine/best.safetensors --wav_path a.wav --transcript_path a.tsv

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from config.command import UserError
+from config.files import write_json
 from config.load import load_config
 from config.schema import Config, Run
 from dataset.blendshapes import ARKIT, to_arkit, write_curves
 from postprocess.score.floors import mean_face
 from postprocess.score.metrics import Scores, clip_scores, mean_scores
-from scripts.evaluate import write_json
 
 if TYPE_CHECKING:
     from dataset.clip import Clip
@@ -58,7 +58,7 @@ def check_pieces(pieces_s: float | None, fps: float) -> None:
 def check_held_out(config: Config) -> list[str]:
     """The clips to score. Raises UserError when data.split holds out none."""
     from dataset.split import split_clips
-    from scripts.extract_features import open_clips
+    from model.features import open_clips
 
     held_out = split_clips(open_clips(config).clips, config.data.split)[1]
     if not held_out:
@@ -116,8 +116,8 @@ def _difference(config: Config) -> str:
 
 def _train(config: Config, resume: bool) -> float | None:
     """The seconds that training took; None when a part of it was done before."""
-    from scripts.extract_features import extract
-    from scripts.train import train
+    from model.features import extract
+    from model.training import train
 
     extract(config)
     fresh = not (resume and (config.run_dir / CHECKPOINTS["last"]).exists())
@@ -133,8 +133,8 @@ def _score(config: Config, checkpoint: Path, csvs: Path, pieces_s: float | None)
     from dataset.audio import to_float
     from dataset.split import split_clips
     from dataset.stats import Stats
+    from model.features import open_clips
     from model.synthesis import Synthesizer
-    from scripts.extract_features import open_clips
 
     store = open_clips(config)
     device = "cuda" if torch.cuda.is_available() else "cpu"

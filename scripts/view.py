@@ -19,10 +19,10 @@ from dataset.blendshapes import ARKIT, FACE
 from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import check_within, read_tsv
 from postprocess.face.heads import DEFAULT_HEAD, read_head
+from postprocess.score.curve_plot import LIVELIEST, TOLERATED_S
 from postprocess.steps import resolve_channels
 from postprocess.viewer.clip import Clip, labels_of, read_takes, target_of
 from postprocess.viewer.page import page
-from scripts.plot import LIVELIEST, TOLERATED_S
 
 EXAMPLES = """
 python scripts/view.py --csv a.csv --wav a.wav --out a.html

@@ -165,7 +165,7 @@ def make_checkpoint(packed: Path, tmp_path: Path) -> Callable[..., Path]:
         from dataset.stats import load_stats
         from model.checkpoint import WEIGHTS, Header, prefixed, save_checkpoint
         from model.decoder import build_decoder
-        from model.speech_encoder import build_encoder
+        from model.encoders import build_encoder
 
         config = load_config(packed, overrides)
         encoder = build_encoder(config.features, config.data.fps)

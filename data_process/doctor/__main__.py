@@ -2,7 +2,6 @@
 
 # This folder has no __init__.py: run as files, the commands beside it would import it for Python's own `inspect`.
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,11 +10,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from config.command import UserError, parser, run
+from config.processes import Meeting
 from data_process.doctor.findings import Split, judge
 from data_process.doctor.measure import Measured, Source, find_sources, read_prepared
 from data_process.doctor.record import VERSION, Clip, decode, measure_clip
 from data_process.doctor.report import Report, terminal_lines, write_json
-from data_process.stages import Meeting, gather_report, run_stage, stage_arguments
+from data_process.stages import gather_report, run_stage, stage_arguments
+from dataset.corpus import read_manifest
 from dataset.split import matches
 
 EXAMPLES = """
@@ -77,25 +78,6 @@ def read_split(corpus: Path, sources: Sequence[Source], val: Sequence[str]) -> S
     else:
         held_out = {source.id for source in sources if source.folder == "val"}
     return Split(frozenset(held_out), speakers)
-
-
-def read_manifest(path: Path) -> dict[str, dict[str, str]]:
-    """Clip → its row of a csv with the columns id, speaker and, if it likes, split; {} where there is no such file.
-
-    Raises UserError for a file that is not UTF-8 or lacks a column.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
-            missing = [name for name in ("id", "speaker") if name not in (reader.fieldnames or ())]
-    except (UnicodeDecodeError, csv.Error):
-        raise UserError(f"{path}: not a csv text file in UTF-8") from None
-    if missing:
-        raise UserError(f"{path}, line 1: no column {missing[0]}; expected id, speaker and, if you like, split")
-    return {row["id"]: row for row in rows}
 
 
 def parse() -> argparse.Namespace:

@@ -46,7 +46,7 @@ def dtw_work(batch: int, frames: int, mode: str) -> Work:
     """The DTW loss, forward and backward."""
     import torch
 
-    from model.dtw import dtw_loss
+    from model.dtw_loss import dtw_loss
 
     torch.manual_seed(0)
     prediction, target = torch.randn(2, batch, frames, CHANNELS).cumsum(dim=2) / frames**0.5
@@ -61,7 +61,7 @@ def decoder_work(batch: int) -> Work:
     from config.load import ROOT, load_config
     from model.bench.workloads import forward_backward
     from model.decoder import build_decoder
-    from model.training import Batch
+    from model.run import Batch
 
     decoder = build_decoder(load_config(ROOT / "config" / "aiwin.yml", ()), 1024, CHANNELS).train()
     given = Batch(torch.randn(batch, 55, 1024), torch.empty(0), torch.zeros(batch, dtype=torch.long))
@@ -71,8 +71,8 @@ def decoder_work(batch: int) -> Work:
 def synthesis_work(seconds: int, folder: Path) -> Work:
     """A sound to curves, by the weights that the repository ships."""
     from model.bench.workloads import write_noise
+    from model.ensembles import SHIPPED
     from model.synthesis import Synthesizer
-    from scripts.synthesize import SHIPPED
 
     write_noise(folder / "noise.wav", seconds)
     synthesizer = Synthesizer(SHIPPED)

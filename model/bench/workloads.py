@@ -15,12 +15,13 @@ from dataset.clip import Clip
 from dataset.feature_store import FeatureStore
 from dataset.store import ClipStore, write_store
 from dataset.windows import cut, window_starts
-from model.speech_encoder import build_encoder, encode_windows
-from scripts.extract_features import feature_keys
+from model.encoders import build_encoder
+from model.features import feature_keys
+from model.speech_encoder import encode_windows
 
 if TYPE_CHECKING:
+    from model.run import Batch, Training
     from model.synthesis import Synthesizer
-    from model.training import Batch, Training
 
 # The reference recipe. Its encoder stands in for HuBERT-large, with as many features, and is never run.
 RECIPE = (
@@ -71,7 +72,7 @@ def training_on_noise(folder: Path, clips: int, seconds: float, *overrides: str)
     """A run as scripts/train.py begins it, its features cached."""
     from accelerate import Accelerator
 
-    from model.training import Training
+    from model.run import Training
 
     config = noise_config(folder, *overrides)
     pack_noise(config, clips, seconds)

@@ -18,7 +18,6 @@ from postprocess.face.names import arkit_places
 from postprocess.face.read_obj import Obj, parts_by_material, read_obj, shape_offsets
 
 EXAMPLES = """
-git clone https://github.com/ICT-VGL/ICT-FaceKit
 python -m postprocess.face.ict_head --source ICT-FaceKit --out head.glb
 """
 NEUTRAL = "generic_neutral_mesh.obj"

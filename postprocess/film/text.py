@@ -8,7 +8,7 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-from scripts.plot import font_for
+from config.look import font_for
 
 INK = 235  # of 255: the letters' brightness
 OUTLINE, SHADE = 2, 0.5  # pixels around the letters that are darkened, and by how much, so that they stand out on skin

@@ -128,7 +128,7 @@ def dtw_scores(prediction: np.ndarray, target: np.ndarray, piece_frames: int | N
     clips of different lengths compare. With piece_frames the clip is cut into pieces of that length, what remains is
     left out, and the scores are the pieces' means; a clip shorter than a piece is one.
     """
-    from model.dtw import exact_dtw, fastdtw
+    from dataset.dtw import exact_dtw, fastdtw
 
     scores: Scores = {}
     pieces = _pieces(prediction, target, piece_frames)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from config.files import written_whole
+from config.look import FONT_POINTS, font_for
 from config.web_page import page, svg
 from postprocess.score.metrics import Scores
 from postprocess.score.score_pictures import PAGE, SLIDE, Curves, draw_channels, draw_clip
-from scripts.plot import FONT_POINTS, font_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from config import web_page
+from config import look, web_page
 from postprocess.score.metrics import CONFIDENCE, Scores
-from scripts import plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +40,7 @@ class Look(NamedTuple):
 
 
 PAGE = Look(10.8, 0.95, 9, web_page.INK, web_page.FAINT, web_page.BLUE, web_page.ORANGE)
-SLIDE = Look(plot.SIZE_INCHES[0], 1.15, plot.FONT_POINTS, plot.INK, "#B8B8B8", plot.COLOURS[0], plot.COLOURS[1])
+SLIDE = Look(look.SIZE_INCHES[0], 1.15, look.FONT_POINTS, look.INK, "#B8B8B8", look.COLOURS[0], look.COLOURS[1])
 
 
 def draw_clip(curves: Curves, channels: Sequence[str], fps: float, look: Look) -> "Figure":

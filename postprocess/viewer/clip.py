@@ -12,7 +12,7 @@ from dataset.blendshapes import ARKIT, CurveTable
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import Word
-from scripts.plot import liveliest
+from postprocess.score.curve_plot import liveliest
 
 TARGET, PREDICTION = "target", "prediction"
 

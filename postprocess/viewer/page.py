@@ -12,10 +12,10 @@ from config.web_page import DAY, NIGHT
 from dataset.audio import to_int16
 from dataset.blendshapes import ARKIT, GROUPS
 from postprocess.face.mesh import Head
+from postprocess.score.curve_plot import envelope
 from postprocess.viewer.bundle import packed
 from postprocess.viewer.clip import Clip
 from postprocess.viewer.geometry import head_arrays
-from scripts.plot import envelope
 
 FOLDER = Path(__file__).parent
 SCRIPTS = (

@@ -306,10 +306,7 @@ def test_a_mistake_is_one_line(
     [
         (["data.exclude=[bad_2]"], "data.exclude names bad_2, but there is no such clip; did you mean bad_1?"),
         (["data.exclude=['x*']"], "data.exclude names x*, but there is no such clip; take it out or mend it"),
-        (
-            ["data.split={by: list, val: [A]}"],
-            "data.split.val names A, but there is no such clip; take it out or mend it",
-        ),
+        (["data.split={by: list, val: [A]}"], "data.split.val names A, but there is no such clip; did you mean a?"),
     ],
 )
 def test_a_clip_that_the_config_names_in_vain(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from config.errors import UserError
-from data_process.stages import Item, own_name, parallel, pending, run_stage, share
+from config.processes import own_name, share
+from data_process.stages import Item, parallel, pending, run_stage
 
 Stage = partial(run_stage, "upper", settings={"version": 1})
 

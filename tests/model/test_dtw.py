@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.dtw import Mode, dtw_loss, exact_dtw, fastdtw
+from dataset.dtw import exact_dtw, fastdtw
+from model.dtw_loss import Mode, dtw_loss
 
 CHANNELS = 37
 LENGTHS = [(1, 1), (1, 6), (6, 1), (2, 3), (16, 16), (17, 15), (40, 55), (55, 40), (33, 90)]

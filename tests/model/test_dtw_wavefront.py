@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from model import dtw_wavefront
-from model.dtw import dtw_loss
+from model.dtw_loss import dtw_loss
 from model.dtw_wavefront import wavefront_loss
 
 LENGTHS = [(1, 1), (1, 6), (6, 1), (2, 3), (16, 16), (17, 15), (40, 55), (55, 40), (3, 80), (80, 3)]

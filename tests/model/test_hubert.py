@@ -10,9 +10,10 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from config.errors import UserError
+from model.encoders import build_encoder
 from model.hubert import HubertEncoder
 from model.packed_linear import PackedLinear
-from model.speech_encoder import build_encoder, encode_clip, encode_clips, encode_windows
+from model.speech_encoder import encode_clip, encode_clips, encode_windows
 
 KINDS = {
     "hubert": (transformers.HubertConfig, transformers.HubertModel),

@@ -7,15 +7,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from config.units import frame_count
+from model.encoders import build_encoder
 from model.logmel import LogMelEncoder
-from model.speech_encoder import (
-    SpeechEncoder,
-    build_encoder,
-    encode_clip,
-    encode_stream,
-    encode_windows,
-    to_motion_rate,
-)
+from model.speech_encoder import SpeechEncoder, encode_clip, encode_stream, encode_windows, to_motion_rate
 
 
 class Receptive(SpeechEncoder):

@@ -9,9 +9,9 @@ import torch
 from config.load import ROOT, load_config
 from model.bench.workloads import PlainDecoder, plain_batch, plain_synthesis, training_on_noise, write_noise
 from model.decoder import build_decoder
+from model.ensembles import SHIPPED
 from model.synthesis import Synthesizer
-from scripts.synthesize import SHIPPED
-from scripts.train import step
+from model.training import step
 
 
 @pytest.mark.parametrize("context", ["clip", "window"])

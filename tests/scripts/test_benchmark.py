@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from model.bench import workloads
-from model.dtw import dtw_loss
+from model.dtw_loss import dtw_loss
 from scripts import benchmark
 from scripts.benchmark import Effort, Timing
 

@@ -7,10 +7,11 @@ import pytest
 import soundfile
 from matplotlib.font_manager import fontManager
 
+from config.look import font_for
 from dataset.blendshapes import ARKIT, FACE, CurveTable, write_curves
 from dataset.transcript import Word
+from postprocess.score.curve_plot import draw, draw_words, envelope, liveliest, token_points
 from scripts import plot as script
-from scripts.plot import draw, draw_words, envelope, font_for, liveliest, token_points
 
 FPS = 30.0
 

@@ -9,10 +9,11 @@ from config.load import load_config
 from dataset.audio import read_audio
 from dataset.blendshapes import FACE, read_csv
 from dataset.split import split_clips
-from model.speech_encoder import build_encoder, encode_clip, encode_windows
+from model.encoders import build_encoder
+from model.features import audio_windows
+from model.speech_encoder import encode_clip, encode_windows
 from postprocess.score.metrics import clip_scores
 from scripts import ridge
-from scripts.extract_features import audio_windows
 
 
 def by_least_squares(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:

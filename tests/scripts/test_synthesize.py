@@ -18,7 +18,8 @@ from dataset.recordings.resample import resample_curves
 from dataset.stats import Stats
 from model import synthesis
 from model.checkpoint import load_checkpoint, load_decoder, save_checkpoint
-from model.speech_encoder import build_encoder, encode_clip, encode_windows
+from model.encoders import build_encoder
+from model.speech_encoder import encode_clip, encode_windows
 from model.synthesis import ForwardReader, Synthesizer, fade_weights
 from scripts import synthesize
 
@@ -149,7 +150,7 @@ def test_in_pieces_as_in_one(
 
 def test_windows_hear_what_training_heard(make_checkpoint: Make, speech: Speech, tmp_path: Path) -> None:
     """At 30 fps frames stand between samples: windows begin on the same samples wherever a batch begins."""
-    from scripts.extract_features import audio_windows
+    from model.features import audio_windows
 
     speech(tmp_path / "a.wav", 60.0)
     synthesizer = Synthesizer(make_checkpoint("features.context=window", "data.fps=30"))

@@ -18,7 +18,7 @@ from dataset.blendshapes import ARKIT, read_csv, write_curves
 from dataset.text_stream import text_stream
 from dataset.text_units import NONE, UNITS
 from dataset.transcript import Word, write_tsv
-from model import training
+from model import run as model_run
 from model.ensembles import write_ensemble
 from model.synthesis import Synthesizer, open_synthesizer
 from scripts import ablate, synthesize, train
@@ -119,13 +119,13 @@ def test_training_and_synthesis_read_alike(
     """Each window that a decoder was validated on, and the same window when it synthesizes, overlap 0."""
     seen: list[tuple[torch.Tensor, ...]] = []
     read: list[tuple[torch.Tensor, ...]] = []
-    validate = training.Training.validate
+    validate = model_run.Training.validate
 
-    def spied(run: training.Training) -> dict[str, float]:
+    def spied(run: model_run.Training) -> dict[str, float]:
         monkeypatch.setattr(run.decoder, "forward", noting(run.decoder.forward, seen))
         return validate(run)
 
-    monkeypatch.setattr(training.Training, "validate", spied)
+    monkeypatch.setattr(model_run.Training, "validate", spied)
     folder = run(*READS, "train.epochs=1", "windows.window_frames=25")
     validated = [torch.cat([part.flatten() for part in parts]) for parts in zip(*seen, strict=True)]
     synthesizer = Synthesizer(folder / "last.safetensors")
@@ -140,15 +140,15 @@ def test_training_and_synthesis_read_alike(
 def test_a_resumed_run_hides_the_same_texts(run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     words = (*READS, "train.epochs=2", "train.workers=1", "train.checkpoint_steps=1")
     whole = run(*words, name="whole")
-    finish_step = training.Training.finish_step
+    finish_step = model_run.Training.finish_step
 
-    def stopping(run: training.Training, losses: dict[str, torch.Tensor]) -> None:
+    def stopping(run: model_run.Training, losses: dict[str, torch.Tensor]) -> None:
         finish_step(run, losses)
         if run.step == 3:
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training.Training, "finish_step", stopping)
+        patch.setattr(model_run.Training, "finish_step", stopping)
         run(*words, name="broken")
     broken = run(*words, "--resume", name="broken")
     first, second = (load_file(folder / "last.safetensors") for folder in (whole, broken))

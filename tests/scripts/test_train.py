@@ -19,11 +19,12 @@ from config.load import ROOT, load_config
 from dataset.blendshapes import read_csv
 from dataset.feature_store import FeatureStore
 from dataset.stats import Stats, load_stats
-from model import training
+from model import features
+from model import run as model_run
 from model.checkpoint import load_checkpoint, load_decoder
+from model.encoders import build_encoder
 from model.hubert import HubertEncoder
 from model.logmel import LogMelEncoder
-from model.speech_encoder import build_encoder
 from scripts import extract_features, synthesize, train
 
 Run = Callable[..., Path]
@@ -93,7 +94,8 @@ def test_a_run_learns_and_leaves_all_that_a_later_stage_needs(
     # The feature norm holds the training clips' own mean and std.
     from dataset.audio import to_float
     from dataset.store import ClipStore
-    from model.speech_encoder import build_encoder, encode_clip
+    from model.encoders import build_encoder
+    from model.speech_encoder import encode_clip
 
     store, encoder = ClipStore(config.data.lmdb), build_encoder(config.features, 25)
     clips = [torch.from_numpy(to_float(store[clip].audio)) for clip in ("a2", "a3", "b1", "b2")]
@@ -107,14 +109,14 @@ class KilledError(Exception):
 
 
 def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish_step = training.Training.finish_step
+    finish_step = model_run.Training.finish_step
 
-    def stopping(run: training.Training, losses: Any) -> None:
+    def stopping(run: model_run.Training, losses: Any) -> None:
         finish_step(run, losses)
         if run.step == step:
             raise KilledError
 
-    monkeypatch.setattr(training.Training, "finish_step", stopping)
+    monkeypatch.setattr(model_run.Training, "finish_step", stopping)
 
 
 @pytest.mark.parametrize(
@@ -143,14 +145,14 @@ def test_augmentation_is_of_training_alone(run: Run, monkeypatch: pytest.MonkeyP
     """What a run measures, it measures on the clips as recorded; it has as many steps, and hears something else."""
     plain = run("train.epochs=1", name="plain")
     heard: list[set[str]] = []
-    encode = training.cache_features
+    encode = model_run.cache_features
 
     def listening(*arguments: Any) -> list[Any]:
         encoded = encode(*arguments)
         heard[-1].update(clip.id for clip in encoded)
         return encoded
 
-    monkeypatch.setattr(training, "cache_features", listening)
+    monkeypatch.setattr(model_run, "cache_features", listening)
     words = ("train.epochs=1", "run.seed=5", *AUGMENTED)
     for name in ("one", "two"):
         heard.append(set())
@@ -187,13 +189,13 @@ KILL = """
 import os, signal, sys, torch
 torch.set_num_threads(1)
 from scripts import train
-from model import training
-finish_step = training.Training.finish_step
+from model import run as model_run
+finish_step = model_run.Training.finish_step
 def kill(run, losses):
     finish_step(run, losses)
     if run.step == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-training.Training.finish_step = kill
+model_run.Training.finish_step = kill
 train.main()
 """
 
@@ -215,15 +217,15 @@ def test_killed_between_the_log_and_the_checkpoint(name: str, run: Run) -> None:
     """The epoch's rows are there, its checkpoint is not: they are written again, not twice."""
     words = ("train.epochs=3", f"train.checkpoint_steps={STEPS_AN_EPOCH}")
     whole = run(*words, name="whole")
-    save = training.Training._save
+    save = model_run.Training._save
 
-    def stopping(run: training.Training, wanted: str) -> None:
+    def stopping(run: model_run.Training, wanted: str) -> None:
         if run.epoch == 2 and run.batch == 0 and wanted == name:
             raise KilledError
         save(run, wanted)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr(training.Training, "_save", stopping)
+        patch.setattr(model_run.Training, "_save", stopping)
         run(*words, name="broken")
     with (whole.with_name("broken") / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 1, "st')
@@ -284,13 +286,13 @@ def test_resuming_on_other_clips_or_another_speech_model_is_refused(
     run(*words, f"features.model={moved}", "--resume")
     line = refused(run, *words, f"features.model={make_hubert('other', seed=1)}", "--resume")
     assert "trained on other features than there are now" in line
-    stats = training.training_stats
+    stats = model_run.training_stats
 
     def other_clips(*arguments: Any) -> Stats:
         found = stats(*arguments)
         return Stats(found.channels, found.mean + 0.1, found.std, found.min, found.max, found.frames, found.clips)
 
-    monkeypatch.setattr(training, "_stats", lambda lmdb, store, clips: other_clips(store, clips))
+    monkeypatch.setattr(model_run, "_stats", lambda lmdb, store, clips: other_clips(store, clips))
     line = refused(run, *words, f"features.model={moved}", "--resume")
     assert "trained on other clips than there are now" in line
 
@@ -338,7 +340,7 @@ def test_best_is_the_lowest_validation_loss_and_patience_ends_the_run(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     losses = iter([0.5, 0.3, 0.4, 0.35, 0.2, 0.3, 0.2, 0.2, 0.0])
-    monkeypatch.setattr(training.Training, "validate", lambda run: {"mse": (loss := next(losses)), "total": loss})
+    monkeypatch.setattr(model_run.Training, "validate", lambda run: {"mse": (loss := next(losses)), "total": loss})
     folder = run("train.epochs=9", "train.patience_epochs=3")
     assert [row["total"] for row in rows(folder, "val")] == [0.5, 0.3, 0.4, 0.35, 0.2, 0.3, 0.2, 0.2]
     assert load_checkpoint(folder / "best.safetensors")[0].step == 5 * STEPS_AN_EPOCH
@@ -357,8 +359,9 @@ def test_validation_loss_is_that_of_the_best_checkpoints_weights(curve_scale: st
     from dataset.audio import to_float
     from dataset.blendshapes import ARKIT, indices
     from dataset.store import ClipStore
-    from model.dtw import dtw_loss
-    from model.speech_encoder import build_encoder, encode_clip
+    from model.dtw_loss import dtw_loss
+    from model.encoders import build_encoder
+    from model.speech_encoder import encode_clip
 
     clip = ClipStore(packed.parent / "clips.lmdb")["a1"]  # fold 0
     features = encode_clip(build_encoder(header.config.features, 25), torch.from_numpy(to_float(clip.audio)), 25)
@@ -389,14 +392,14 @@ def test_without_validation_the_last_epoch_is_kept(run: Run, capsys: pytest.Capt
 
 def test_a_domain_is_seen_as_often_as_its_weight_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    batches = training.Training.batches
+    batches = model_run.Training.batches
 
-    def noting(run: training.Training) -> Any:
+    def noting(run: model_run.Training) -> Any:
         for batch in batches(run):
             seen.extend(batch.domain.tolist())
             yield batch
 
-    monkeypatch.setattr(training.Training, "batches", noting)
+    monkeypatch.setattr(model_run.Training, "batches", noting)
     domains = "data.domains=[{name: a, clips: [a*], weight: 3.0}, {name: b, clips: [b*], weight: 1.0}]"
     run(domains, "train.epochs=1")
     assert (seen.count(0), seen.count(1)) == (3 * 2 * 12, 2 * 12)
@@ -450,13 +453,13 @@ def test_clips_are_encoded_in_buckets_and_nobody_notices(
     caches = []
     for name in ("buckets", "alone"):
         if name == "alone":
-            monkeypatch.setattr(extract_features, "buckets", lambda clips, *_: [[clip] for clip in clips])
+            monkeypatch.setattr(features, "buckets", lambda clips, *_: [[clip] for clip in clips])
         caches.append(tmp_path / f"{name}.lmdb")
         run_main(extract_features, "--config", packed, *words, f"features.cache={caches[-1]}")
     assert batches == [2, 2, 1, 1, 1, 1, 1, 1]  # clips of 3 s, two of which fit 7 s
     config = load_config(packed, words)
-    store, encoder = extract_features.open_clips(config), build_encoder(config.features, config.data.fps)
-    for key in extract_features.feature_keys(store.clips, encoder, config, config.windows).values():
+    store, encoder = features.open_clips(config), build_encoder(config.features, config.data.fps)
+    for key in features.feature_keys(store.clips, encoder, config, config.windows).values():
         together, alone = (FeatureStore(cache)[key] for cache in caches)
         np.testing.assert_allclose(together, alone, atol=2e-3)  # kept as float16
 
@@ -497,13 +500,13 @@ import sys, torch
 torch.set_num_threads(1)
 from pathlib import Path
 from scripts import train
-from model import training
-summary = training.Training.summary
+from model import run as model_run
+summary = model_run.Training.summary
 def save(run):
     process = run.accelerator.process_index
     torch.save(run.decoder.state_dict(), run.config.run_dir / f"{process}.pt")
     return summary(run)
-training.Training.summary = save
+model_run.Training.summary = save
 train.main()
 """
 
@@ -548,7 +551,7 @@ def test_two_processes_train_one_model(run: Run, packed: Path, tmp_path: Path) -
 def test_learning_rate(schedule: str, step: int, expected: float) -> None:
     words = ["train.learning_rate=1.0", "train.warmup_steps=4", f"train.schedule={schedule}"]
     config = load_config(ROOT / "config" / "default.yml", words).train
-    assert training.learning_rate(step, 20, config) == pytest.approx(expected)
+    assert model_run.learning_rate(step, 20, config) == pytest.approx(expected)
 
 
 def test_yaml_of_the_run_is_the_run(run: Run, packed: Path, tmp_path: Path, run_main: Callable[..., None]) -> None:

@@ -16,7 +16,7 @@ import soundfile
 
 from config.errors import UserError
 from data_process.doctor import record
-from data_process.doctor.__main__ import inspect, read_manifest
+from data_process.doctor.__main__ import inspect
 from data_process.doctor.findings import Finding, Split, judge
 from data_process.doctor.measure import Measured, Source, measure, measure_curves
 from data_process.doctor.mend import Cut, cut_words, mend
@@ -26,6 +26,7 @@ from data_process.doctor.side_checks import SIDEWAYS, swap_sides
 from data_process.facegood import convert
 from dataset.audio import read_audio
 from dataset.blendshapes import ARKIT, CurveTable, read_csv, write_curves
+from dataset.corpus import read_manifest
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.transcript import Word

@@ -1,4 +1,4 @@
-"""Dynamic time warping: the loss that a model is trained on, and the distances that curves are scored with.
+"""Dynamic time warping as a loss that a model is trained on.
 
 The cost of a pair of frames is the mean over channels of their squared difference; a warping path's cost is the sum
 over its pairs of frames, not divided by its length.
@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from dataset.dtw import check_radius
 
 Mode = Literal["exact", "fastdtw"]
 
@@ -44,31 +46,6 @@ def dtw_loss(
         return wavefront_loss(prediction.to(dtype), target.to(prediction.device, dtype), band)
     on_cpu = (prediction.to("cpu", dtype), target.to("cpu", dtype))
     return _WarpingCost.apply(*on_cpu, _path_finder(mode, band, radius)).to(prediction.device)
-
-
-def fastdtw(x: np.ndarray, y: np.ndarray, radius: int = 1) -> tuple[float, np.ndarray]:
-    """FastDTW (Salvador & Chan 2007): a path near the cheapest one, in time and memory that grow with the length only.
-
-    x: (N, channels), y: (M, channels), computed in float64 → cost, path (steps, 2) of frame indices. Equal to the
-    fastdtw package with np.mean((a − b)**2) as distance, ties included. Radius 1 gives the contest's score.
-    Raises ValueError for shapes that do not match, no frames, values that are not finite, or a radius below 1.
-    """
-    from dataset import dtw_kernels
-
-    _check_radius(radius)
-    return dtw_kernels.fastdtw(*_pair(x, y), radius)
-
-
-def exact_dtw(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-    """The cheapest warping path of all: time grows with N · M, memory with a byte for each of the N · M cells.
-
-    x: (N, channels), y: (M, channels), computed in float64 → cost, path (steps, 2) of frame indices.
-    Raises ValueError for shapes that do not match, no frames, or values that are not finite.
-    """
-    from dataset import dtw_kernels
-
-    first, second = _pair(x, y)
-    return dtw_kernels.windowed(first, second, *dtw_kernels.full_window(len(first), len(second)))
 
 
 ItemsFunction = Callable[..., None]
@@ -151,23 +128,6 @@ def _check_options(mode: Mode, band: int | None, radius: int) -> None:
     if mode == "fastdtw":
         if band is not None:
             raise ValueError("a band goes with mode exact; fastdtw has a radius")
-        _check_radius(radius)
+        check_radius(radius)
     if band is not None and band < 0:
         raise ValueError(f"band is {band}; it must be 0 or more frames")
-
-
-def _check_radius(radius: int) -> None:
-    if radius < 1:
-        raise ValueError(f"radius is {radius}; it must be at least 1")
-
-
-def _pair(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both as contiguous float64, checked."""
-    x, y = (np.ascontiguousarray(array, np.float64) for array in (x, y))
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise ValueError(f"x {x.shape}, y {y.shape}: both must be (frames, channels), with the same channels")
-    if 0 in x.shape or 0 in y.shape:
-        raise ValueError(f"x {x.shape}, y {y.shape}: there must be at least one frame and channel")
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("x and y must be finite")
-    return x, y
