@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,11 @@ def imports(node: ast.AST) -> Iterator[str]:
         elif isinstance(inner, ast.ImportFrom):
             assert not inner.level, "imports name the room"
             yield inner.module or ""
+
+
+def name_of(path: Path) -> str:
+    """The module's name: scripts.train of scripts/train.py."""
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
 def is_command(path: Path) -> bool:
@@ -88,3 +94,33 @@ def test_a_command_runs_as_a_file_and_says_what_it_is_for(path: Path) -> None:
     ours = [node.lineno for node in tree.body if set(MAY_IMPORT) & {name.split(".")[0] for name in imports(node)}]
     assert len(paths) == 1
     assert paths[0] < min(ours)
+
+
+def names_taken(path: Path) -> set[str]:
+    """Modules of ours that a file imports, a name of a package's module included: `from model import run`."""
+    taken = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            taken |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            taken |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return taken
+
+
+GRAPH = {name_of(path): names_taken(path) for path in MODULES}
+
+
+def test_no_command_is_imported() -> None:
+    commands = {name_of(path) for path in COMMANDS if path.parts[0] == "scripts"}
+    assert {name: sorted(taken & commands) for name, taken in GRAPH.items() if taken & commands} == {}
+
+
+def test_scripts_holds_commands_only() -> None:
+    assert [str(path) for path in MODULES if path.parts[0] == "scripts" and path not in COMMANDS] == [
+        "scripts/__init__.py"
+    ]
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    ours = {name: {module for module in taken if module in GRAPH} for name, taken in GRAPH.items()}
+    tuple(TopologicalSorter(ours).static_order())  # raises CycleError, naming the circle
