@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 from config.command import run
 from dataset.blendshapes import ANGLES, ARKIT, EYE, read_csv
-from tests.conftest import ROOT, run_command
+from tests.helpers import ROOT, run_command
 
 Make = Callable[[], None]  # makes something bad in the working directory
 

@@ -1,15 +1,18 @@
 """Configs: what ships loads, overrides win, and every mistake is one line with its place and mend."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
-from config.errors import UserError
 from config.load import DEFAULT, ROOT, load_config, save_config
 from config.schema import Config
+from tests import helpers
+
+refused = partial(helpers.refused, load_config)
 
 SHIPPED = sorted(set((ROOT / "config").glob("*.yml")) - {ROOT / "config" / "post.yml"})  # a chain of its own kind
 
@@ -22,13 +25,6 @@ def write(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return written
-
-
-def refused(path: Path, *overrides: str) -> str:
-    with pytest.raises(UserError) as caught:
-        load_config(path, overrides)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
@@ -141,7 +137,7 @@ def test_a_mistake_in_a_file(write: Callable[[str], Path], text: str, line: str)
     ],
 )
 def test_a_mistake_in_an_override(override: str, line: str) -> None:
-    assert refused(DEFAULT, override).startswith(line)
+    assert refused(DEFAULT, [override]).startswith(line)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -153,7 +149,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_the_file_is_blamed_for_its_own_mistake_beside_a_good_override(write: Callable[[str], Path]) -> None:
     path = write("train:\n  learning_rate: fast\n")
-    assert refused(path, "train.epochs=3").startswith(f"{path}, line 2: train.learning_rate")
+    assert refused(path, ["train.epochs=3"]).startswith(f"{path}, line 2: train.learning_rate")
 
 
 def test_overrides_win_over_the_file_and_the_last_one_over_the_others(write: Callable[[str], Path]) -> None:

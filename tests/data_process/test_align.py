@@ -10,29 +10,26 @@ import numpy as np
 import pytest
 import soundfile
 
-from config.errors import UserError
 from data_process import align
 from data_process.energy import speech_stretches, spread
 from dataset.audio import read_audio, sample_count
 from dataset.textgrid import read_grid, split, timed_tokens
 from dataset.tokens import tokenize
 from dataset.transcript import Word, read_tsv
+from tests.helpers import DEMO, TEXTGRIDS, Corpus, needs_shared, refused, skip_without
 
-GRIDS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "mandarin_textgrid"
-DEMO = Path(__file__).resolve().parents[2] / "dataset" / "demo"
 CLIPS = ("774", "814", "854", "934", "974")
 
 
 @pytest.fixture
 def real(tmp_path: Path) -> Path:
     """The five real utterances as a corpus, their texts without the spaces between words."""
-    if not GRIDS.is_dir():
-        pytest.skip(f"{GRIDS} is not there")
+    skip_without(TEXTGRIDS)
     (tmp_path / "wav").mkdir()
     (tmp_path / "text").mkdir()
     for clip in CLIPS:
-        shutil.copy(GRIDS / f"{clip}.wav", tmp_path / "wav")
-        text = (GRIDS / f"{clip}.lab").read_text(encoding="utf-8").replace(" ", "")
+        shutil.copy(TEXTGRIDS / f"{clip}.wav", tmp_path / "wav")
+        text = (TEXTGRIDS / f"{clip}.lab").read_text(encoding="utf-8").replace(" ", "")
         (tmp_path / "text" / f"{clip}.txt").write_text(text, encoding="utf-8")
     return tmp_path
 
@@ -48,7 +45,7 @@ def check_tsv(corpus: Path, clip: str) -> list[Word]:
 
 
 def test_the_real_textgrids(real: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
-    run_main(align, "--corpus", real, "--textgrids", GRIDS, "--jobs", 1)
+    run_main(align, "--corpus", real, "--textgrids", TEXTGRIDS, "--jobs", 1)
     assert "aligned 5 clips (0 up to date), 172 tokens in 0.8 min, 0 dropped" in capsys.readouterr().out
     words = {clip: check_tsv(real, clip) for clip in CLIPS}
     assert {clip: len(found) for clip, found in words.items()} == {
@@ -70,16 +67,15 @@ def test_the_real_textgrids(real: Path, run_main: Callable[..., None], capsys: p
     assert head[0] == "# textgrid: from a forced alignment in mandarin_textgrid/"
     assert head[1] == "# split evenly, the phones not telling the characters apart: 喀布尔"
 
-    run_main(align, "--corpus", real, "--textgrids", GRIDS, "--jobs", 1)
+    run_main(align, "--corpus", real, "--textgrids", TEXTGRIDS, "--jobs", 1)
     assert "(5 up to date)" in capsys.readouterr().out
 
 
+@needs_shared(TEXTGRIDS)
 def test_short_and_long_textgrids_read_the_same(tmp_path: Path) -> None:
-    if not GRIDS.is_dir():
-        pytest.skip(f"{GRIDS} is not there")
     from praatio import textgrid
 
-    long = GRIDS / "934.TextGrid"
+    long = TEXTGRIDS / "934.TextGrid"
     grid = textgrid.openTextgrid(str(long), includeEmptyIntervals=True)
     for kind in ("short_textgrid", "long_textgrid"):
         grid.save(str(tmp_path / kind), kind, includeBlankSpaces=True)
@@ -152,11 +148,10 @@ TALK = [(0.2, 0.5, "你好"), (0.5, 0.9, "世界")]
 def corpus(tmp_path: Path) -> Path:
     """Two clips of two seconds: noise that speaks from 0.2 to 0.9 s."""
     noise = np.random.default_rng(0).normal(0, 0.1, 32_000) * np.repeat([1e-4, 1, 1e-4], [3_200, 11_200, 17_600])
+    made = Corpus(tmp_path)
     for clip in ("a", "b"):
-        (tmp_path / "wav").mkdir(exist_ok=True)
-        (tmp_path / "text").mkdir(exist_ok=True)
-        soundfile.write(tmp_path / "wav" / f"{clip}.wav", noise, 16_000)
-        (tmp_path / "text" / f"{clip}.txt").write_text("你好，世界", encoding="utf-8")
+        made.sound(clip, noise)
+        made.text(clip, "你好，世界")
         write_grid(tmp_path / "grids" / f"{clip}.TextGrid", TALK)
     return tmp_path
 
@@ -322,7 +317,7 @@ def test_mfa_runs_over_what_is_not_up_to_date(
     run_main: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    calls = mfa_calls(GRIDS)
+    calls = mfa_calls(TEXTGRIDS)
     words = (align, "--corpus", real, "--dictionary", "my.dict", "--jobs", 1)
     run_main(*words)
     assert "aligned 5 clips (0 up to date), 172 tokens" in capsys.readouterr().out
@@ -371,5 +366,4 @@ def test_mfa_missing_or_failing_is_one_line(
 
 
 def test_read_grid_of_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file"):
-        read_grid(tmp_path / "a.TextGrid")
+    assert "no such file" in refused(read_grid, tmp_path / "a.TextGrid")

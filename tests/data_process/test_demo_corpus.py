@@ -28,8 +28,8 @@ from data_process.demo_corpus import (
 )
 from dataset.blendshapes import ARKIT, FACE, indices, read_csv, write_curves
 from dataset.transcript import read_tsv
+from tests.helpers import DEMO
 
-DEMO = Path(__file__).resolve().parents[2] / "dataset" / "demo"
 IDS = sorted(file.stem for file in (DEMO / "wav").glob("*.flac"))
 FPS = 30
 MOST_BYTES = 4_000_000

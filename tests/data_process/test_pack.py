@@ -1,93 +1,38 @@
 """Packing a corpus: what is kept comes through unharmed, what is dropped has its reason, and no kill hurts."""
 
-import json
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import lmdb
 import numpy as np
 import pytest
 import soundfile
 
 from data_process import facegood, pack
 from dataset.audio import read_audio, to_int16
-from dataset.blendshapes import ARKIT, read_csv, write_curves
-from dataset.store import ClipStore
+from dataset.blendshapes import ARKIT, read_csv
 from dataset.transcript import Word
-
-ROOT = Path(__file__).resolve().parents[2]
-FACEGOOD = ROOT.parent / "shared" / "data" / "FACEGOOD-Audio2Face"
-FPS = 30
-
-
-class Corpus:
-    """A corpus folder to fill, and what packing it gives."""
-
-    def __init__(self, folder: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self.lmdb = folder / "corpus", folder / "out" / "clips.lmdb"
-        self.run_main, self.capsys = run_main, capsys
-        for name in ("wav", "bs", "tsv"):
-            (self.folder / name).mkdir(parents=True)
-
-    def add(
-        self, name: str, seconds: float = 1.0, fps: float = FPS, rate: int = 16_000, folder: str = ""
-    ) -> np.ndarray:
-        """A clip of noise; returns its curves."""
-        random = np.random.default_rng(sum(name.encode()))
-        sound = random.integers(-9_000, 9_000, round(seconds * rate), dtype=np.int16)
-        wav = self.folder / "wav" / folder / f"{name}.wav"
-        wav.parent.mkdir(exist_ok=True)
-        soundfile.write(wav, sound, rate)
-        curves = random.random((round(seconds * fps), 52)).round(6)
-        write_curves(self.folder / "bs" / f"{name}.csv", curves)
-        return curves
-
-    def transcribe(self, name: str, text: str = "0\t0.2\t你\n0.2\t0.4\t好\n0.5\t0.9\t吗\n") -> None:
-        (self.folder / "tsv" / f"{name}.tsv").write_text(text)
-
-    def words(self, *overrides: str) -> list[object]:
-        own = [f"data.corpus={self.folder}", f"data.lmdb={self.lmdb}", f"features.cache={self.lmdb}.features"]
-        return ["--config", ROOT / "config" / "default.yml", *own, *overrides]
-
-    def pack(self, *overrides: str) -> str:
-        self.capsys.readouterr()
-        self.run_main(pack, *self.words("data.split.by=none", *overrides))
-        return self.capsys.readouterr().out
-
-    @property
-    def store(self) -> ClipStore:
-        return ClipStore(self.lmdb)
-
-    @property
-    def ids(self) -> list[str]:
-        return [clip.id for clip in self.store.clips]
-
-    @property
-    def log(self) -> list[str]:
-        return self.lmdb.with_name("pack.log").read_text().splitlines()
-
-    @property
-    def stats(self) -> dict[str, list[float]]:
-        return json.loads(self.lmdb.with_name("stats.json").read_text())
-
-    def records(self) -> dict[bytes, bytes]:
-        options = {"subdir": False, "readonly": True, "lock": False}
-        with lmdb.open(str(self.lmdb), **options) as environment, environment.begin() as reader:
-            return dict(reader.cursor())
+from tests.helpers import FACEGOOD, ROOT, Corpus, lmdb_records, needs_shared
 
 
 @pytest.fixture
-def corpus(tmp_path: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> Corpus:
-    return Corpus(tmp_path, run_main, capsys)
+def corpus(tmp_path: Path) -> Corpus:
+    for folder in ("wav", "bs", "tsv"):
+        (tmp_path / "corpus" / folder).mkdir(parents=True)
+    return Corpus(tmp_path / "corpus", tmp_path / "out")
+
+
+def pack_all(corpus: Corpus, *overrides: str) -> str:
+    """Every clip to train on."""
+    return corpus.pack("data.split.by=none", *overrides)
 
 
 def test_a_clip_comes_through_unharmed(corpus: Corpus) -> None:
-    curves = corpus.add("a")
+    curves = corpus.noise("a")
     corpus.transcribe("a")
-    out = corpus.pack()
+    out = pack_all(corpus)
     assert out == f"packed 1 clips (1 train, 0 val), 30 frames (0.0 min), 0 dropped\n{corpus.lmdb}\n"
     clip = corpus.store["a"]
     assert np.array_equal(clip.audio, to_int16(read_audio(corpus.folder / "wav" / "a.wav")))
@@ -104,7 +49,7 @@ def break_csv(corpus: Corpus, name: str) -> None:
 
 DROPS: dict[str, tuple[Callable[[Corpus], object], str]] = {
     "gap": (
-        lambda corpus: write_curves(corpus.folder / "bs" / "bad.csv", np.zeros((37, 52))),
+        lambda corpus: corpus.curves("bad", np.zeros((37, 52))),
         "audio lasts 1.00 s and curves 1.23 s (37 frames at 30 fps); data.max_gap_s allows 0.2 s",
     ),
     "no csv": (lambda corpus: (corpus.folder / "bs" / "bad.csv").unlink(), "no csv of this name in bs/"),
@@ -129,21 +74,21 @@ DROPS: dict[str, tuple[Callable[[Corpus], object], str]] = {
         lambda corpus: (corpus.folder / "wav" / "bad.wav").write_bytes(b"RIFF"),
         "bad.wav: cannot be read as",
     ),
-    "short": (lambda corpus: corpus.add("bad", 0.01), "audio lasts 0.010 s, less than a frame"),
+    "short": (lambda corpus: corpus.noise("bad", 0.01), "audio lasts 0.010 s, less than a frame"),
 }
 
 
 @pytest.mark.parametrize("reason", DROPS)
 def test_what_is_unusable_is_dropped_with_its_reason(corpus: Corpus, reason: str) -> None:
     for name in ("a", "bad", "c"):
-        corpus.add(name)
+        corpus.noise(name)
         corpus.transcribe(name)
     spoil, line = DROPS[reason]
     spoil(corpus)
     if reason == "short":
-        write_curves(corpus.folder / "bs" / "bad.csv", np.zeros((1, 52)))
+        corpus.curves("bad", np.zeros((1, 52)))
         corpus.transcribe("bad", "0\t0.01\ta\n")
-    out = corpus.pack("data.require_transcripts=true")
+    out = pack_all(corpus, "data.require_transcripts=true")
     assert corpus.ids == ["a", "c"]
     assert len(corpus.log) == 1
     assert corpus.log[0].startswith("bad: ")
@@ -153,10 +98,10 @@ def test_what_is_unusable_is_dropped_with_its_reason(corpus: Corpus, reason: str
 
 def test_excluded_names_and_clips_of_no_domain(corpus: Corpus) -> None:
     for name in ("a1", "a2", "b1", "c1"):
-        corpus.add(name)
+        corpus.noise(name)
     domains = "data.domains=[{name: x, clips: [a*], weight: 2}, {name: y, clips: ['*1'], weight: 1}]"
-    corpus.add("d")
-    corpus.pack("data.exclude=[b*, c1]", domains)
+    corpus.noise("d")
+    pack_all(corpus, "data.exclude=[b*, c1]", domains)
     assert [(clip.id, clip.domain) for clip in corpus.store.clips] == [("a1", "x"), ("a2", "x")]
     assert corpus.log == [
         "b1: excluded by data.exclude",
@@ -167,18 +112,18 @@ def test_excluded_names_and_clips_of_no_domain(corpus: Corpus) -> None:
 
 @pytest.mark.parametrize("folder", [True, False])
 def test_a_clip_without_words_is_kept_where_none_are_required(corpus: Corpus, folder: bool) -> None:
-    corpus.add("a")
+    corpus.noise("a")
     if not folder:
         (corpus.folder / "tsv").rmdir()
-    corpus.pack()
+    pack_all(corpus)
     assert corpus.store["a"].words == ()
 
 
 def test_a_gap_within_the_tolerance_is_cut_to_the_shorter(corpus: Corpus) -> None:
     for name, frames in (("long", 33), ("short", 27)):
-        corpus.add(name)
-        write_curves(corpus.folder / "bs" / f"{name}.csv", np.zeros((frames, 52)))
-    corpus.pack()
+        corpus.noise(name)
+        corpus.curves(name, np.zeros((frames, 52)))
+    pack_all(corpus)
     sizes = {clip.id: (clip.frames, clip.samples) for clip in corpus.store.clips}
     assert sizes == {"long": (30, 16_000), "short": (27, 14_400)}
 
@@ -186,10 +131,10 @@ def test_a_gap_within_the_tolerance_is_cut_to_the_shorter(corpus: Corpus) -> Non
 def test_curves_of_another_rate_and_stereo_sound_are_resampled(corpus: Corpus) -> None:
     times = np.arange(44_100) / 44_100
     sound = 0.5 * np.sin(2 * np.pi * 300 * times)
-    soundfile.write(corpus.folder / "wav" / "a.wav", np.stack([sound, sound / 2], axis=1), 44_100)
+    corpus.sound("a", np.stack([sound, sound / 2], axis=1), 44_100)
     ramp = np.tile(np.arange(30)[:, None] / 30, (1, 52))  # a value is its own time
-    write_curves(corpus.folder / "bs" / "a.csv", ramp)
-    corpus.pack("data.fps=25", "data.source_fps=30")
+    corpus.curves("a", ramp)
+    pack_all(corpus, "data.fps=25", "data.source_fps=30")
     clip = corpus.store["a"]
     assert (clip.fps, clip.curves.shape, clip.audio.shape) == (25, (25, 52), (16_000,))
     expected = 0.375 * np.sin(2 * np.pi * 300 * np.arange(16_000) / 16_000)
@@ -199,13 +144,13 @@ def test_curves_of_another_rate_and_stereo_sound_are_resampled(corpus: Corpus) -
 
 def split(corpus: Corpus, *overrides: str) -> tuple[str, list[str]]:
     """The line of totals, and the clips that the stats were taken from."""
-    out = corpus.pack(*overrides)
+    out = pack_all(corpus, *overrides)
     return out, corpus.stats["clips"]  # type: ignore[return-value]
 
 
 def test_splits_by_fold_list_and_folder(corpus: Corpus) -> None:
     for number in range(6):
-        corpus.add(f"c{number}")
+        corpus.noise(f"c{number}")
     out, train = split(corpus, "data.split.by=fold", "data.split.folds=3", "data.split.fold=1")
     assert "6 clips (4 train, 2 val)" in out
     assert train == ["c0", "c2", "c3", "c5"]
@@ -221,7 +166,7 @@ def test_splits_by_fold_list_and_folder(corpus: Corpus) -> None:
 
 
 def test_stats_come_from_the_training_clips_alone(corpus: Corpus) -> None:
-    curves = [corpus.add(f"c{number}") for number in range(4)]
+    curves = [corpus.noise(f"c{number}") for number in range(4)]
     split(corpus, "data.split.by=list", "data.split.val=[c1]")
     train = np.concatenate([curves[0], curves[2], curves[3]])
     np.testing.assert_allclose(corpus.stats["mean"], train.mean(0), atol=1e-6)
@@ -232,12 +177,12 @@ def test_stats_come_from_the_training_clips_alone(corpus: Corpus) -> None:
 
 def test_packing_twice_gives_the_same_records_and_stats(corpus: Corpus) -> None:
     for name in ("b", "a", "c"):
-        corpus.add(name, rate=22_050)
+        corpus.noise(name, rate=22_050)
         corpus.transcribe(name)
-    corpus.pack()
-    records, stats = corpus.records(), corpus.stats
-    corpus.pack()
-    assert corpus.records() == records
+    pack_all(corpus)
+    records, stats = lmdb_records(corpus.lmdb), corpus.stats
+    pack_all(corpus)
+    assert lmdb_records(corpus.lmdb) == records
     assert corpus.stats == stats
     assert corpus.ids == ["a", "b", "c"]
 
@@ -257,23 +202,23 @@ pack.main()
 
 
 def test_a_killed_pack_leaves_the_old_database_and_its_stats(corpus: Corpus) -> None:
-    corpus.add("a")
-    corpus.pack()
+    corpus.noise("a")
+    pack_all(corpus)
     before = {path.name: path.read_bytes() for path in corpus.lmdb.parent.iterdir()}
-    corpus.add("b")
+    corpus.noise("b")
     words = [sys.executable, "-c", KILLED, *map(str, corpus.words("data.split.by=none"))]
     killed = subprocess.run(words, cwd=ROOT, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert before.items() <= {path.name: path.read_bytes() for path in corpus.lmdb.parent.iterdir()}.items()
     assert corpus.ids == ["a"]
-    corpus.pack()
+    pack_all(corpus)
     assert corpus.ids == corpus.stats["clips"] == ["a", "b"]
     assert len(list(corpus.lmdb.parent.iterdir())) == len(before)
 
 
 def test_a_pack_that_fails_leaves_the_old_database_and_its_stats(corpus: Corpus, refusal: Callable[..., str]) -> None:
-    corpus.add("a")
-    corpus.pack()
+    corpus.noise("a")
+    pack_all(corpus)
     stats = corpus.stats
     message = refusal(pack, *corpus.words("data.exclude=['*']"))
     assert message.endswith("no usable clip; the first was dropped because a: excluded by data.exclude")
@@ -296,7 +241,7 @@ MISTAKES: list[tuple[Callable[[Corpus], object], str]] = [
 def test_a_mistake_is_one_line(
     corpus: Corpus, refusal: Callable[..., str], mistake: Callable[[Corpus], object], line: str
 ) -> None:
-    corpus.add("a")
+    corpus.noise("a")
     mistake(corpus)
     assert line in refusal(pack, *corpus.words())
 
@@ -312,13 +257,13 @@ def test_a_mistake_is_one_line(
 def test_a_clip_that_the_config_names_in_vain(
     corpus: Corpus, refusal: Callable[..., str], overrides: list[str], line: str
 ) -> None:
-    corpus.add("a")
-    corpus.add("bad_1")
+    corpus.noise("a")
+    corpus.noise("bad_1")
     assert refusal(pack, *corpus.words(*overrides)).endswith(line)
 
 
 def test_an_empty_side_of_the_split_is_one_line(corpus: Corpus, refusal: Callable[..., str]) -> None:
-    corpus.add("a")
+    corpus.noise("a")
     assert "no validation clips among 1" in refusal(pack, *corpus.words("data.split.by=list"))
 
 
@@ -328,15 +273,15 @@ def test_help_shows_an_example(words: list[str]) -> None:
     assert "python -m data_process.pack --config config/facegood.yml" in done.stdout
 
 
-@pytest.mark.skipif(not FACEGOOD.is_dir(), reason="the FACEGOOD corpus is not here")
+@needs_shared(FACEGOOD)
 def test_a_real_clip(corpus: Corpus) -> None:
     rig_names = facegood.read_rig_names(FACEGOOD / facegood.RIG_NAMES)
     mapping = facegood.read_mapping(FACEGOOD / facegood.MAPPING, rig_names)
     rig = facegood.read_rig_curves(FACEGOOD / facegood.CURVES / "bs_value_1114_3_15.npy", len(rig_names))
-    write_curves(corpus.folder / "bs" / "1114_3_15.csv", facegood.to_arkit_curves(rig, mapping).clip(0, 1))
+    corpus.curves("1114_3_15", facegood.to_arkit_curves(rig, mapping).clip(0, 1))
     wav = FACEGOOD / facegood.SOUND / "1114_3_15.wav"
     (corpus.folder / "wav" / "1114_3_15.wav").symlink_to(wav)
-    out = corpus.pack()
+    out = pack_all(corpus)
     assert "packed 1 clips (1 train, 0 val), 1,472 frames (0.8 min), 0 dropped" in out
     clip = corpus.store["1114_3_15"]
     sound, _ = soundfile.read(wav, dtype="int16")

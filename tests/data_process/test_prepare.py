@@ -1,10 +1,7 @@
 """Any folder of recordings to a corpus: what pairs, what is written, what is resumed, what is said of useless files."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,31 +13,38 @@ from data_process import facegood, pack, prepare
 from data_process.doctor.sound_checks import hum_db
 from data_process.pairs import find_clips
 from dataset.audio import read_audio
-from dataset.blendshapes import ANGLES, ARKIT, read_csv, write_curves
+from dataset.blendshapes import ANGLES, ARKIT, read_csv
 from dataset.recordings.layout_writers import write_livelink
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.store import ClipStore
-from tests.dataset.test_sound_tracks import movie
+from tests.helpers import (
+    CAPTURES,
+    DEFAULT,
+    FACEGOOD,
+    MANDARIN_SPEECH,
+    SHARED,
+    TEXTGRIDS,
+    launch,
+    needs_shared,
+    printed_by,
+    write_curve_csv,
+    write_movie,
+    write_sound,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared" / "data"
 RATE = 16_000
 Make = Callable[[Path], object]
 
 
 def sound(path: Path, seconds: float = 1.0, rate: int = RATE, channels: int = 1, level: float = 0.1) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(sum(path.stem.encode())).normal(0, level, (round(seconds * rate), channels))
-    soundfile.write(path, noise.clip(-1, 1), rate)
+    write_sound(path, noise.clip(-1, 1), rate)
 
 
 def curves(path: Path, frames: int = 25) -> np.ndarray:
     """A csv of the 52 names without times."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    values = np.random.default_rng(sum(path.stem.encode())).random((frames, 52)).round(6)
-    write_curves(path, values)
-    return values
+    return write_curve_csv(path, frames, seed=sum(path.stem.encode()))
 
 
 def live_link(path: Path, frames: int = 30, fps: float = 30, level: float = 0.5) -> None:
@@ -58,18 +62,18 @@ def text(path: Path, content: str | bytes) -> None:
 class Raw:
     """A folder of recordings, and what prepare makes of it."""
 
-    def __init__(self, folder: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder, self.out = folder / "raw", folder / "corpus"
-        self.run_main, self.capsys = run_main, capsys
         self.folder.mkdir()
 
     def __truediv__(self, name: str) -> Path:
         return self.folder / name
 
     def prepare(self, *words: object) -> str:
-        self.capsys.readouterr()
-        self.run_main(prepare, "--source", self.folder, "--out", self.out, "--jobs", 1, "--source_fps", 25, *words)
-        return self.capsys.readouterr().out
+        return printed_by(prepare, *self.words(), *words)
+
+    def words(self) -> list[object]:
+        return ["--source", self.folder, "--out", self.out, "--jobs", 1, "--source_fps", 25]
 
     def pairs(self) -> dict[str, tuple[str, ...]]:
         """Clip → its sound, curves, neutral pose and sentence, "" where there is none."""
@@ -95,8 +99,8 @@ class Raw:
 
 
 @pytest.fixture
-def raw(tmp_path: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> Raw:
-    return Raw(tmp_path, run_main, capsys)
+def raw(tmp_path: Path) -> Raw:
+    return Raw(tmp_path)
 
 
 # What pairs with what. A file's content tells sound and curves from transcripts only.
@@ -197,7 +201,7 @@ def test_a_pair_becomes_wav_csv_and_text(raw: Raw) -> None:
 
 
 def test_live_link_takes_come_at_the_rate_asked_for_with_their_angles_and_their_neutral_pose(raw: Raw) -> None:
-    movie(raw / "a.mov", np.random.default_rng(0).normal(0, 0.1, (48_000 * 2, 1)))
+    write_movie(raw / "a.mov", np.random.default_rng(0).normal(0, 0.1, (48_000 * 2, 1)))
     live_link(raw / "a_raw.csv", 60, level=0.2)
     live_link(raw / "a_cal.csv", 60, level=0.4)
     live_link(raw / "a_neutral.csv", 1, level=0.1)
@@ -299,14 +303,12 @@ def test_two_launched_processes_share_the_clips(raw: Raw) -> None:
         curves(raw / f"k{number}.csv", 8)
         text(raw / f"k{number}.txt", f"number {number}")
     text(raw / "k3.csv", CSV.replace("0", "x"))
-    words = ["--source", raw.folder, "--out", raw.out, "--jobs", 1, "--source_fps", 25]
-    command = [sys.executable, "-m", "data_process.prepare", *map(str, words)]
-    environment = os.environ | {"WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    started = [subprocess.Popen(command, cwd=ROOT, env=environment | {"RANK": str(rank)}, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE) for rank in range(2)]  # fmt: skip
-    first, second = (process.communicate(timeout=60) for process in started)
-    assert [process.returncode for process in started] == [0, 0], first[1] + second[1]
-    assert "prepared 4 clips (0 up to date): 4 with sound and curves, 4 with text; " in first[0] and second[0] == ""
+    first, second = launch(2, "-m", "data_process.prepare", *raw.words())
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert (
+        "prepared 4 clips (0 up to date): 4 with sound and curves, 4 with text; " in first.stdout
+        and second.stdout == ""
+    )
     assert len(raw.log) == 1 and raw.log[0].startswith("k3: ")
     assert sorted(raw.report) == ["k0", "k1", "k2", "k4"]
     assert len(raw.files("wav")) == len(raw.files("bs")) == 4 and len(raw.files("text")) == 5
@@ -356,7 +358,7 @@ def nan_sound(folder: Path) -> None:
     soundfile.write(folder / "x.wav", np.full(RATE, np.nan), RATE, "FLOAT")
 
 
-PCM_MOVIE = beginning(lambda path: movie(path, np.zeros((48_000, 1))), "x.mov", 0.5)
+PCM_MOVIE = beginning(lambda path: write_movie(path, np.zeros((48_000, 1))), "x.mov", 0.5)
 MALFORMED: dict[str, tuple[Make, str]] = {
     "an empty wav": (file("x.wav", ""), "x: {raw}/x.wav: empty file"),
     "a wav of text": (file("x.wav", "hello"), "x: {raw}/x.wav: cannot be read as sound: "),
@@ -369,10 +371,10 @@ MALFORMED: dict[str, tuple[Make, str]] = {
     "an empty mov": (file("x.mov", ""), "x: {raw}/x.mov: empty file"),
     "a mov of text": (file("x.mov", "hello"), "x: {raw}/x.mov: its sound track cannot be read: "),
     "half a mov": (PCM_MOVIE, "x: {raw}/x.mov: its sound track cannot be read: "),
-    "a silent movie": (lambda folder: movie(folder / "x.mp4", None), "x: {raw}/x.mp4: has no sound track"),
+    "a silent movie": (lambda folder: write_movie(folder / "x.mp4", None), "x: {raw}/x.mp4: has no sound track"),
     "an m4a of zeros": (file("x.m4a", bytes(999)), "x: {raw}/x.m4a: its sound track cannot be read: "),
     "a movie and no curves of use": (
-        both(lambda folder: movie(folder / "x.mov", np.zeros((48_000, 1))), file("x.csv", "hello\n1\n")),
+        both(lambda folder: write_movie(folder / "x.mov", np.zeros((48_000, 1))), file("x.csv", "hello\n1\n")),
         'x: {raw}/x.csv, line 1: "hello" is no ARKit blendshape',
     ),
     "an empty csv": (file("x.csv", ""), "x: {raw}/x.csv: empty file"),
@@ -475,12 +477,12 @@ def test_commands_that_make_no_sense(raw: Raw, refusal: Callable[..., str], caps
 # Real recordings.
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the third-party recordings are not here")
+@needs_shared(SHARED)
 def test_real_recordings_all_the_way_into_a_database(raw: Raw, run_main: Callable[..., None]) -> None:
-    shutil.copytree(DATA / "livelink_captures", raw / "livelink")
-    shutil.copytree(DATA / "mandarin_speech", raw / "aishell")
-    shutil.copytree(DATA / "mandarin_textgrid", raw / "textgrid")
-    facegood.convert(DATA / "FACEGOOD-Audio2Face", raw / "facegood")
+    shutil.copytree(CAPTURES, raw / "livelink")
+    shutil.copytree(MANDARIN_SPEECH, raw / "aishell")
+    shutil.copytree(TEXTGRIDS, raw / "textgrid")
+    facegood.convert(FACEGOOD, raw / "facegood")
     for clip in ("1114_2_01", "1114_2_02", "1114_2_03", "1114_2_04"):  # one is enough
         (raw / "facegood" / "wav" / f"{clip}.wav").unlink()
         (raw / "facegood" / "bs" / f"{clip}.csv").unlink()
@@ -502,6 +504,6 @@ def test_real_recordings_all_the_way_into_a_database(raw: Raw, run_main: Callabl
     assert (raw.out / "text" / "aishell-BAC009S0724W0121.txt").read_text() == "广州市房地产中介协会分析\n"
     assert raw.report["1114_3_15"]["bs"]["frames"] == round(1472 * 25 / 30)
     lmdb = raw.out / "clips.lmdb"
-    run_main(pack, "--config", ROOT / "config" / "default.yml", f"data.corpus={raw.out}", f"data.lmdb={lmdb}",
+    run_main(pack, "--config", DEFAULT, f"data.corpus={raw.out}", f"data.lmdb={lmdb}",
              "data.fps=25", "data.split.by=none")  # fmt: skip
     assert {clip.id for clip in ClipStore(lmdb).clips} == {"1114_3_15", *rows}

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import soundfile
 from scipy.signal import resample_poly
 
 import dataset.audio
-from config.errors import UserError
 from dataset.audio import audio_blocks, read_audio, sample_count, to_float, to_int16
+from tests import helpers
+
+refused = partial(helpers.refused_file, read_audio)
 
 SECONDS = 2.0
 
@@ -35,15 +38,6 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / name
 
     return written
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        read_audio(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "\n" not in message
-    return message.removeprefix(f"{path}: ")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from config.errors import UserError
 from dataset.blendshapes import (
     ARKIT,
     EXTRA_COLUMNS,
@@ -19,8 +18,9 @@ from dataset.blendshapes import (
     write_csv,
     write_curves,
 )
+from tests import helpers
+from tests.helpers import CAPTURES, needs_shared
 
-CAPTURES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "livelink_captures"
 # Apple's ARFaceAnchor.BlendShapeLocation, as Apple spells them.
 APPLE = """\
 browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
@@ -33,12 +33,10 @@ mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerLeft noseSneerRigh
 
 
 def refused(path: Path, required: tuple[str, ...] = ()) -> str:
-    with pytest.raises(UserError) as caught:
-        read_csv(path, required)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message.removeprefix(str(path))
+    """What the line says after the file's name."""
+    line = helpers.refused(read_csv, path, required)
+    assert line.startswith(str(path))
+    return line.removeprefix(str(path))
 
 
 def test_the_names_are_apples() -> None:
@@ -129,7 +127,7 @@ def test_live_links_right_before_left_is_read_by_name(tmp_path: Path) -> None:
     assert table.extras == {"Timecode": ["13:13:04:31.652"], "BlendShapeCount": ["61"], "HeadYaw": ["-2.5"]}
 
 
-@pytest.mark.skipif(not CAPTURES.is_dir(), reason="the Live Link captures are not here")
+@needs_shared(CAPTURES)
 def test_real_captures_come_back_to_the_letter(tmp_path: Path) -> None:
     for path in sorted(CAPTURES.glob("*.csv")):
         table = read_csv(path, required=ARKIT)

@@ -14,8 +14,7 @@ import pytest
 
 from config.errors import UserError
 from dataset.feature_store import FeatureStore, feature_key
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers import ROOT
 
 
 @pytest.fixture

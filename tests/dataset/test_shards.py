@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,18 @@ import pytest
 from config.errors import UserError
 from dataset.shards import current_files, finish_replacing, replace_set, shard_paths
 from dataset.store import ClipStore, to_record, write_shards, write_store
-from tests.dataset.test_store import make, records
+from tests import helpers
+from tests.helpers import ROOT, clip_records, noise_clip
 
-ROOT = Path(__file__).resolve().parents[2]
+refused = partial(helpers.refused, ClipStore)
+
 IDS = ("a", "b", "c", "d", "e")
 
 
 def write_set(path: Path, shards: int, ids: tuple[str, ...] = IDS, fps: float = 30.0) -> list[Path]:
     finish_replacing(path)
     files = shard_paths(path, shards)
-    clips = [(number % shards, to_record(make(clip, seed=number), "")) for number, clip in enumerate(ids)]
+    clips = [(number % shards, to_record(noise_clip(clip, seed=number), "")) for number, clip in enumerate(ids)]
     write_shards(dict(enumerate(files)), clips, fps)
     replace_set(path, files)
     return files
@@ -32,24 +35,13 @@ def ids(path: Path) -> str:
     return "".join(info.id for info in store.clips)
 
 
-def refused(path: Path | list[Path]) -> str:
-    with pytest.raises(UserError) as caught:
-        ClipStore(path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 @pytest.mark.parametrize("shards", [1, 2, 3, 8])
 def test_shards_hold_the_records_of_one_file_and_read_as_it_does(tmp_path: Path, shards: int) -> None:
-    write_store(tmp_path / "one.lmdb", ((make(clip, seed=number), "") for number, clip in enumerate(IDS)), 30.0)
+    write_store(tmp_path / "one.lmdb", ((noise_clip(clip, seed=number), "") for number, clip in enumerate(IDS)), 30.0)
     files = write_set(tmp_path / "many.lmdb", shards)
     if shards == 8:
         assert files[1] == tmp_path / "many-00001-of-00008.lmdb"
-    together: dict[bytes, bytes] = {}
-    for file in files:
-        together |= {key: record for key, record in records(file).items() if key != b"index"}
-    whole = records(tmp_path / "one.lmdb")
-    assert together == {key: record for key, record in whole.items() if key != b"index"}
+    assert clip_records(*files) == clip_records(tmp_path / "one.lmdb")
     one, many = ClipStore(tmp_path / "one.lmdb"), ClipStore(tmp_path / "many.lmdb")
     assert many.clips == one.clips and many.fps == one.fps
     assert all(np.array_equal(many[clip].curves, one[clip].curves) for clip in IDS)
@@ -61,7 +53,7 @@ def test_shards_hold_the_records_of_one_file_and_read_as_it_does(tmp_path: Path,
 def test_a_base_name_a_pattern_and_a_list_name_the_same_clips(tmp_path: Path) -> None:
     files = write_set(tmp_path / "clips.lmdb", 3)
     other = tmp_path / "other.lmdb"
-    write_store(other, [(make("z"), "")], 30.0)
+    write_store(other, [(noise_clip("z"), "")], 30.0)
     assert ids(tmp_path / "clips.lmdb") == ids(tmp_path / "clips-*.lmdb") == "abcde"
     store = ClipStore([other, *files])
     assert [info.id for info in store.clips] == [*IDS, "z"]
@@ -116,7 +108,8 @@ def test_readers_see_the_new_set_while_it_is_being_put_in_place(tmp_path: Path) 
     write_set(path, 2)
     before = ClipStore(path)
     files = shard_paths(path, 3)
-    write_shards(dict(enumerate(files)), [(0, to_record(make("x"), "")), (2, to_record(make("y"), ""))], 30.0)
+    clips = [(0, to_record(noise_clip("x"), "")), (2, to_record(noise_clip("y"), ""))]
+    write_shards(dict(enumerate(files)), clips, 30.0)
     assert ids(path) == "abcde"
     replace_set(path, files)
     assert ids(path) == "xy"
@@ -126,7 +119,7 @@ def test_readers_see_the_new_set_while_it_is_being_put_in_place(tmp_path: Path) 
 def test_a_failed_set_leaves_the_old_one_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "clips.lmdb"
     files = write_set(path, 2)
-    clips = [(0, to_record(make("x"), "")), (9, to_record(make("y"), ""))]
+    clips = [(0, to_record(noise_clip("x"), "")), (9, to_record(noise_clip("y"), ""))]
     with pytest.raises(KeyError):
         write_shards(dict(enumerate(shard_paths(path, 3))), clips, 30.0)
     assert sorted(tmp_path.iterdir()) == files and ids(path) == "abcde"

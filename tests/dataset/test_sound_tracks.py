@@ -1,17 +1,19 @@
 """Sound tracks of movies and m4a files, against the sound they were made of; one channel of several."""
 
 from collections.abc import Callable
-from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 import pytest
 import soundfile
 
 from config.errors import UserError
 from dataset.audio import audio_blocks, pick_channel, read_audio, read_unresampled, resample_audio, sample_count
+from tests import helpers
+from tests.helpers import write_movie
+
+refused = partial(helpers.refused_file, read_audio)
 
 RATE = 48_000
 SECONDS = 3.0
@@ -23,42 +25,8 @@ def tone(onset_s: float = 1.0) -> np.ndarray:
     return 0.5 * np.sin(2 * np.pi * 440 * time_s) * (time_s >= onset_s)
 
 
-def movie(path: Path, sound: Any, codec: str = "pcm_s16le", picture: bool = True, starts_s: float = 0.0) -> Path:
-    """(samples, channels) at RATE in a movie of 64 × 64 black pixels; the sound starts after the picture does."""
-    with av.open(str(path), "w") as container:
-        frames: Any = container.add_stream("mpeg4", rate=30) if picture else None
-        track: Any = container.add_stream(codec, rate=RATE) if sound is not None else None
-        if track:
-            track.layout = {1: "mono", 2: "stereo"}[sound.shape[1]]
-        if picture:
-            frames.width, frames.height, frames.pix_fmt = 64, 64, "yuv420p"
-            for number in range(round(SECONDS * 30)):
-                image = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")
-                image.pts = number
-                container.mux(frames.encode(image))
-            container.mux(frames.encode())
-        for start in range(0, len(sound) if track else 0, 1024):
-            piece = np.ascontiguousarray(sound[start : start + 1024].T.astype(np.float32))
-            frame = av.AudioFrame.from_ndarray(piece, "fltp", track.layout.name)
-            frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
-            frame.pts = start + round(starts_s * RATE)
-            for converted in av.AudioResampler(track.format, track.layout, RATE).resample(frame):
-                container.mux(track.encode(converted))
-        if track:
-            container.mux(track.encode())
-    return path
-
-
 def onset_s(sound: np.ndarray) -> float:
     return float(np.argmax(np.abs(sound) > 0.1)) / 16_000
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        read_audio(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ") and "\n" not in message
-    return message.removeprefix(f"{path}: ")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +35,7 @@ def refused(path: Path) -> str:
      ("b.m4a", "alac", False), ("a.mkv", "flac", True)],
 )  # fmt: skip
 def test_a_track_is_the_sound_that_went_in_and_in_time(tmp_path: Path, name: str, codec: str, picture: bool) -> None:
-    path = movie(tmp_path / name, tone()[:, None], codec, picture)
+    path = write_movie(tmp_path / name, tone()[:, None], codec, picture)
     read = read_audio(path)
     assert read.dtype == np.float32
     assert len(read) == sample_count(path) == pytest.approx(48_000, abs=480)  # AAC fills up its last frame
@@ -79,13 +47,13 @@ def test_a_track_is_the_sound_that_went_in_and_in_time(tmp_path: Path, name: str
 
 @pytest.mark.parametrize("codec", ["pcm_s16le", "aac"])
 def test_sound_that_starts_after_the_picture_is_kept_in_time(tmp_path: Path, codec: str) -> None:
-    read = read_audio(movie(tmp_path / "a.mov", tone(0.25)[:, None], codec, starts_s=0.5))
+    read = read_audio(write_movie(tmp_path / "a.mov", tone(0.25)[:, None], codec, starts_s=0.5))
     assert onset_s(read) == pytest.approx(0.75, abs=0.003)
     assert len(read) / 16_000 == pytest.approx(SECONDS + 0.5, abs=0.01)
 
 
 def test_blocks_make_up_the_track(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = movie(tmp_path / "a.mov", np.random.default_rng(0).normal(0, 0.1, (round(SECONDS * RATE), 1)))
+    path = write_movie(tmp_path / "a.mov", np.random.default_rng(0).normal(0, 0.1, (round(SECONDS * RATE), 1)))
     whole = read_audio(path)
     monkeypatch.setattr("dataset.audio.BLOCK_SECONDS", 1)
     blocks = list(audio_blocks(path))
@@ -99,7 +67,9 @@ def stereo() -> np.ndarray:
     return np.stack([quiet, tone()], axis=1)
 
 
-@pytest.mark.parametrize("make", [lambda path, sound: soundfile.write(path.with_suffix(".wav"), sound, RATE), movie])
+@pytest.mark.parametrize(
+    "make", [lambda path, sound: soundfile.write(path.with_suffix(".wav"), sound, RATE), write_movie]
+)
 def test_one_channel_of_several(tmp_path: Path, make: Callable[..., object]) -> None:
     make(tmp_path / "a.mov", stereo())
     (path,) = tmp_path.iterdir()
@@ -123,8 +93,10 @@ def test_one_channel_is_the_loudest_and_the_mean(tmp_path: Path) -> None:
 
 
 def test_a_movie_without_sound(tmp_path: Path) -> None:
-    assert refused(movie(tmp_path / "a.mov", None)) == "has no sound track"
-    assert refused(movie(tmp_path / "b.mov", np.zeros((0, 1)))).startswith(("its sound track ", "has no sound track"))
+    assert refused(write_movie(tmp_path / "a.mov", None)) == "has no sound track"
+    assert refused(write_movie(tmp_path / "b.mov", np.zeros((0, 1)))).startswith(
+        ("its sound track ", "has no sound track")
+    )
 
 
 @pytest.mark.parametrize("name", ["a.mov", "a.mp4", "a.m4a", "a.mkv"])
@@ -138,7 +110,7 @@ def test_files_that_are_no_movie(tmp_path: Path, name: str, content: bytes) -> N
 @pytest.mark.parametrize("kept", [0.01, 0.3, 0.8])
 def test_a_truncated_movie(tmp_path: Path, name: str, codec: str, kept: float) -> None:
     sound = np.random.default_rng(0).normal(0, 0.1, (round(SECONDS * RATE), 1))
-    path = movie(tmp_path / name, sound, codec)
+    path = write_movie(tmp_path / name, sound, codec)
     path.write_bytes(path.read_bytes()[: round(kept * path.stat().st_size)])
     assert "export it again" in refused(path)
 

@@ -1,5 +1,6 @@
 import json
 import pickle
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ from safetensors.numpy import save_file
 from config.errors import UserError
 from dataset.blendshapes import ARKIT, FACE
 from dataset.stats import Stats, compute_stats, load_stats, save_stats
+from tests import helpers
+
+refused = partial(helpers.refused_file, load_stats)
 
 
 def clips(*lengths: int) -> list[np.ndarray]:
@@ -81,15 +85,6 @@ def test_stats_come_out_of_a_checkpoint_header(tmp_path: Path) -> None:
     path = tmp_path / "best.safetensors"
     save_file({"weight": np.zeros(3, np.float32)}, path, metadata={"stats": stats.to_json()})
     assert same(load_stats(path), stats)
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        load_stats(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "\n" not in message
-    return message.removeprefix(f"{path}: ")
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

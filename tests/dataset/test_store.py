@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import lmdb
@@ -15,38 +16,16 @@ import pytest
 
 from config.errors import UserError
 from dataset.clip import Clip
-from dataset.store import ClipInfo, ClipStore, open_snapshot, write_store
+from dataset.store import ClipStore, open_snapshot, write_store
+from tests import helpers
+from tests.helpers import ROOT, lmdb_records, noise_clip, write_clips
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def make(clip_id: str, samples: int = 16_000, seed: int = 0) -> Clip:
-    random = np.random.default_rng(seed)
-    audio = random.integers(-9, 9, samples, dtype=np.int16)
-    return Clip(clip_id, "default", 30.0, audio, random.random((30, 52), np.float32), (), f"wav/{clip_id}.wav")
-
-
-def written(path: Path, *clips: Clip) -> list[ClipInfo]:
-    return write_store(path, ((clip, "") for clip in clips), 30.0)
-
-
-def records(path: Path) -> dict[bytes, bytes]:
-    with lmdb.open(str(path), subdir=False, readonly=True, lock=False) as environment, environment.begin() as reader:
-        return dict(reader.cursor())
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        ClipStore(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "\n" not in message
-    return message.removeprefix(f"{path}: ")
+refused = partial(helpers.refused_file, ClipStore)
 
 
 def test_clips_come_back_by_id_and_the_index_knows_them(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "clips.lmdb"
-    infos = write_store(path, [(make("a", 9), "train"), (make("b", 16_000), "val")], 25.0)
+    infos = write_store(path, [(noise_clip("a", 9), "train"), (noise_clip("b", 16_000), "val")], 25.0)
     store = ClipStore(path)
     assert store.clips == tuple(infos)
     assert store.fps == 25.0
@@ -54,7 +33,7 @@ def test_clips_come_back_by_id_and_the_index_knows_them(tmp_path: Path) -> None:
         ("a", "train", 30, 9, 0),
         ("b", "val", 30, 16_000, 0),
     ]
-    assert np.array_equal(store["b"].audio, make("b").audio)
+    assert np.array_equal(store["b"].audio, noise_clip("b").audio)
     assert infos[0].audio_hash != infos[1].audio_hash
     with pytest.raises(KeyError):
         store["c"]
@@ -62,13 +41,13 @@ def test_clips_come_back_by_id_and_the_index_knows_them(tmp_path: Path) -> None:
 
 
 def test_the_audio_hash_is_of_the_audio_alone(tmp_path: Path) -> None:
-    infos = written(tmp_path / "a.lmdb", make("a"), make("b"), make("c", seed=1))
+    infos = write_clips(tmp_path / "a.lmdb", noise_clip("a"), noise_clip("b"), noise_clip("c", seed=1))
     assert infos[0].audio_hash == infos[1].audio_hash != infos[2].audio_hash
 
 
 def test_the_map_grows_beyond_what_it_starts_with(tmp_path: Path) -> None:
-    clips = [make(f"c{number}", 3_000_000, number) for number in range(4)] + [make("long", 20_000_000)]
-    written(tmp_path / "a.lmdb", *clips)
+    clips = [noise_clip(f"c{number}", 3_000_000, number) for number in range(4)] + [noise_clip("long", 20_000_000)]
+    write_clips(tmp_path / "a.lmdb", *clips)
     assert (tmp_path / "a.lmdb").stat().st_size > 60_000_000
     store = ClipStore(tmp_path / "a.lmdb")
     assert all(np.array_equal(store[clip.id].audio, clip.audio) for clip in clips)
@@ -76,26 +55,26 @@ def test_the_map_grows_beyond_what_it_starts_with(tmp_path: Path) -> None:
 
 def test_ids_of_any_length_and_script(tmp_path: Path) -> None:
     ids = ["a b", "[1]", "index", "语" * 200, "语" * 200 + "x", "n" * 490, "n" * 600]
-    written(tmp_path / "a.lmdb", *(make(name, seed=number) for number, name in enumerate(ids)))
+    write_clips(tmp_path / "a.lmdb", *(noise_clip(name, seed=number) for number, name in enumerate(ids)))
     store = ClipStore(tmp_path / "a.lmdb")
     assert [store[name].id for name in ids] == ids
 
 
 def test_writing_again_gives_the_same_records(tmp_path: Path) -> None:
     for name in ("a.lmdb", "b.lmdb"):
-        written(tmp_path / name, make("a"), make("b", seed=1))
-    assert records(tmp_path / "a.lmdb") == records(tmp_path / "b.lmdb")
-    assert len(records(tmp_path / "a.lmdb")) == 3
+        write_clips(tmp_path / name, noise_clip("a"), noise_clip("b", seed=1))
+    assert lmdb_records(tmp_path / "a.lmdb") == lmdb_records(tmp_path / "b.lmdb")
+    assert len(lmdb_records(tmp_path / "a.lmdb")) == 3
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.dataset.test_store import make
+from tests.helpers import noise_clip
 from dataset.store import write_store
 def clips():
     for number in range(5):
-        yield make(f"new{number}", 9_000_000), ""
+        yield noise_clip(f"new{number}", 9_000_000), ""
     os.kill(os.getpid(), signal.SIGKILL)
 write_store(Path(sys.argv[1]), clips(), 30.0)
 """
@@ -103,24 +82,24 @@ write_store(Path(sys.argv[1]), clips(), 30.0)
 
 def test_a_killed_writer_leaves_the_old_database_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.lmdb"
-    written(path, make("old"))
+    write_clips(path, noise_clip("old"))
     before = path.read_bytes()
     killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2  # what the killed one left stands beside
-    written(path, make("newer"))
+    write_clips(path, noise_clip("newer"))
     assert [clip.id for clip in ClipStore(path).clips] == ["newer"]
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_failed_writer_leaves_the_old_database_and_nothing_beside_it(tmp_path: Path) -> None:
     def clips() -> Iterator[tuple[Clip, str]]:
-        yield make("new"), ""
+        yield noise_clip("new"), ""
         raise UserError("the next one is broken")
 
     path = tmp_path / "a.lmdb"
-    written(path, make("old"))
+    write_clips(path, noise_clip("old"))
     for _ in range(2):
         with pytest.raises(UserError, match="the next one is broken"):
             write_store(path, clips(), 30.0)
@@ -132,10 +111,10 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from config.errors import UserError
-from tests.dataset.test_store import make, written
+from tests.helpers import noise_clip, write_clips
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 try:
-    written(Path(sys.argv[1]), make("a"), make("b", 2_000_000))
+    write_clips(Path(sys.argv[1]), noise_clip("a"), noise_clip("b", 2_000_000))
 except UserError as error:
     print(error)
 """
@@ -152,29 +131,29 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
 
 def test_two_readers_in_one_process_and_a_new_database_beside_an_open_one(tmp_path: Path) -> None:
     path = tmp_path / "a.lmdb"
-    written(path, make("a", seed=1), make("b"))
+    write_clips(path, noise_clip("a", seed=1), noise_clip("b"))
     first, second = ClipStore(path), ClipStore(path)
     clip = first["a"]
-    written(path, make("c"))
+    write_clips(path, noise_clip("c"))
     assert first["b"].id == second["b"].id == "b"  # a reader keeps the database it opened
     assert [info.id for info in ClipStore(path).clips] == ["c"]
-    assert np.array_equal(clip.audio, make("a", seed=1).audio)
+    assert np.array_equal(clip.audio, noise_clip("a", seed=1).audio)
 
 
 def test_a_clip_outlives_its_store(tmp_path: Path) -> None:
     path = tmp_path / "a.lmdb"
-    written(path, make("a"))
+    write_clips(path, noise_clip("a"))
     audio = ClipStore(path)["a"].audio
     snapshot = open_snapshot(path, lock=False)
     gc.collect()
     assert open_snapshot(path, lock=False) is snapshot
-    assert np.array_equal(audio, make("a").audio)
+    assert np.array_equal(audio, noise_clip("a").audio)
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_workers_read_a_store_that_the_parent_reads_too(tmp_path: Path, start: str) -> None:
     path = tmp_path / "a.lmdb"
-    written(path, make("a"), make("b", seed=1))
+    write_clips(path, noise_clip("a"), noise_clip("b", seed=1))
     store = ClipStore(path)
     assert store["a"].id == "a"
     with ProcessPoolExecutor(2, multiprocessing.get_context(start)) as pool:
@@ -188,7 +167,7 @@ def read_b(store: ClipStore, answers: "multiprocessing.Queue[int]") -> None:
 
 def test_a_forked_worker_reads_the_very_store_of_its_parent(tmp_path: Path) -> None:
     path = tmp_path / "a.lmdb"
-    written(path, make("a"), make("b", seed=1))
+    write_clips(path, noise_clip("a"), noise_clip("b", seed=1))
     store = ClipStore(path)
     fork = multiprocessing.get_context("fork")
     answers = fork.Queue()
@@ -220,7 +199,7 @@ def test_another_lmdb(tmp_path: Path, index: bytes | None) -> None:
 
 def test_a_truncated_database_is_refused_instead_of_read_past_its_end(tmp_path: Path) -> None:
     path = tmp_path / "a.lmdb"
-    written(path, *(make(str(number), 50_000) for number in range(9)))
+    write_clips(path, *(noise_clip(str(number), 50_000) for number in range(9)))
     whole = path.read_bytes()
     for kept in (0.99, 0.5, 0.02):
         path.write_bytes(whole[: round(kept * len(whole))])

@@ -54,7 +54,7 @@ def test_a_token_counts_where_it_sounds_in_part() -> None:
     assert [tokens_in(words, *span) for span in ((0, 1), (0.9, 1.1), (1.2, 1.3), (2, 2.5), (0, 9))] == [1, 2, 1, 0, 3]
 
 
-class Corpus:
+class ThreeClips:
     """Three clips at 10 fps of two domains, with curves and features that say where they come from."""
 
     def __init__(self, folder: Path) -> None:
@@ -91,14 +91,14 @@ class Corpus:
 
 
 @pytest.fixture
-def corpus(tmp_path: Path) -> Corpus:
-    return Corpus(tmp_path)
+def corpus(tmp_path: Path) -> ThreeClips:
+    return ThreeClips(tmp_path)
 
 
 EXAMPLES = [("a", start) for start in (0, 5, 10, 13)] + [("b", 0)] + [("c", start) for start in range(0, 31, 5)]
 
 
-def test_every_window_of_every_clip_is_an_example(corpus: Corpus) -> None:
+def test_every_window_of_every_clip_is_an_example(corpus: ThreeClips) -> None:
     dataset = corpus.dataset(channels=FACE)
     assert len(dataset) == len(EXAMPLES)
     batch = dataset.__getitems__(range(len(dataset)))
@@ -115,7 +115,7 @@ def test_every_window_of_every_clip_is_an_example(corpus: Corpus) -> None:
         assert np.array_equal(batch.features[number], corpus.features[name][rows].astype(np.float16))
 
 
-def test_items_come_in_the_order_asked_for(corpus: Corpus) -> None:
+def test_items_come_in_the_order_asked_for(corpus: ThreeClips) -> None:
     dataset = corpus.dataset()
     everything = dataset.__getitems__(range(12))
     some = dataset.__getitems__([11, 0, 4, 0])
@@ -124,14 +124,14 @@ def test_items_come_in_the_order_asked_for(corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("scale", ["channel", "common"])
-def test_normalising_and_back_is_exact_and_a_flat_channel_is_zero(corpus: Corpus, scale: str) -> None:
+def test_normalising_and_back_is_exact_and_a_flat_channel_is_zero(corpus: ThreeClips, scale: str) -> None:
     target = corpus.dataset(scale=scale).__getitems__([0]).target[0]
     assert not target[:, FLAT].any()
     back = target * corpus.stats.scale(scale) + corpus.stats.mean
     np.testing.assert_allclose(back, corpus.curves["a"][:10], atol=1e-6)
 
 
-def test_the_token_filter_goes_by_what_sounds_in_the_window(corpus: Corpus) -> None:
+def test_the_token_filter_goes_by_what_sounds_in_the_window(corpus: ThreeClips) -> None:
     # Tokens at 0.05-0.15, 0.35-0.45 and 2.05-2.15 s; a window of 1 s starts every 0.5 s; b has no words.
     def kept(min_tokens: int) -> list[tuple[str, int]]:
         examples = corpus.dataset(min_tokens).examples
@@ -143,7 +143,7 @@ def test_the_token_filter_goes_by_what_sounds_in_the_window(corpus: Corpus) -> N
         corpus.dataset(3)
 
 
-def test_features_of_each_window_on_its_own(corpus: Corpus) -> None:
+def test_features_of_each_window_on_its_own(corpus: ThreeClips) -> None:
     random = np.random.default_rng(1)
     windows = {name: random.normal(size=(sum(n == name for n, _ in EXAMPLES), 10, SIZE)) for name in LENGTHS}
     for name, features in windows.items():
@@ -154,7 +154,7 @@ def test_features_of_each_window_on_its_own(corpus: Corpus) -> None:
     assert np.array_equal(filtered.__getitems__([0, 1, 2, 3, 4]).features, everything[[0, 3, 5, 8, 9]])
 
 
-def test_what_is_said_is_cut_like_the_curves(corpus: Corpus) -> None:
+def test_what_is_said_is_cut_like_the_curves(corpus: ThreeClips) -> None:
     # The letter x at 0.05-0.15, 0.35-0.45 and 2.05-2.15 s of a and c, at 10 fps; b has no transcript.
     x, said = UNITS.index("x"), (1, 4, 21)
     dataset = corpus.dataset(with_text=True)
@@ -171,7 +171,7 @@ def test_what_is_said_is_cut_like_the_curves(corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_torch_loader_gives_the_same_batches_with_workers(corpus: Corpus, workers: int) -> None:
+def test_a_torch_loader_gives_the_same_batches_with_workers(corpus: ThreeClips, workers: int) -> None:
     from torch.utils.data import DataLoader
 
     dataset = corpus.dataset()

@@ -1,13 +1,12 @@
 import ctypes
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from model.memory import keep_freed_memory
+from tests.helpers import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 FAULTS = """
 import resource, sys, torch
 from model.memory import keep_freed_memory

@@ -8,8 +8,9 @@ from scipy.signal import savgol_filter
 from dataset.blendshapes import ARKIT, FACE, indices, read_csv
 from postprocess import smooth as script
 from postprocess.smooth import smooth
+from tests.helpers import CAPTURES, needs_shared
 
-LIVELINK = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "livelink_captures" / "alex_rom_3.csv"
+LIVELINK = CAPTURES / "alex_rom_3.csv"
 
 
 def noise(frames: int, channels: int = 3) -> np.ndarray:
@@ -92,11 +93,10 @@ def test_a_file_with_some_of_the_channels_has_those_smoothed(tmp_path: Path, run
     np.testing.assert_allclose(after.values[4, 1], before.values[3:6, 1].mean(), atol=6e-7)
 
 
+@needs_shared(CAPTURES)
 def test_a_real_live_link_recording_keeps_its_other_columns_to_the_letter(
     tmp_path: Path, run_main: Callable[..., None]
 ) -> None:
-    if not LIVELINK.exists():
-        pytest.skip("no Live Link recordings beside the repository")
     run_main(script, "--input", LIVELINK, "--output", tmp_path / "out.csv")
     rows = [[line.split(",") for line in path.read_text().splitlines()] for path in (LIVELINK, tmp_path / "out.csv")]
     assert rows[0][0] == rows[1][0]

@@ -14,8 +14,9 @@ from dataset.blendshapes import write_curves
 from postprocess.face.gltf import write_head
 from postprocess.face.mesh import Head, Part
 from scripts.blender_render import FIRST_FRAME, MARGIN, arguments, blender_rate, frame_around, main, own_arguments
+from tests.helpers import ROOT
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "blender_render.py"
+SCRIPT = ROOT / "scripts" / "blender_render.py"
 NAMES = ("JawOpen", "MouthSmileLeft", "TongueOut")
 
 

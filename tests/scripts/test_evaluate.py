@@ -11,6 +11,7 @@ from dataset.stats import compute_stats, save_stats
 from postprocess.score.metrics import Scores, clip_scores, intervals, mean_scores
 from postprocess.score.speech_metrics import Speech, speech_scores
 from scripts import evaluate as script
+from tests.helpers import DEMO, TEXTGRIDS, needs_shared
 
 Write = Callable[..., np.ndarray]
 
@@ -207,11 +208,10 @@ def test_the_target_late_is_told_by_its_lag(
 
 
 def test_words_and_wavs_of_the_demo_corpus_and_repeats(tmp_path: Path, run_main: Callable[..., None]) -> None:
-    demo = Path(__file__).resolve().parents[2] / "dataset" / "demo"
-    values = read_csv(demo / "bs" / "zh_002.csv").values
+    values = read_csv(DEMO / "bs" / "zh_002.csv").values
     write_curves(tmp_path / "b" / "zh_002.csv", values + 0.1)
-    words = ["--predictions", demo / "bs", "--targets", demo / "bs", "--ids", "zh_002", "--words", demo / "tsv"]
-    words += ["--wavs", demo / "wav", "--repeats", tmp_path / "b", "--json", tmp_path / "s.json"]
+    words = ["--predictions", DEMO / "bs", "--targets", DEMO / "bs", "--ids", "zh_002", "--words", DEMO / "tsv"]
+    words += ["--wavs", DEMO / "wav", "--repeats", tmp_path / "b", "--json", tmp_path / "s.json"]
     run_main(script, *words)
     scores = json.loads((tmp_path / "s.json").read_text())
     clip, animator = scores["clips"]["zh_002"], scores["floors"]["viseme animator"]["mean"]
@@ -222,11 +222,9 @@ def test_words_and_wavs_of_the_demo_corpus_and_repeats(tmp_path: Path, run_main:
     assert clip["silence_motion"] == scores["floors"]["target"]["mean"]["silence_motion"]
 
 
-def test_a_textgrids_words_and_phones(tmp_path: Path) -> None:
-    data = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "mandarin_textgrid"
-    if not data.is_dir():
-        pytest.skip(f"{data} is absent")
-    speech = script.read_speech("774", {"774": data / "774.TextGrid"}, {"774": data / "774.wav"})
+@needs_shared(TEXTGRIDS)
+def test_a_textgrids_words_and_phones() -> None:
+    speech = script.read_speech("774", {"774": TEXTGRIDS / "774.TextGrid"}, {"774": TEXTGRIDS / "774.wav"})
     assert speech.audio is not None
     assert speech.words
     assert speech.phones

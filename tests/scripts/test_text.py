@@ -1,28 +1,25 @@
 """A transcript beside the sound, from training to csv: a corpus whose sound says nothing and whose words say all."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
-import yaml
 from safetensors.torch import load_file
 
 from config.units import SAMPLE_RATE
-from data_process import pack
-from dataset.blendshapes import ARKIT, read_csv, write_curves
+from dataset.blendshapes import ARKIT, read_csv
 from dataset.text_stream import text_stream
 from dataset.text_units import NONE, UNITS
-from dataset.transcript import Word, write_tsv
+from dataset.transcript import Word
 from model import run as model_run
 from model.ensembles import write_ensemble
 from model.synthesis import Synthesizer, open_synthesizer
 from scripts import ablate, synthesize, train
-from tests.conftest import FPS, TINY
+from tests import helpers
+from tests.helpers import FPS, Corpus
 
 FRAMES = 75
 CLIPS = ("a1", "a2", "a3", "b1", "b2")  # b2 has no transcript, a1 is held out
@@ -45,26 +42,17 @@ def openness(words: list[Word]) -> np.ndarray:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a packed corpus and text.yml."""
-    folder = tmp_path_factory.mktemp("text")
+    made = Corpus(tmp_path_factory.mktemp("text"))
     buzz = np.tile(np.sin(np.arange(SAMPLE_RATE // 100) * 0.3) * 0.3, 300)
     for seed, clip in enumerate(CLIPS):
         words = words_of(seed)
-        (folder / "wav").mkdir(exist_ok=True)
-        (folder / "tsv").mkdir(exist_ok=True)
-        soundfile.write(folder / "wav" / f"{clip}.wav", buzz, SAMPLE_RATE)
-        write_curves(folder / "bs" / f"{clip}.csv", openness(words)[:, None] * np.linspace(0.2, 0.9, len(ARKIT)))
+        made.sound(clip, buzz)
+        made.curves(clip, openness(words)[:, None] * np.linspace(0.2, 0.9, len(ARKIT)))
         if clip != "b2":
-            write_tsv(folder / "tsv" / f"{clip}.tsv", words)
-    tree = {
-        **TINY,
-        "data": TINY["data"] | {"corpus": str(folder), "lmdb": str(folder / "clips.lmdb")},
-        "features": TINY["features"] | {"cache": str(folder / "features.lmdb")},
-    }
-    (folder / "text.yml").write_text(yaml.safe_dump(tree))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["pack", "--config", str(folder / "text.yml")])
-        pack.main()
-    return folder
+            made.transcribe(clip, words)
+    made.configure("text.yml")
+    made.pack()
+    return made.folder
 
 
 @pytest.fixture
@@ -82,10 +70,7 @@ def run(corpus: Path, tmp_path: Path, run_main: Callable[..., None]) -> Callable
 def reader(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint that has learnt to read."""
     folder = tmp_path_factory.mktemp("reader")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["train", "--config", str(corpus / "text.yml"), f"run.dir={folder}", "run.name=run",
-                                    *READS, *WELL])  # fmt: skip
-        train.main()
+    helpers.run_main(train, "--config", corpus / "text.yml", f"run.dir={folder}", "run.name=run", *READS, *WELL)
     return folder / "run" / "last.safetensors"
 
 

@@ -26,6 +26,7 @@ from model.encoders import build_encoder
 from model.hubert import HubertEncoder
 from model.logmel import LogMelEncoder
 from scripts import extract_features, synthesize, train
+from tests.helpers import refused
 
 Run = Callable[..., Path]
 AUGMENTED = (
@@ -245,15 +246,6 @@ def test_the_seed_alone_decides(run: Run) -> None:
     one, two, other = run(name="one"), run(name="two"), run("run.seed=1", name="other")
     assert_same_run(one, two)
     assert rows(one, "val") != rows(other, "val")
-
-
-def refused(run: Run, *words: str, name: str = "run") -> str:
-    from config.errors import UserError
-
-    with pytest.raises(UserError) as error:
-        run(*words, name=name)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def test_resuming_as_another_run_is_refused(run: Run) -> None:

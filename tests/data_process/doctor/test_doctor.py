@@ -1,7 +1,6 @@
 """The data doctor on real clips: planted defects are found, clean clips raise none, and --fix gives a clean corpus."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -30,9 +29,8 @@ from dataset.corpus import read_manifest
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.transcript import Word
+from tests.helpers import CAPTURES, DEMO, FACEGOOD, ROOT, launch, run_command, skip_without
 
-ROOT = Path(__file__).resolve().parents[3]
-DATA = ROOT.parent / "shared" / "data"
 FPS, RATE = 30, 16_000
 PIECE_S = 20
 
@@ -153,11 +151,9 @@ def planted_table(clips: dict[str, Pair], folder: Path) -> dict[str, tuple[int, 
 
 @pytest.fixture(scope="session")
 def facegood(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source = DATA / "FACEGOOD-Audio2Face"
-    if not source.is_dir():
-        pytest.skip("shared/data/FACEGOOD-Audio2Face is not here")
+    skip_without(FACEGOOD)
     out = tmp_path_factory.mktemp("facegood") / "corpus"
-    convert(source, out)
+    convert(FACEGOOD, out)
     return out
 
 
@@ -169,11 +165,9 @@ def clips(facegood: Path) -> dict[str, Pair]:
 
 def captured_pieces(seconds: float = PIECE_S) -> dict[str, Recording]:
     """Pieces of the Live Link Face captures."""
-    folder = DATA / "livelink_captures"
-    if not folder.is_dir():
-        pytest.skip("shared/data/livelink_captures is not here")
+    skip_without(CAPTURES)
     found, frames = {}, round(seconds * FPS)
-    for path in sorted(folder.glob("*.csv")):
+    for path in sorted(CAPTURES.glob("*.csv")):
         whole = read_recording(path)
         for number, start in enumerate(range(0, whole.frames - frames + 1, frames)):
             rows = slice(start, start + frames)
@@ -214,7 +208,7 @@ def test_every_planted_defect_is_found_and_clean_clips_raise_none(clips: dict[st
 
 
 def test_whole_clean_clips_and_the_demo_corpus_raise_no_warning(facegood: Path, tmp_path: Path) -> None:
-    demo = shutil.copytree(ROOT / "dataset" / "demo", tmp_path / "demo", ignore=shutil.ignore_patterns(".stages"))
+    demo = shutil.copytree(DEMO, tmp_path / "demo", ignore=shutil.ignore_patterns(".stages"))
     for corpus in (facegood, demo):
         assert kinds(list(inspect(corpus, FPS).findings)) == set()
 
@@ -253,7 +247,7 @@ def test_a_swap_of_mirrored_sides_is_said_to_be_invisible(clips: dict[str, Pair]
 def test_captures_tell_their_own_rate_and_lost_frames(tmp_path: Path) -> None:
     captured_pieces()
     (tmp_path / "bs").mkdir()
-    for path in (DATA / "livelink_captures").glob("*.csv"):
+    for path in CAPTURES.glob("*.csv"):
         shutil.copy(path, tmp_path / "bs")
     report = inspect(tmp_path, 60)
     assert {clip.id: (clip.curves.fps, clip.curves.dropped) for clip in report.clips if clip.curves} == {
@@ -461,9 +455,7 @@ def test_words_move_with_the_sound() -> None:
 
 
 def doctor(*words: object) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "data_process.doctor", *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8")
+    return run_command(ROOT, "-m", "data_process.doctor", *words)
 
 
 def test_the_command_reports_and_exits_with_1_for_an_error(clips: dict[str, Pair], tmp_path: Path) -> None:
@@ -496,8 +488,8 @@ def test_a_clean_corpus_exits_with_0(clips: dict[str, Pair], tmp_path: Path) -> 
     ("words", "line"),
     [
         (["--corpus", "nowhere"], "nowhere: no clip here"),
-        (["--corpus", ROOT / "dataset" / "demo", "--val", "x*"], "no clip matches --val x*"),
-        (["--corpus", ROOT / "dataset" / "demo", "--fps", "0"], "--fps 0: expected"),
+        (["--corpus", DEMO, "--val", "x*"], "no clip matches --val x*"),
+        (["--corpus", DEMO, "--fps", "0"], "--fps 0: expected"),
     ],
 )
 def test_mistakes_get_one_line(words: list[object], line: str) -> None:
@@ -571,19 +563,9 @@ def test_two_processes_measure_a_share_each_and_the_first_reports_on_all(
     clips: dict[str, Pair], tmp_path: Path
 ) -> None:
     corpus = write_corpus(tmp_path / "corpus", dict(list(clips.items())[:4]))
-    words = [sys.executable, "-m", "data_process.doctor", "--corpus", str(corpus), "--jobs", "1"]
-    ranks = [
-        subprocess.Popen(
-            [*words, "--json", str(tmp_path / f"{rank}.json")],
-            cwd=ROOT,
-            env=os.environ | {"RANK": str(rank), "WORLD_SIZE": "2"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    screens = [rank.communicate(timeout=120)[0] for rank in ranks]
-    assert [rank.returncode for rank in ranks] == [0, 0]
-    assert screens[1] == ""
+    words = ("-m", "data_process.doctor", "--corpus", corpus, "--jobs", 1, "--json")
+    first, second = launch(2, *words, tmp_path / "{rank}.json")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert second.stdout == ""
     assert not (tmp_path / "1.json").exists()
     assert sorted(json.loads((tmp_path / "0.json").read_text())["clips"]) == sorted(clips)[:4]

@@ -1,15 +1,13 @@
 """What may be wrong with sound: each fault planted in a known amount, and real speech that has none."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from data_process.doctor.sound_checks import clipped_share, dc_offset, hum_db, silent_share, sound_report
 from dataset.audio import read_audio, to_float, to_int16
+from tests.helpers import FACEGOOD, skip_without
 
 RATE = 16_000
-FACEGOOD = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "FACEGOOD-Audio2Face"
 SPEECH = FACEGOOD / "code" / "train" / "wav"
 
 
@@ -23,8 +21,7 @@ def noise(seconds: float, level: float = 0.05, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
-    if not SPEECH.is_dir():
-        pytest.skip("the FACEGOOD corpus is not here")
+    skip_without(SPEECH)
     return read_audio(SPEECH / "1114_3_15.wav")
 
 

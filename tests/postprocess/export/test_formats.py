@@ -25,8 +25,8 @@ from postprocess.export.vmd import write_vmd
 from postprocess.export.vrma import write_vrma
 from postprocess.face.gltf import write_head
 from postprocess.face.mesh import Head, Part
+from tests.helpers import CAPTURES, needs_shared, random_curves
 
-CAPTURES = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "livelink_captures"
 KEPT = 1e-4  # how near a coefficient comes back
 SQUARE = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
 TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
@@ -35,7 +35,7 @@ LIFT = np.array([[0, 0, 0], [0, 0, 0.5], [0, 0, 0], [0, 0, 0]], np.float32)
 
 def curves(frames: int = 24, seed: int = 0) -> np.ndarray:
     """(frames, 52): noise, one channel still, one still for a while."""
-    values = np.random.default_rng(seed).random((frames, 52)).round(6)
+    values = random_curves(frames, seed)
     values[:, ARKIT.index("CheekPuff")] = 0.25
     values[5:15, ARKIT.index("JawOpen")] = 0.5
     return values
@@ -537,11 +537,10 @@ def test_the_names_that_models_have() -> None:
 # Live Link Face and json
 
 
+@needs_shared(CAPTURES)
 @pytest.mark.parametrize("stem", ["alex_rom_3", "alex_rom_4"])
 def test_a_real_capture_leaves_as_live_link_face_wrote_it(stem: str, tmp_path: Path) -> None:
     source = CAPTURES / f"{stem}.csv"
-    if not source.is_file():
-        pytest.skip(f"{CAPTURES} is absent")
     write_livelink(tmp_path / "a.csv", read_recording(source))
     real, ours = (path.read_text().split("\n") for path in (source, tmp_path / "a.csv"))
     assert len(ours) == len(real)

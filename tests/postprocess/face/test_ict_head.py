@@ -10,8 +10,8 @@ from dataset.blendshapes import ARKIT
 from postprocess.face.heads import read_head
 from postprocess.face.ict_head import BLINK, LEFT_EYE, NEUTRAL, RIGHT_EYE, UPPER_LASHES, VERTICES, ict_head, main
 from postprocess.face.mesh import Head
+from tests.helpers import ICT_FACEKIT, skip_without
 
-ICT = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "ict_facekit"
 EYE_CENTRE = np.array([3.1, 3.6, 7.9])
 
 
@@ -106,11 +106,10 @@ def test_what_is_no_ict_facekit_is_refused(repository: Path, tmp_path: Path) -> 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Head, str]:
     """The head of the real data, written and read back, and what the command said."""
-    if not ICT.is_dir():
-        pytest.skip("shared/data/ict_facekit is not here")
+    skip_without(ICT_FACEKIT)
     out = tmp_path_factory.mktemp("real") / "ict.glb"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["ict_head", "--source", str(ICT), "--out", str(out)])
+        patch.setattr("sys.argv", ["ict_head", "--source", str(ICT_FACEKIT), "--out", str(out)])
         main()
     return read_head(out), str(out)
 

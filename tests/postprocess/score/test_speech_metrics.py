@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -16,8 +14,8 @@ from postprocess.score.speech_metrics import (
     silent_frames,
     speech_scores,
 )
+from tests.helpers import DEMO
 
-DEMO = Path(__file__).resolve().parents[3] / "dataset" / "demo"
 FPS = 10
 
 
