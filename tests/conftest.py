@@ -1,5 +1,11 @@
 """Small corpora, checkpoints and speech models to work on, and a command's main as a person runs it."""
 
+import os
+
+# Sums in one order whatever the machine, so that runs can be compared bit by bit; the many processes of a suite on a
+# few cores would only wait for one another's threads. Libraries read it when they are first imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import json
 import shutil
 from collections.abc import Callable

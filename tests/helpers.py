@@ -69,8 +69,8 @@ def printed_by(module: ModuleType, *words: object) -> str:
 
 
 def run_command(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """Run `python <words>` in a folder as a person does: in a process of its own, on one thread, without the hub."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    """Run `python <words>` in a folder as a person does: in a process of its own, without the hub."""
+    environment = os.environ | {"HF_HUB_OFFLINE": "1"}
     command = [sys.executable, *map(str, words)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8")
 
@@ -79,7 +79,7 @@ def launch(processes: int, *words: object) -> list[subprocess.CompletedProcess[s
     """What torchrun does: `python <words>` several times at once, told apart by RANK; a word may hold it as {rank}."""
     started = []
     for rank in range(processes):
-        environment = os.environ | {"RANK": str(rank), "WORLD_SIZE": str(processes), "OMP_NUM_THREADS": "1"}
+        environment = os.environ | {"RANK": str(rank), "WORLD_SIZE": str(processes)}
         command = [sys.executable, *(str(word).replace("{rank}", str(rank)) for word in words)]
         started.append(subprocess.Popen(command, cwd=ROOT, env=environment, text=True, encoding="utf-8",
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE))  # fmt: skip

@@ -1,19 +1,8 @@
-"""Trainings of a few steps: on one thread, without pictures of their losses."""
+"""Trainings of a few steps, without pictures of their losses."""
 
 from collections.abc import Iterator
 
 import pytest
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in one order whatever the machine, so that runs can be compared bit by bit."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session", autouse=True)

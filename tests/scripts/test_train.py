@@ -1,7 +1,6 @@
 import gc
 import importlib.util
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -187,8 +186,7 @@ def test_copies_pass_through_a_pretrained_encoder_by_the_same_path(
 
 
 KILL = """
-import os, signal, sys, torch
-torch.set_num_threads(1)
+import os, signal, sys
 from scripts import train
 from model import run as model_run
 finish_step = model_run.Training.finish_step
@@ -489,7 +487,6 @@ def test_reference_recipe_trains_and_synthesizes_on_a_speech_model(
 
 TWO = """
 import sys, torch
-torch.set_num_threads(1)
 from pathlib import Path
 from scripts import train
 from model import run as model_run
@@ -518,12 +515,7 @@ def test_two_processes_train_one_model(run: Run, packed: Path, tmp_path: Path) -
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no"]
     both = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script))
     arguments = ("--config", str(packed), f"run.dir={tmp_path}", "run.name=two", *words, "train.batch_size=8")
-    ended = subprocess.run(
-        [sys.executable, *launch, *both, *arguments],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    ended = subprocess.run([sys.executable, *launch, *both, *arguments], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert ended.stdout.count("trained 2 epochs, 6 steps") == 1
     first, second = (torch.load(tmp_path / "two" / f"{process}.pt") for process in (0, 1))
