@@ -1,8 +1,9 @@
 """The 52 ARKit blendshapes: names, groups, and the curve CSV, always by name and never by position."""
 
 import csv
+import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -48,6 +49,7 @@ ANGLES: tuple[str, ...] = (
 EXTRA_COLUMNS = ("Timecode", "BlendShapeCount", *ANGLES, "_neutral",
                  "frame", "time", "time_s", "time_ms", "timestamp_ms")  # fmt: skip
 DECIMALS = 6
+HEADER_ROW = -1  # the row that a csv's header is, counted as its frames are
 
 
 def _key(name: str) -> str:
@@ -234,3 +236,127 @@ def write_csv(path: Path, table: CurveTable) -> None:
 def write_curves(path: Path, values: np.ndarray, names: tuple[str, ...] = ARKIT) -> None:
     """Write (frames, len(names)) as a CSV of the 52 channels in the contest's order, the channels not named 0."""
     write_csv(path, CurveTable(ARKIT, ARKIT, to_arkit(values, names), {}))
+
+
+@dataclass(frozen=True)
+class CurveCsv:
+    """A curve csv as it is written: its text, a record a frame, and the numbers of its channels.
+
+    What is read to be worked on is a dataset.recordings.recording.Recording; this holds, beside it, what writing the
+    same csv again takes: its header, its other columns, and cells to the letter.
+    """
+
+    path: Path
+    header: tuple[str, ...]  # as written, without spaces around
+    names: tuple[str, ...]  # the channels' ARKit names, in the file's order
+    values: np.ndarray  # (frames, len(names)) float64, as written
+    records: Sequence[str]  # a line a frame
+    separator: str = ","
+
+    @classmethod
+    def read(cls, path: Path) -> "CurveCsv":
+        """Read by column name: any order, case and separators; BOM, CRLF and Live Link columns are fine.
+
+        Raises UserError, with file and line, for a file that is not text or has no header, no frames, an unknown or
+        doubled column, a row of another length, or a channel's cell that is not a finite number.
+        """
+        (first, *records), separator = _read_records(path)
+        header = tuple(cell.strip() for cell in first.split(separator))
+        channels = channel_columns(f"{path}, line 1", header)
+        for line, record in enumerate(records, 2):
+            cells = record.count(separator) + 1 if record else 0
+            if cells != len(header):
+                raise UserError(f"{path}, line {line}: {cells} cells, but the header has {len(header)}")
+        names = tuple(channels.values())
+        values = _parse_columns(records, separator, list(channels))
+        if values is None:
+            rows = [record.split(separator) for record in records]
+            cells_of_channels = [[row[column] for column in channels] for row in rows]
+            values = to_numbers(cells_of_channels, names, lambda row: f"{path}, line {row + 2}")
+        return cls(path, header, names, values, records, separator)
+
+    def place(self, row: int) -> str:
+        """Where a row is, in words."""
+        return f"{self.path}, line {row + 2}"
+
+    def cells(self, column: str) -> list[str]:
+        """(frames,) the cells of a column of the header, to the letter. Raises ValueError when there is none."""
+        index = self.header.index(column)
+        return [record.split(self.separator, index + 1)[index] for record in self.records]
+
+    def other_columns(self) -> dict[str, str]:
+        """Name among EXTRA_COLUMNS → the header's name, of the columns that are no channels."""
+        return {canonical_extra(name) or name: name for name in self.header if canonical(name) is None}
+
+    def cut(self, rows: slice) -> "CurveCsv":
+        """The same csv with these of its frames, cells to the letter."""
+        return replace(self, values=self.values[rows], records=self.records[rows])
+
+    def write(self, path: Path, changed: Mapping[str, np.ndarray] | None = None) -> None:
+        """Write the csv with its own header and columns; changed: channel → its values instead, (frames,)."""
+        changed = changed or {}
+        texts = zip(*(record.split(self.separator) for record in self.records), strict=True)
+        meanings = [canonical(name) or "" for name in self.header]
+        columns = zip(self.header, meanings, texts, strict=True)
+        write_columns(path, {name: changed.get(meaning, cells) for name, meaning, cells in columns})
+
+
+def read_curves(path: Path, names: tuple[str, ...] = ARKIT) -> np.ndarray:
+    """The named channels of a curve csv: (frames, len(names)) float64, as written.
+
+    Raises UserError as CurveCsv.read does, and for a channel that is not there.
+    """
+    table = CurveCsv.read(path)
+    require_channels(f"{path}, line 1", table.names, names)
+    return table.values[:, indices(table.names, names)]
+
+
+def write_columns(path: Path, columns: Mapping[str, Sequence[str] | np.ndarray]) -> None:
+    """Write a csv of columns by name, whole or not at all: text to the letter, numbers with DECIMALS decimals."""
+    cells = [
+        [f"{value:.{DECIMALS}f}" for value in column.tolist()] if isinstance(column, np.ndarray) else column
+        for column in columns.values()
+    ]
+    with written_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*cells, strict=True))
+
+
+_UNIT_SEPARATOR = "\x1f"  # between the cells of a csv that has quotes in it, where a cell may hold a comma
+
+
+def _read_records(path: Path) -> tuple[list[str], str]:
+    """The header's and the frames' records, and what separates their cells. Raises UserError for what is no csv."""
+    separator = ","
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if '"' in text:
+            separator = _UNIT_SEPARATOR
+            records = [separator.join(row) for row in csv.reader(io.StringIO(text, newline=""))]
+        else:
+            records = text.split("\n")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise UserError(f"{path}: not a csv text file in UTF-8; save it as one") from None
+    while records and not records[-1]:
+        records.pop()
+    if not records:
+        raise UserError(f"{path}: empty file; expected a header with blendshape names")
+    if separator not in records[0] and ";" in records[0]:
+        raise UserError(f"{path}, line 1: columns separated by semicolons; export it with commas")
+    if len(records) == 1:
+        raise UserError(f"{path}: a header but no frames")
+    return records, separator
+
+
+def _parse_columns(records: list[str], separator: str, columns: list[int]) -> np.ndarray | None:
+    """(records, columns) float64; None where a cell is not a finite number, or only Python would call it one."""
+    if not columns:
+        return np.zeros((len(records), 0))
+    try:
+        values = np.loadtxt(records, np.float64, delimiter=separator, usecols=columns, comments=None, ndmin=2)
+    except ValueError:
+        return None
+    return values if len(values) == len(records) and np.isfinite(values).all() else None

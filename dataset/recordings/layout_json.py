@@ -14,13 +14,17 @@ from typing import Any
 
 from config.errors import UserError
 from dataset.blendshapes import ANGLES, canonical_extra, channel_columns, to_numbers
-from dataset.recordings.layout_table import SECONDS, Table
+from dataset.recordings.layout_table import SECONDS, Place, Required, make_recording
+from dataset.recordings.recording import Recording
 
 BEAT_FPS = 60.0
 
 
-def read_json(path: Path) -> Table:
-    """Raises UserError, with file and frame, for what is no json and for what is in none of the three layouts."""
+def read_json(path: Path, required: Required = None) -> Recording:
+    """required: as make_recording's.
+
+    Raises UserError, with file and frame, for what is no json and for what is in none of the three layouts.
+    """
     document = _load(path)
     if isinstance(document, list):
         document = {"frames": document}
@@ -30,33 +34,36 @@ def read_json(path: Path) -> Table:
             f'{path}: no "frames" list with a frame in it; dataset/recordings/layout_json.py shows the json layouts'
         )
     if all(isinstance(frame, list) for frame in frames):
-        return _read_own(path, document, frames)
+        return _read_own(path, document, frames, required)
     stray = next((index for index, frame in enumerate(frames) if not isinstance(frame, dict)), None)
     if stray is not None:
         raise UserError(f"{path}, frame {stray}: not an object, or not a list of numbers, as the other frames are")
-    return (_read_beat if "weights" in frames[0] else _read_mediapipe)(path, document, frames)
+    return (_read_beat if "weights" in frames[0] else _read_mediapipe)(path, document, frames, required)
 
 
-def _read_own(path: Path, document: dict[str, Any], frames: list[Any]) -> Table:
-    return _table(path, "json", _names(path, document), frames, _document_extras(path, document), document)
+def _read_own(path: Path, document: dict[str, Any], frames: list[Any], required: Required) -> Recording:
+    names, extras = _names(path, document), _document_extras(path, document)
+    return _recording(path, "json", names, frames, extras, document, required)
 
 
-def _read_beat(path: Path, document: dict[str, Any], frames: list[Any]) -> Table:
+def _read_beat(path: Path, document: dict[str, Any], frames: list[Any], required: Required) -> Recording:
     rows = [frame.get("weights") for frame in frames]
     names = _names(path, document)
     if "time" in frames[0]:
-        return _table(path, "beat", names, rows, {"time": [frame.get("time") for frame in frames]}, {})
-    return _table(path, "beat", names, rows, {}, {"fps": BEAT_FPS})
+        times = {"time": [frame.get("time") for frame in frames]}
+        return _recording(path, "beat", names, rows, times, {}, required)
+    return _recording(path, "beat", names, rows, {}, {"fps": BEAT_FPS}, required)
 
 
-def _read_mediapipe(path: Path, document: dict[str, Any], frames: list[Any]) -> Table:
+def _read_mediapipe(path: Path, document: dict[str, Any], frames: list[Any], required: Required) -> Recording:
     scores = [_scores(path, index, frame) for index, frame in enumerate(frames)]
     header = tuple(scores[0])
     for index, score in enumerate(scores):
         other = next(iter(score.keys() ^ scores[0].keys()), None)
         if other is not None:
             raise UserError(f'{path}, frame {index}: "{other}" is here or in frame 0, but not in both')
-    return _table(path, "mediapipe", header, [[score[name] for name in header] for score in scores], {}, document)
+    rows = [[score[name] for name in header] for score in scores]
+    return _recording(path, "mediapipe", header, rows, {}, document, required)
 
 
 def _load(path: Path) -> Any:
@@ -116,29 +123,29 @@ def _scores(path: Path, index: int, frame: dict[str, Any]) -> dict[str, Any]:
     return {**times, **scores}
 
 
-def _table(
+def _recording(
     path: Path,
     layout: str,
     header: tuple[str, ...],
     rows: Sequence[Any],
     extras: dict[str, list[Any]],
     document: dict[str, Any],
-) -> Table:
-    def place(row: int) -> str:
-        return f"{path}, frame {row}"
-
+    required: Required,
+) -> Recording:
+    place = Place(str(path), lambda row: f"{path}, frame {row}")
     channels = channel_columns(str(path), header)
     for index, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(header):
             found = f"{len(row)} numbers" if isinstance(row, list) else "no list of numbers"
-            raise UserError(f"{place(index)}: {found}, but there are {len(header)} names")
-    values = to_numbers([[row[column] for column in channels] for row in rows], list(channels.values()), place)
+            raise UserError(f"{place.row(index)}: {found}, but there are {len(header)} names")
+    values = to_numbers([[row[column] for column in channels] for row in rows], list(channels.values()), place.row)
     others = {name: [row[i] for row in rows] for i, name in enumerate(header) if i not in channels}
     named = {canonical_extra(name) or name: column for name, column in others.items()}
     if layout == "json" and "_neutral" in named:
         layout = "mediapipe"
     fps, start_s = _number(path, document, "fps"), _number(path, document, "start_s")
-    return Table(layout, tuple(channels.values()), values, {**named, **extras}, str(path), place, fps, start_s or 0.0)
+    columns, names = {**named, **extras}, tuple(channels.values())
+    return make_recording(layout, names, values, columns, place, required, fps, start_s or 0.0)
 
 
 def _number(path: Path, document: dict[str, Any], key: str) -> float | None:

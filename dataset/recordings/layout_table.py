@@ -1,13 +1,12 @@
-"""What every layout is read into before it becomes a Recording: named channels, and other columns by meaning."""
+"""What all layouts share: a file's named columns, whatever it holds them in, made a Recording."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from config.errors import UserError
-from dataset.blendshapes import ANGLES, ARKIT, require_channels, to_numbers
+from dataset.blendshapes import ANGLES, ARKIT, CurveCsv, require_channels, to_numbers
 from dataset.recordings.recording import Recording
 from dataset.recordings.timecode import read_timecodes
 from dataset.recordings.timing import frame_rate
@@ -16,65 +15,92 @@ TONGUELESS = ("ifacialmocap", "mediapipe", "beat", "npy")  # layouts that may la
 PERCENT = ("ifacialmocap", "npy")  # layouts that may run from 0 to 100
 PERCENT_ABOVE = 1.5  # tracking overshoots 1 by a few hundredths; a face in percent passes 1.5 as soon as it moves
 LIMIT = 10.0  # no coefficient is further from 0
+Required: TypeAlias = tuple[str, ...] | None
+"""The channels that must be there; None: those that the file's layout has."""
 SECONDS = {"time": 1.0, "time_s": 1.0, "time_ms": 1e-3, "timestamp_ms": 1e-3}  # a time column's unit
 
 
-@dataclass(frozen=True)
-class Table:
-    """A file's columns. extras: name of EXTRA_COLUMNS → a cell a frame, text or number."""
+class Place(NamedTuple):
+    """Where a mistake is, in words."""
 
-    layout: str
-    names: tuple[str, ...]
-    values: np.ndarray  # (frames, len(names)) float64, as in the file
-    extras: Mapping[str, Sequence[Any]]
-    heading: str  # where the names are, in words
-    place: Callable[[int], str]  # a row's index → where it is, in words
-    fps: float | None = None  # as the file or the layout says
-    start_s: float = 0.0
+    heading: str  # where the names are
+    row: Callable[[int], str]  # a row's index → where it is
 
-    def to_recording(self) -> Recording:
-        """Raises UserError for a missing channel, a value that is no coefficient, and times that make no sense."""
-        lacking = ("TongueOut",) if self.layout in TONGUELESS else ()
-        require_channels(self.heading, self.names, tuple(name for name in ARKIT if name not in lacking))
-        for name, cells in self.extras.items():
-            if len(cells) != len(self.values):
-                raise UserError(f"{self.heading}: {len(cells)} values of {name}, but {len(self.values)} frames")
-        percent = self.layout in PERCENT and bool((np.abs(self.values) > PERCENT_ABOVE).any())
-        values = self.values / 100 if percent else self.values
-        self._check_range(values)
-        times_s, start_s = self._times()
-        if times_s is not None and len(times_s) > 1 and not times_s[-1]:
-            raise UserError(f"{self.heading}: all {len(times_s)} frames stand at one time; export the times again")
-        fps = self.fps or (None if times_s is None else frame_rate(times_s))
-        angles = {name: self._column(name) for name in ANGLES if name in self.extras}
-        return Recording(self.names, values, times_s, fps, angles, self.layout, start_s, percent)
 
-    def _check_range(self, values: np.ndarray) -> None:
-        outside = np.argwhere(np.abs(values) > LIMIT)
-        if len(outside):
-            row, column = outside[0]
-            value = f"{self.names[column]} is {self.values[row, column]:g}"
-            raise UserError(f"{self.place(row)}: {value}; coefficients run from 0 to 1 (divide a percentage by 100)")
+class Extras:
+    """The columns beside the channels, by name of EXTRA_COLUMNS: a cell a frame, text or number."""
 
-    def _times(self) -> tuple[np.ndarray | None, float]:
-        """(frames,) seconds from the first frame on, and the first one's time of day."""
-        if "Timecode" in self.extras:
-            timecodes = read_timecodes(self.extras["Timecode"], self.place)
+    def __init__(self, place: Place, columns: Mapping[str, Sequence[Any]], frames: int) -> None:
+        """Raises UserError for a column that is not as long as the curves."""
+        self.place, self.columns = place, columns
+        for name, cells in columns.items():
+            if len(cells) != frames:
+                raise UserError(f"{place.heading}: {len(cells)} values of {name}, but {frames} frames")
+
+    def angles(self) -> dict[str, np.ndarray]:
+        """Of ANGLES, those that are there: (frames,) each, in the file's unit."""
+        return {name: self._numbers(name) for name in ANGLES if name in self.columns}
+
+    def times(self) -> tuple[np.ndarray | None, float | None]:
+        """(frames,) seconds from the first frame on, None if nothing tells them; the first frame's time of day."""
+        if "Timecode" in self.columns:
+            timecodes = read_timecodes(self.columns["Timecode"], self.place.row)
             return timecodes.times_s, timecodes.start_s
         for name, seconds in SECONDS.items():
-            if name in self.extras:
-                times_s = self._column(name) * seconds
+            if name in self.columns:
+                times_s = self._numbers(name) * seconds
                 self._check_steps(name, times_s, np.diff(times_s) >= 0, "runs back")
-                return times_s - times_s[0], self.start_s
-        if "frame" in self.extras:
-            numbers = self._column("frame")
+                return times_s - times_s[0], None
+        if "frame" in self.columns:
+            numbers = self._numbers("frame")
             self._check_steps("frame", numbers, np.diff(numbers) == 1, "skips: add a time_s column; it goes")
-        return None, self.start_s
+        return None, None
 
     def _check_steps(self, name: str, column: np.ndarray, good: np.ndarray, wrong: str) -> None:
         if not good.all():
             row = int(np.flatnonzero(~good)[0])
-            raise UserError(f"{self.place(row + 1)}: {name} {wrong} from {column[row]:.9g} to {column[row + 1]:.9g}")
+            steps = f"from {column[row]:.9g} to {column[row + 1]:.9g}"
+            raise UserError(f"{self.place.row(row + 1)}: {name} {wrong} {steps}")
 
-    def _column(self, name: str) -> np.ndarray:
-        return to_numbers([[cell] for cell in self.extras[name]], [name], self.place)[:, 0]
+    def _numbers(self, name: str) -> np.ndarray:
+        return to_numbers([[cell] for cell in self.columns[name]], [name], self.place.row)[:, 0]
+
+
+def make_recording(
+    layout: str,
+    names: tuple[str, ...],
+    values: np.ndarray,
+    columns: Mapping[str, Sequence[Any]],
+    place: Place,
+    required: Required = None,
+    fps: float | None = None,
+    start_s: float = 0.0,
+    csv: CurveCsv | None = None,
+) -> Recording:
+    """What a file of any layout is read into.
+
+    values: (frames, len(names)) float64, as in the file. columns: name of EXTRA_COLUMNS → a cell a frame, text or
+    number. fps, start_s: as the file or the layout says. Raises UserError for a missing channel, a value that is no
+    coefficient, and times that make no sense.
+    """
+    lacking = ("TongueOut",) if layout in TONGUELESS else ()
+    expected = tuple(name for name in ARKIT if name not in lacking) if required is None else required
+    require_channels(place.heading, names, expected)
+    extras = Extras(place, columns, len(values))
+    percent = layout in PERCENT and bool((np.abs(values) > PERCENT_ABOVE).any())
+    coefficients = values / 100 if percent else values
+    _check_range(place, names, coefficients, values)
+    times_s, told_start_s = extras.times()
+    if times_s is not None and len(times_s) > 1 and not times_s[-1]:
+        raise UserError(f"{place.heading}: all {len(times_s)} frames stand at one time; export the times again")
+    fps = fps or (None if times_s is None else frame_rate(times_s))
+    start_s = start_s if told_start_s is None else told_start_s
+    return Recording(names, coefficients, times_s, fps, extras.angles(), layout, start_s, percent, csv)
+
+
+def _check_range(place: Place, names: tuple[str, ...], coefficients: np.ndarray, values: np.ndarray) -> None:
+    outside = np.argwhere(np.abs(coefficients) > LIMIT)
+    if len(outside):
+        row, column = outside[0]
+        value = f"{names[column]} is {values[row, column]:g}"
+        raise UserError(f"{place.row(row)}: {value}; coefficients run from 0 to 1 (divide a percentage by 100)")

@@ -1,12 +1,13 @@
-"""Write a face recording in one of four layouts: what dataset/recordings/layouts.py reads back to the same values."""
+"""Write a face recording in one of four layouts, or as it came: what layouts.py reads back to the same values."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from config.files import written_whole
-from dataset.blendshapes import ANGLES, ARKIT, CurveTable, indices, write_csv
+from dataset.blendshapes import ANGLES, ARKIT, indices, write_columns
 from dataset.recordings.recording import Recording
 from dataset.recordings.timecode import format_timecode
 
@@ -16,14 +17,34 @@ ALPHABETICAL: tuple[str, ...] = tuple(sorted(ARKIT))
 JSON_DECIMALS = 10  # as many as Live Link Face writes
 
 
+def write_like_source(path: Path, recording: Recording) -> None:
+    """A csv: with the header, order and other columns of the csv that the recording was read from, where it was.
+
+    Channels that are as they were read keep their cells to the letter. What was read from another layout becomes a csv
+    of the 52 columns, with a time_s column before them and angles behind where they are known.
+    """
+    csv = recording.csv
+    if csv is None:
+        times = {} if recording.fps is None and recording.times_s is None else {"time_s": recording.clock_s()}
+        write_columns(path, {**times, **_channels(recording), **recording.angles})
+        return
+    scale = 100 if recording.percent else 1
+    changed = {
+        name: values * scale
+        for name, values, read in zip(recording.names, recording.values.T, csv.values.T, strict=True)
+        if not np.array_equal(values, read / scale)
+    }
+    csv.write(path, changed)
+
+
 def write_arkit(path: Path, recording: Recording) -> None:
     """A csv of the 52 columns in the contest's order; times and angles have no place in it."""
-    _write_columns(path, recording, ARKIT)
+    write_columns(path, _channels(recording))
 
 
 def write_alphabetical(path: Path, recording: Recording) -> None:
     """A csv of the 52 columns by alphabet; times and angles have no place in it."""
-    _write_columns(path, recording, ALPHABETICAL)
+    write_columns(path, _channels(recording, ALPHABETICAL))
 
 
 def write_livelink(path: Path, recording: Recording) -> None:
@@ -39,7 +60,8 @@ def write_livelink(path: Path, recording: Recording) -> None:
         **{name: [f"{angle:.10f}" for angle in recording.angles.get(name, np.zeros(frames))] for name in ANGLES},
     }
     header = ("Timecode", "BlendShapeCount", *LIVE_LINK, *ANGLES)
-    write_csv(path, CurveTable(header, ARKIT, recording.curves(), extras))
+    columns: dict[str, Sequence[str] | np.ndarray] = {**extras, **_channels(recording)}
+    write_columns(path, {name: columns[name] for name in header})
 
 
 def write_json(path: Path, recording: Recording) -> None:
@@ -58,5 +80,5 @@ def write_json(path: Path, recording: Recording) -> None:
         partial.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
 
 
-def _write_columns(path: Path, recording: Recording, order: tuple[str, ...]) -> None:
-    write_csv(path, CurveTable(order, order, recording.curves()[:, indices(ARKIT, order)], {}))
+def _channels(recording: Recording, order: tuple[str, ...] = ARKIT) -> dict[str, np.ndarray]:
+    return dict(zip(order, recording.curves()[:, indices(ARKIT, order)].T, strict=True))

@@ -23,9 +23,9 @@ import numpy as np
 
 from config.errors import UserError
 from config.files import find
-from dataset.blendshapes import canonical, canonical_extra, channel_columns, read_csv, to_numbers
+from dataset.blendshapes import ANGLES, HEADER_ROW, CurveCsv, canonical, canonical_extra, channel_columns, to_numbers
 from dataset.recordings.layout_json import read_json
-from dataset.recordings.layout_table import Table
+from dataset.recordings.layout_table import SECONDS, Place, Required, make_recording
 from dataset.recordings.recording import Recording
 
 SUFFIXES = (".csv", ".json", ".npy")
@@ -34,9 +34,10 @@ TAKE_FILES = ("take.json", "video_metadata.json", "audio_metadata.json", "depth_
 _TAKE = re.compile(r"(.+)_(cal|raw|neutral)", re.IGNORECASE)
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path, required: Required = None) -> Recording:
     """The recording in a file of any layout above.
 
+    required: the channels that must be there; by default those of the file's layout, and () for whatever is there.
     Raises UserError, in one line with file and place, for a file of no layout, an unknown, doubled or missing channel,
     a cell that is no finite number or no coefficient, and times that run backwards.
     """
@@ -44,7 +45,7 @@ def read_recording(path: Path) -> Recording:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise UserError(f'{path}: curves come as {", ".join(SUFFIXES)}, not as "{path.suffix}"')
-    return reader(path).to_recording()
+    return reader(path, required)
 
 
 def find_recordings(path: Path) -> list[Path]:
@@ -84,17 +85,15 @@ def preferred_takes(files: list[Path]) -> dict[str, Path]:
     return {clip: best[0] for clip, best in found.items() if best}
 
 
-def _read_csv(path: Path) -> Table:
-    table = read_csv(path)
-    extras = {canonical_extra(name) or name: cells for name, cells in table.extras.items()}
-    return Table(
-        _csv_layout(table.header, set(extras)),
-        table.names,
-        table.values,
-        extras,
-        f"{path}, line 1",
-        lambda row: f"{path}, line {row + 2}",
-    )
+def _read_csv(path: Path, required: Required) -> Recording:
+    csv = CurveCsv.read(path)
+    others = csv.other_columns()
+    columns = {name: csv.cells(column) for name, column in others.items() if name in _TELLING}
+    layout, place = _csv_layout(csv.header, set(others)), Place(csv.place(HEADER_ROW), csv.place)
+    return make_recording(layout, csv.names, csv.values, columns, place, required, csv=csv)
+
+
+_TELLING = ("Timecode", "frame", *SECONDS, *ANGLES)  # the other columns say nothing that a Recording holds
 
 
 def _csv_layout(header: tuple[str, ...], extras: set[str]) -> str:
@@ -105,7 +104,7 @@ def _csv_layout(header: tuple[str, ...], extras: set[str]) -> str:
     return "livelink" if {"Timecode", "BlendShapeCount"} & extras else "arkit"
 
 
-def _read_npy(path: Path) -> Table:
+def _read_npy(path: Path, required: Required) -> Recording:
     file = _names_file(path)
     names = _read_names(file)
     channels = channel_columns(str(file), names)
@@ -115,12 +114,10 @@ def _read_npy(path: Path) -> Table:
     if values.shape[1] != len(names):
         raise UserError(f"{path}: {values.shape[1]} channels, but {file} names {len(names)}")
 
-    def place(row: int) -> str:
-        return f"{path}, frame {row}"
-
-    columns = to_numbers(values[:, list(channels)].tolist(), list(channels.values()), place)
+    place, present = Place(str(file), lambda row: f"{path}, frame {row}"), tuple(channels.values())
+    numbers = to_numbers(values[:, list(channels)].tolist(), present, place.row)
     extras = {canonical_extra(name) or name: values[:, i].tolist() for i, name in enumerate(names) if i not in channels}
-    return Table("npy", tuple(channels.values()), columns, extras, str(file), place)
+    return make_recording("npy", present, numbers, extras, place, required)
 
 
 def _is_about_others(path: Path, tables: set[str]) -> bool:

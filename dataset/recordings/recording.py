@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dataset.blendshapes import to_arkit
+from dataset.blendshapes import CurveCsv, indices, to_arkit
 from dataset.recordings.resample import resample_curves, resample_times
 from dataset.recordings.timing import doubled_rows, dropped_before
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Curves as they were recorded: nothing clamped, no frame added or taken away."""
+    """The curves of one file: as they were recorded, nothing clamped, no frame added or taken away."""
 
     names: tuple[str, ...]  # the ARKit channels that are there, in the file's order
     values: np.ndarray  # (frames, len(names)) float64, 0 neutral to 1
@@ -21,6 +21,7 @@ class Recording:
     layout: str  # arkit, livelink, ifacialmocap, mediapipe, beat, json or npy
     start_s: float = 0.0  # the first frame's time of day, where there is a timecode
     percent: bool = False  # the file's values ran from 0 to 100; `values` don't
+    csv: CurveCsv | None = None  # what it was read from, frame for frame: its other columns, and cells to the letter
 
     @property
     def frames(self) -> int:
@@ -59,6 +60,16 @@ class Recording:
         """The recording at the rate that it tells; where it tells none, at fps."""
         return self if self.fps else replace(self, fps=fps)
 
+    def select(self, wanted: tuple[str, ...]) -> np.ndarray:
+        """(frames, len(wanted)), by name. Raises KeyError for a channel that is not there."""
+        return self.values[:, indices(self.names, wanted)]
+
+    def with_channels(self, wanted: tuple[str, ...], values: np.ndarray) -> "Recording":
+        """The same recording, with values (frames, len(wanted)) in the wanted channels. Raises KeyError likewise."""
+        changed = self.values.copy()
+        changed[:, indices(self.names, wanted)] = values
+        return replace(self, values=changed)
+
     def curves(self) -> np.ndarray:
         """(frames, 52) in ARKIT's order; a channel that the layout lacks (TongueOut) is 0."""
         return to_arkit(self.values, self.names)
@@ -74,4 +85,5 @@ class Recording:
         elif frames is not None or (self.fps or fps) != fps:
             everything = resample_curves(everything, self.fps or fps, fps, frames)
         values, angles = np.split(everything.astype(np.float64), [len(self.names)], axis=1)
-        return replace(self, values=values, angles=dict(zip(self.angles, angles.T, strict=True)), times_s=None, fps=fps)
+        named = dict(zip(self.angles, angles.T, strict=True))
+        return replace(self, values=values, angles=named, times_s=None, fps=fps, csv=None)
