@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.font_manager import FontProperties
 
 # The palette of Okabe & Ito (2008), told apart by the colour-blind; without its yellow, which is faint on white.
@@ -10,6 +11,15 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK = "#333333"
 SIZE_INCHES = (13.3, 9.0)
 FONT_POINTS, SMALLEST_POINTS = 14, 8
+
+
+def style(axes: "Axes", ink: str, lines: str, points: float) -> None:
+    """Draw the axes without a frame, writing in one colour, lines and ticks in another."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["bottom", "left"]].set_color(lines)
+    axes.tick_params(color=lines, labelcolor=ink, labelsize=points)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set(color=ink, fontsize=points)
 
 
 def font_for(text: str) -> "FontProperties | None":

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from config.files import written_whole
-from config.web_page import page
+from config import pages
 from data_process.doctor.findings import LEVELS, Finding
 from data_process.doctor.measure import Measured
 from data_process.doctor.pictures import channel_picture, clip_picture, lag_picture, length_picture
@@ -22,13 +21,10 @@ COLUMNS = (
 
 def write_page(path: Path, report: Report) -> None:
     """Write the page, whole or not at all."""
-    with written_whole(path) as partial:
-        partial.write_text("\n".join(page_lines(report)), encoding="utf-8")
+    from markupsafe import Markup
 
-
-def page_lines(report: Report) -> Iterator[str]:
-    name = report.corpus.name
-    return page(f"{name}: inspection", name, report.headline(), _body(report))
+    body, name = Markup("\n".join(_body(report))), report.corpus.name
+    pages.write_page(path, pages.BASE, title=f"{name}: inspection", heading=name, subtitle=report.headline(), body=body)
 
 
 def _body(report: Report) -> Iterator[str]:

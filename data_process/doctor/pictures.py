@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from config.web_page import BLUE, FAINT, INK, ORANGE, RED, figure_of, style, svg
+from config.pages import BLUE, FAINT, INK, ORANGE, RED, figure_of, style, svg
 from data_process.doctor.findings import DRIFT_CONFIDENCE, LAG_MS, Finding, is_sure
 from data_process.doctor.measure import Measured
 from data_process.doctor.report import Report

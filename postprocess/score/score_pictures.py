@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from config import look, web_page
+from config import pages
+from config.look import COLOURS, FONT_POINTS, INK, SIZE_INCHES, style
 from postprocess.score.metrics import CONFIDENCE, Scores
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class Look(NamedTuple):
     accent: str
 
 
-PAGE = Look(10.8, 0.95, 9, web_page.INK, web_page.FAINT, web_page.BLUE, web_page.ORANGE)
-SLIDE = Look(look.SIZE_INCHES[0], 1.15, look.FONT_POINTS, look.INK, "#B8B8B8", look.COLOURS[0], look.COLOURS[1])
+PAGE = Look(10.8, 0.95, 9, pages.INK, pages.FAINT, pages.BLUE, pages.ORANGE)
+SLIDE = Look(SIZE_INCHES[0], 1.15, FONT_POINTS, INK, "#B8B8B8", *COLOURS[:2])
 
 
 def draw_clip(curves: Curves, channels: Sequence[str], fps: float, look: Look) -> "Figure":
@@ -67,7 +68,7 @@ def draw_clip(curves: Curves, channels: Sequence[str], fps: float, look: Look) -
                 axes.fill_between(times_s, part, color=look.target, linewidth=0, label=label)
             else:
                 axes.plot(times_s, part, color=look.prediction, linewidth=look.points / 8, label=label)
-        _style(axes, look)
+        style(axes, look.ink, look.ink, look.points)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
         axes.margins(x=0)
         axes.tick_params(labelbottom=axes is panels[-1])
@@ -101,7 +102,7 @@ def _draw_error(axes: "Axes", error: np.ndarray, shown: slice, fps: float, look:
     smoothed = np.convolve(error, np.full(frames, 1 / frames), mode="same")
     axes.plot(np.arange(len(error)) / fps, smoothed, color=look.ink, linewidth=look.points / 12)
     axes.axvspan(shown.start / fps, shown.stop / fps, color=look.accent, alpha=0.3, linewidth=0)
-    _style(axes, look)
+    style(axes, look.ink, look.ink, look.points)
     axes.set_ylabel("mean\n|error|", rotation=0, ha="right", va="center")
     axes.set_ylim(bottom=0)
     axes.margins(x=0)
@@ -125,7 +126,7 @@ def draw_channels(mean: Scores, ends: Scores, mean_face: Scores | None, look: Lo
         for place, name in enumerate(names):
             if interval := ends["channels"][name][score]:
                 axes.plot(interval, [place, place], color=look.ink, linewidth=look.points / 6, label=INTERVAL)
-        _style(axes, look)
+        style(axes, look.ink, look.ink, look.points)
         axes.set_title(title, loc="left", fontsize=look.points, color=look.ink)
         axes.grid(axis="x", alpha=0.3)
     _, errors, amplitudes = panels
@@ -152,11 +153,3 @@ def _draw_bars(axes: "Axes", values: Sequence[float | None], look: Look) -> None
             axes.text(0.98 * LONGEST_BAR, place, f"{length:.3g} →", **text)
     if max(lengths, default=0) > LONGEST_BAR:
         axes.set_xlim(0, LONGEST_BAR)
-
-
-def _style(axes: "Axes", look: Look) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["bottom", "left"]].set_color(look.ink)
-    axes.tick_params(color=look.ink, labelcolor=look.ink, labelsize=look.points)
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set(color=look.ink, fontsize=look.points)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from config.web_page import DAY, NIGHT
+from config.pages import DAY, NIGHT
 from dataset.audio import to_int16
 from dataset.blendshapes import ARKIT, GROUPS
 from postprocess.face.mesh import Head
