@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from config.errors import UserError
 
-__all__ = ["UserError", "config_arguments", "parser", "run"]
+__all__ = ["UserError", "config_arguments", "parser", "renamed", "run"]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,6 +50,16 @@ def config_arguments(description: str | None, examples: str) -> argparse.Argumen
     commands.add_argument("--config", type=Path, required=True, help="YAML file; config/default.yml lists every key")
     commands.add_argument("overrides", nargs="*", metavar="section.key=value", help="what differs from the YAML")
     return commands
+
+
+def renamed(commands: argparse.ArgumentParser, old: str, new: str) -> None:
+    """Refuse an option's old spelling, with or without a value, in one line that names the new one; --help hides it."""
+
+    class Refuse(argparse.Action):
+        def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+            parser.error(f"{old} is now {new}")
+
+    commands.add_argument(old, action=Refuse, nargs="*", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(main: Callable[[], None]) -> None:
