@@ -13,7 +13,7 @@ SIZE_INCHES = (13.3, 9.0)
 FONT_POINTS, SMALLEST_POINTS = 14, 8
 
 
-def style(axes: "Axes", ink: str, lines: str, points: float) -> None:
+def tidy(axes: "Axes", ink: str, lines: str, points: float) -> None:
     """Draw the axes without a frame, writing in one colour, lines and ticks in another."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["bottom", "left"]].set_color(lines)

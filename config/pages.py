@@ -72,7 +72,7 @@ def figure_of(width: float, height: float) -> "tuple[Figure, Axes]":
 
 def style(axes: "Axes") -> None:
     """Draw the axes in the page's colours."""
-    look.style(axes, INK, FAINT, POINTS)
+    look.tidy(axes, INK, FAINT, POINTS)
 
 
 def svg(figure: "Figure", name: str) -> "Markup":

@@ -1,8 +1,8 @@
 """Scores of predicted curves against recorded ones: pure functions on arrays, each with its formula and source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeAlias, TypedDict, TypeVar, cast
 
 import numpy as np
 
@@ -13,11 +13,55 @@ MAX_LAG_S = 0.5
 HIGH_HZ = 6.0  # syllables come at 2 to 8 a second, and a mouth's motion above this is mostly noise
 RESAMPLES = 1000
 CONFIDENCE = 0.95
-MEANS = ("std", "target_std", "jerk", "target_jerk", "high_frequency", "target_high_frequency")
 SCORED_GROUPS = ("jaw", "mouth", "brow", "cheek_nose", "eye", "face")
 
-Scores = dict[str, Any]
-"""Scores by name; a number, None where a score has no meaning, or a dict of the same for each group or channel."""
+
+class PartScores(TypedDict):
+    """The scores of some channels together, or of one; what each means is said at summarise."""
+
+    mae: float
+    rmse: float
+    correlation: float | None
+    std: float
+    target_std: float
+    jerk: float | None
+    target_jerk: float | None
+    high_frequency: float | None
+    target_high_frequency: float | None
+    amplitude_ratio: float | None
+    jerk_ratio: float | None
+    high_frequency_ratio: float | None
+    moving: float
+
+
+class DtwScores(TypedDict):
+    """What dtw_scores gives."""
+
+    contest: float
+    contest_per_step: float
+    exact_dtw: float
+    exact_dtw_per_step: float
+
+
+class CurveScores(DtwScores):
+    """The scores of a clip's curves against its target, or several clips' mean; None where one has no meaning."""
+
+    frames: float
+    target_frames: float
+    jaw_open_lag_ms: float | None
+    mouth_error: float | None
+    upper_face_deviation: float | None
+    groups: dict[str, PartScores]  # of SCORED_GROUPS
+    channels: dict[str, PartScores]
+
+
+Intervals = dict[str, list[float] | None]
+"""The intervals of means, [low, high], by path: "contest", "groups.face.mae"; None where fewer than 2 clips count."""
+
+Scores: TypeAlias = Mapping[str, Any]
+"""Scores by name, whichever: a number, None where a score has no meaning, or a mapping of the same."""
+
+AnyScores = TypeVar("AnyScores", bound=Scores)
 
 
 def is_still(curves: np.ndarray) -> np.ndarray:
@@ -120,7 +164,7 @@ def _shifted_correlation(prediction: np.ndarray, target: np.ndarray, shift: int)
     return float(np.nan_to_num(correlation(p, t)[0]))
 
 
-def dtw_scores(prediction: np.ndarray, target: np.ndarray, piece_frames: int | None = None) -> Scores:
+def dtw_scores(prediction: np.ndarray, target: np.ndarray, piece_frames: int | None = None) -> DtwScores:
     """The contest score and its relatives, for (frames, 37) and (frames, 37) of possibly other length.
 
     contest: FastDTW (Salvador & Chan 2007) of radius 1, cost the mean squared error over channels, summed along the
@@ -130,14 +174,22 @@ def dtw_scores(prediction: np.ndarray, target: np.ndarray, piece_frames: int | N
     """
     from dataset.dtw import exact_dtw, fastdtw
 
-    scores: Scores = {}
     pieces = _pieces(prediction, target, piece_frames)
-    for name, dtw in (("contest", fastdtw), ("exact_dtw", exact_dtw)):
-        found = [dtw(np.ascontiguousarray(p), np.ascontiguousarray(t)) for p, t in pieces]
-        total = sum(distance for distance, _ in found)
-        scores[name] = float(total / len(pieces))
-        scores[f"{name}_per_step"] = float(total / sum(len(path) for _, path in found))
-    return scores
+    contest, contest_per_step = _path_sums(fastdtw, pieces)
+    exact, exact_per_step = _path_sums(exact_dtw, pieces)
+    return {
+        "contest": contest,
+        "contest_per_step": contest_per_step,
+        "exact_dtw": exact,
+        "exact_dtw_per_step": exact_per_step,
+    }
+
+
+def _path_sums(dtw: Callable[..., tuple[float, Any]], pieces: Sequence[tuple[np.ndarray, ...]]) -> tuple[float, float]:
+    """The sum along a piece's path, and for each of its steps."""
+    found = [dtw(np.ascontiguousarray(p), np.ascontiguousarray(t)) for p, t in pieces]
+    total = sum(distance for distance, _ in found)
+    return float(total / len(pieces)), float(total / sum(len(path) for _, path in found))
 
 
 def _pieces(prediction: np.ndarray, target: np.ndarray, frames: int | None) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -150,8 +202,8 @@ def _pieces(prediction: np.ndarray, target: np.ndarray, frames: int | None) -> l
 
 def clip_scores(
     prediction: np.ndarray, target: np.ndarray, names: tuple[str, ...], fps: float, piece_frames: int | None = None
-) -> Scores:
-    """Every score of one clip, for (frames, len(names)) and likewise of possibly other length.
+) -> CurveScores:
+    """Every score of one clip against its target, for (frames, len(names)) and likewise of possibly other length.
 
     names must hold the 37 face channels. DTW sees both whole; the other scores compare frame by frame over the length
     that both have. "groups" and "channels" hold the scores that summarise gives.
@@ -184,7 +236,7 @@ def clip_scores(
     }
 
 
-def summarise(columns: Mapping[str, np.ndarray], members: list[int]) -> Scores:
+def summarise(columns: Mapping[str, np.ndarray], members: list[int]) -> PartScores:
     """The scores of some channels together, from each measure's (channels,).
 
     mae: the channels' mean. rmse: root of their mean squared error. correlation: mean over the channels whose target
@@ -198,7 +250,12 @@ def summarise(columns: Mapping[str, np.ndarray], members: list[int]) -> Scores:
         "mae": float(part["mae"].mean()),
         "rmse": float(np.sqrt(part["mse"].mean())),
         "correlation": float(part["correlation"][moving].mean()) if moving.any() else None,
-        **{name: _number(part[name].mean()) for name in MEANS},
+        "std": float(part["std"].mean()),
+        "target_std": float(part["target_std"].mean()),
+        "jerk": _number(part["jerk"].mean()),
+        "target_jerk": _number(part["target_jerk"].mean()),
+        "high_frequency": _number(part["high_frequency"].mean()),
+        "target_high_frequency": _number(part["target_high_frequency"].mean()),
         "amplitude_ratio": _ratio(part["std"], part["target_std"]) if moving.any() else None,
         "jerk_ratio": _ratio(part["jerk"], part["target_jerk"]) if moving.any() else None,
         "high_frequency_ratio": (
@@ -216,19 +273,17 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def mean_scores(clips: Sequence[Scores]) -> Scores:
+def mean_scores(clips: Sequence[AnyScores]) -> AnyScores:
     """The mean over clips of every score, clips for which it is None or absent left out."""
-    names = list(dict.fromkeys(name for clip in clips for name in clip))
-    mean: Scores = {}
-    for name in names:
-        known = [clip[name] for clip in clips if clip.get(name) is not None]
-        nested = bool(known) and isinstance(known[0], dict)
-        mean[name] = mean_scores(known) if nested else sum(known) / len(known) if known else None
-    return mean
+    means: dict[str, float | None] = {}
+    for path, values in _by_path(clips).items():
+        known = [value for value in values if value is not None]
+        means[path] = sum(known) / len(known) if known else None
+    return cast(AnyScores, nested(means))
 
 
-def intervals(clips: Sequence[Scores], resamples: int = RESAMPLES, seed: int = 0) -> Scores:
-    """The bootstrap interval of every mean that mean_scores gives, as [low, high]; None where fewer than 2 clips count.
+def intervals(clips: Sequence[Scores], resamples: int = RESAMPLES, seed: int = 0) -> Intervals:
+    """The bootstrap interval of every mean that mean_scores gives.
 
     Clips are drawn with replacement, as many as there are, `resamples` times; the interval holds the middle CONFIDENCE
     of the means (percentile bootstrap, Efron 1979). The same seed gives the same interval. With few clips it is
@@ -236,23 +291,38 @@ def intervals(clips: Sequence[Scores], resamples: int = RESAMPLES, seed: int = 0
     """
     drawn = np.random.default_rng(seed).integers(len(clips), size=(resamples, len(clips)))
     times = np.stack([(drawn == index).sum(axis=1) for index in range(len(clips))], axis=1)
-    return _intervals(clips, times)
+    return {path: _interval(values, times) for path, values in _by_path(clips).items()}
 
 
-def _intervals(clips: Sequence[Scores | None], times: np.ndarray) -> Scores:
-    """times: (resamples, clips), how often each clip was drawn."""
-    names = list(dict.fromkeys(name for clip in clips if clip for name in clip))
-    found: Scores = {}
-    for name in names:
-        values = [clip.get(name) if clip else None for clip in clips]
-        if any(isinstance(value, dict) for value in values):
-            found[name] = _intervals(values, times)
+def nested(by_path: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known by path ("groups.face.mae") in dicts, as scores are."""
+    tree: dict[str, Any] = {}
+    for path, value in by_path.items():
+        *parents, name = path.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[name] = value
+    return tree
+
+
+def _by_path(clips: Sequence[Scores]) -> dict[str, list[float | None]]:
+    """Path of a score → each clip's, None where it has none."""
+    found = [dict(_leaves(clip)) for clip in clips]
+    paths = dict.fromkeys(path for scores in found for path in scores)
+    return {path: [scores.get(path) for scores in found] for path in paths}
+
+
+def _leaves(scores: Scores, within: str = "") -> Iterator[tuple[str, float | None]]:
+    for name, value in scores.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{within}{name}.")
         else:
-            found[name] = _interval(values, times)
-    return found
+            yield within + name, value
 
 
 def _interval(values: Sequence[float | None], times: np.ndarray) -> list[float] | None:
+    """times: (resamples, clips), how often each clip was drawn."""
     known = [index for index, value in enumerate(values) if value is not None]
     if len(known) < 2:
         return None

@@ -3,66 +3,51 @@
 One file that needs no other (a report), or a folder with every picture as a PNG beside it (plots).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from config.files import written_whole
 from config.look import FONT_POINTS, font_for
 from config.pages import svg, write_page
-from postprocess.score.metrics import Scores
-from postprocess.score.score_pictures import PAGE, SLIDE, Curves, draw_channels, draw_clip
+from postprocess.score.evaluation import MEAN_FACE, ClipScores, Scored
+from postprocess.score.score_pictures import PAGE, SLIDE, Style, draw_channels, draw_clip
+from postprocess.score.score_tables import remarks, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURED = 20  # clips in a report, the worst first: a page of some megabytes still opens at once
+PICTURED_CHANNELS = 5  # of each clip, the liveliest
 TEMPLATE = Path(__file__).with_suffix(".html")
 INDEX, CHANNELS, CLIPS = "index.html", "channels.png", "clips"  # what a folder of plots holds
-
-MEAN_FACE = "mean face"
-
-Rows = list[list[str]]
-
-
-class Scored(NamedTuple):
-    """What an evaluation found."""
-
-    clips: dict[str, Scores]
-    mean: Scores
-    ends: Scores  # the intervals of the means
-    floors: dict[str, Scores]  # each one's mean
-    tables: Sequence[Rows]  # what the screen shows; a row of a clip begins with its id
-    remarks: Sequence[str]
-    channels: Sequence[str]  # those to picture, clip by clip
-    fps: float
-    curves: Mapping[str, Callable[[], Curves]]  # what reads those of a clip
-
-    @property
-    def worst_first(self) -> list[str]:
-        return sorted(self.clips, key=lambda clip: -self.clips[clip]["contest_per_step"])
 
 
 def write_report(path: Path, scored: Scored) -> None:
     """Write the page that needs no other file, whole or not at all."""
     shown = scored.worst_first[:PICTURED]
-    bars = svg(draw_channels(scored.mean, scored.ends, scored.floors.get(MEAN_FACE), PAGE), "channels")
-    pictures = {clip: svg(draw_clip(scored.curves[clip](), scored.channels, scored.fps, PAGE), clip) for clip in shown}
-    _write_page(path, scored, bars, pictures)
+    pictures = {clip: svg(_drawn(scored, clip, PAGE), clip) for clip in shown}
+    _write_page(path, scored, svg(_bars(scored, PAGE), "channels"), pictures)
 
 
 def write_plots(folder: Path, scored: Scored) -> None:
     """Write every picture as a PNG for slides, and index.html, whose rows lead to them."""
     from tqdm import tqdm
 
-    bars = draw_channels(scored.mean, scored.ends, scored.floors.get(MEAN_FACE), SLIDE)
-    _save(bars, folder / CHANNELS, f"Channel by channel, mean over {_count(scored)}")
+    _save(_bars(scored, SLIDE), folder / CHANNELS, f"Channel by channel, mean over {_count(scored)}")
     pictures = {}
     for clip in tqdm(scored.worst_first, "pictured", unit="clip", disable=None, leave=False):
-        figure = draw_clip(scored.curves[clip](), scored.channels, scored.fps, SLIDE)
-        _save(figure, folder / CLIPS / f"{clip}.png", _caption(clip, scored.clips[clip]))
+        _save(_drawn(scored, clip, SLIDE), folder / CLIPS / f"{clip}.png", _caption(clip, scored.clips[clip]))
         pictures[clip] = f"{CLIPS}/{clip}.png"
     _write_page(folder / INDEX, scored, CHANNELS, pictures)
+
+
+def _bars(scored: Scored, style: Style) -> "Figure":
+    return draw_channels(scored.mean, scored.ends, scored.floor_means.get(MEAN_FACE), style)
+
+
+def _drawn(scored: Scored, clip: str, style: Style) -> "Figure":
+    return draw_clip(scored.curves[clip](), scored.liveliest[:PICTURED_CHANNELS], style)
 
 
 def _save(figure: "Figure", path: Path, title: str) -> None:
@@ -77,7 +62,7 @@ def _save(figure: "Figure", path: Path, title: str) -> None:
             figure.savefig(partial, format="png", dpi=100)
 
 
-def _caption(clip: str, scores: Scores) -> str:
+def _caption(clip: str, scores: ClipScores) -> str:
     jaw, face = scores["channels"]["JawOpen"], scores["groups"]["face"]
     measured = {"contest score": scores["contest"], "r JawOpen": jaw["correlation"], "MAE of the face": face["mae"]}
     return ", ".join([clip, *(f"{name} {value:.3f}" for name, value in measured.items() if value is not None)])
@@ -89,17 +74,18 @@ def _count(scored: Scored) -> str:
 
 def _write_page(path: Path, scored: Scored, bars: str, pictures: Mapping[str, str]) -> None:
     """bars: a picture, as SVG or as the path of a file beside the page; pictures: clip → the same, in order."""
-    frames, fps, clips = sum(scores["frames"] for scores in scored.clips.values()), scored.fps, len(scored.clips)
+    clips, rates = len(scored.clips), " or ".join(f"{fps:g}" for fps in sorted(set(scored.fps.values())))
+    minutes = sum(scores["frames"] / scored.fps[clip] for clip, scores in scored.clips.items()) / 60
     which = f", the worst {len(pictures)} of {clips} clips" if clips > len(pictures) else ", the worst clip first"
     write_page(
         path,
         TEMPLATE,
         title="Scores",
         heading="Scores",
-        subtitle=f"{_count(scored)}, {frames:,} frames, {frames / fps / 60:.1f} min at {fps:g} frames a second",
+        subtitle=f"{_count(scored)}, {scored.frames:,} frames, {minutes:.1f} min at {rates} frames a second",
         tiles=_tiles(scored.mean),
-        tables=scored.tables,
-        remarks=scored.remarks,
+        tables=tables(scored),
+        remarks=remarks(scored),
         bars=bars,
         pictures=pictures,
         anchors={clip: f"clip-{clip.replace(' ', '_')}" for clip in pictures},  # an id holds no space
@@ -107,7 +93,7 @@ def _write_page(path: Path, scored: Scored, bars: str, pictures: Mapping[str, st
     )
 
 
-def _tiles(mean: Scores) -> list[tuple[str, str]]:
+def _tiles(mean: ClipScores) -> list[tuple[str, str]]:
     """The figures at the top: what each is, and its value as it is written."""
     face, jaw = mean["groups"]["face"], mean["channels"]["JawOpen"]
     shown = [
@@ -115,7 +101,7 @@ def _tiles(mean: Scores) -> list[tuple[str, str]]:
         ("r of JawOpen", jaw["correlation"], ".2f"),
         ("amplitude of JawOpen ×", jaw["amplitude_ratio"], ".2f"),
         ("MAE of the face", face["mae"], ".4f"),
-        ("p b m closed", mean.get("bilabials_closed"), ".0%"),
-        ("lag to the sound (ms)", mean.get("sound_lag_ms"), "+.0f"),
+        ("p b m closed", mean["bilabials_closed"], ".0%"),
+        ("lag to the sound (ms)", mean["sound_lag_ms"], "+.0f"),
     ]
     return [(name, format(value, form)) for name, value, form in shown if value is not None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -9,7 +10,6 @@ from dataset.blendshapes import FACE, indices, to_arkit
 from dataset.phones import is_bilabial
 from dataset.sync import STEP_S, lag, voice_energy
 from dataset.transcript import Word
-from postprocess.score.metrics import Scores
 
 CLOSED = 0.05  # of lip opening: less is a closed mouth
 NEAR_FRAMES = 2  # a closure may be so early or late
@@ -26,22 +26,38 @@ class Speech:
     phones: Sequence[Word] | None = None  # of the words
 
 
-def speech_scores(curves: np.ndarray, names: tuple[str, ...], speech: Speech, fps: float) -> Scores:
+class ClosureScores(TypedDict):
+    """What closure_scores gives."""
+
+    bilabials_closed: float | None
+    closures_without_cause: float | None
+
+
+class SpeechScores(ClosureScores):
+    """What speech_scores gives."""
+
+    sound_lag_ms: float | None
+    sound_correlation: float | None
+    silence_motion: float | None
+
+
+def speech_scores(curves: np.ndarray, names: tuple[str, ...], speech: Speech, fps: float) -> SpeechScores:
     """Every score of (frames, len(names)) that the sound and the words allow; the others are None.
 
     sound_lag_ms, sound_correlation: how late the mouth is against the voice, and how sure that is (dataset.sync.lag).
     silence_motion: see there. bilabials_closed, closures_without_cause: see closure_scores.
     """
-    scores: Scores = dict.fromkeys(
-        ("sound_lag_ms", "sound_correlation", "silence_motion", "bilabials_closed", "closures_without_cause")
-    )
-    if speech.audio is not None and (found := lag(to_arkit(curves, names), speech.audio, fps)):
-        scores |= {"sound_lag_ms": found.ms, "sound_correlation": found.correlation}
-    if (quiet := silent_frames(speech, len(curves), fps)) is not None:
-        scores["silence_motion"] = silence_motion(curves[:, indices(names, FACE)], quiet, fps)
+    found = lag(to_arkit(curves, names), speech.audio, fps) if speech.audio is not None else None
+    quiet = silent_frames(speech, len(curves), fps)
+    closures: ClosureScores = {"bilabials_closed": None, "closures_without_cause": None}
     if speech.words is not None and speech.phones is not None:
-        scores |= closure_scores(lip_opening(curves, names), speech.words, speech.phones, fps)
-    return scores
+        closures = closure_scores(lip_opening(curves, names), speech.words, speech.phones, fps)
+    return {
+        "sound_lag_ms": found.ms if found else None,
+        "sound_correlation": found.correlation if found else None,
+        "silence_motion": None if quiet is None else silence_motion(curves[:, indices(names, FACE)], quiet, fps),
+        **closures,
+    }
 
 
 def lip_opening(curves: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
@@ -51,7 +67,7 @@ def lip_opening(curves: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     return (curves[:, names.index("JawOpen")] - closing).clip(0)
 
 
-def closure_scores(opening: np.ndarray, words: Sequence[Word], phones: Sequence[Word], fps: float) -> Scores:
+def closure_scores(opening: np.ndarray, words: Sequence[Word], phones: Sequence[Word], fps: float) -> ClosureScores:
     """opening: (frames,); words and phones in order of time → two shares, None where there is nothing to count.
 
     bilabials_closed: of the phones p, b and m, those during which, or within NEAR_FRAMES of which, the lips are closed

@@ -8,18 +8,19 @@ import pytest
 
 from dataset.blendshapes import ARKIT, FACE, read_csv, write_curves
 from dataset.stats import compute_stats, save_stats
-from postprocess.score.metrics import Scores, clip_scores, intervals, mean_scores
-from postprocess.score.speech_metrics import Speech, speech_scores
+from postprocess.score.evaluation import ClipScores, read_speech, score
+from postprocess.score.matching import ClipRates, CurvePair
+from postprocess.score.metrics import clip_scores, intervals, mean_scores, nested
+from postprocess.score.speech_metrics import Speech
 from scripts import evaluate as script
 from tests.helpers import DEMO, TEXTGRIDS, needs_shared
 
 Write = Callable[..., np.ndarray]
 
 
-def every_score(prediction: np.ndarray, target: np.ndarray, fps: float, piece_frames: int | None = None) -> Scores:
+def every_score(prediction: np.ndarray, target: np.ndarray, fps: float, pieces_s: float | None = None) -> ClipScores:
     """Without sound and words."""
-    scores = clip_scores(prediction, target, ARKIT, fps, piece_frames)
-    return scores | speech_scores(prediction, ARKIT, Speech(), fps)
+    return score(CurvePair(prediction, target, ARKIT, ClipRates(fps, fps)), Speech(), pieces_s)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_scores_on_disk_are_those_of_the_metrics_to_the_last_bit(
     assert scores["clips"] == expected
     assert scores["mean"] == mean_scores([expected["b"], expected["c"]])
     assert scores["missing"] == {"predictions": ["d"], "targets": ["a"]}
-    assert scores["interval"] == intervals([expected["b"], expected["c"]])
+    assert scores["interval"] == nested(intervals([expected["b"], expected["c"]]))
     assert (scores["fps"], scores["pieces_s"]) == (25, None)
     assert list(scores["floors"]) == ["target", "target 1 late", "target 2 late"]
 
@@ -130,7 +131,7 @@ def test_pieces_are_in_seconds(tmp_path: Path, folders: list[object], run_main: 
     run_main(script, *folders, "--pieces", "0.5", "--fps", "20", "--json", tmp_path / "s.json")
     scores = json.loads((tmp_path / "s.json").read_text())
     both = [read_csv(tmp_path / side / "b.csv").values for side in "pt"]
-    assert scores["clips"]["b"] == every_score(both[0], both[1], 20, piece_frames=10)
+    assert scores["clips"]["b"] == every_score(both[0], both[1], 20, pieces_s=0.5)
 
 
 def test_two_files_whatever_they_are_called_and_only_the_face_in_one(
@@ -165,10 +166,10 @@ def test_refusals(tmp_path: Path, folders: list[object], refusal: Callable[..., 
     assert refusal(script, *folders, "--fps", "0") == "--fps 0: must be more than 0"
     assert refusal(script, *folders, "--pieces", "0.01") == "--pieces 0.01: must be at least one frame long"
     assert refusal(script, *folders, "--ids", "z") == (
-        f"{p}: no clip among --ids has a csv both here and in {t}; they match by file name"
+        f"{p}: no clip among --ids has curves both here and in {t}; they match by file name"
     )
     assert refusal(script, "--predictions", p / "a.csv", "--targets", t) == (
-        f"{p / 'a.csv'}: no clip has a csv both here and in {t}; they match by file name"
+        f"{p / 'a.csv'}: no clip has curves both here and in {t}; they match by file name"
     )
     assert refusal(script, "--predictions", tmp_path / "no", "--targets", t).endswith("no: no such file or folder")
 
@@ -210,8 +211,9 @@ def test_the_target_late_is_told_by_its_lag(
 def test_words_and_wavs_of_the_demo_corpus_and_repeats(tmp_path: Path, run_main: Callable[..., None]) -> None:
     values = read_csv(DEMO / "bs" / "zh_002.csv").values
     write_curves(tmp_path / "b" / "zh_002.csv", values + 0.1)
-    words = ["--predictions", DEMO / "bs", "--targets", DEMO / "bs", "--ids", "zh_002", "--words", DEMO / "tsv"]
-    words += ["--wavs", DEMO / "wav", "--repeats", tmp_path / "b", "--json", tmp_path / "s.json"]
+    words = ["--predictions", DEMO / "bs", "--targets", DEMO / "bs", "--ids", "zh_002"]
+    words += ["--transcript_path", DEMO / "tsv", "--wavs", DEMO / "wav"]
+    words += ["--repeats", tmp_path / "b", "--json", tmp_path / "s.json"]
     run_main(script, *words)
     scores = json.loads((tmp_path / "s.json").read_text())
     clip, animator = scores["clips"]["zh_002"], scores["floors"]["viseme animator"]["mean"]
@@ -224,7 +226,7 @@ def test_words_and_wavs_of_the_demo_corpus_and_repeats(tmp_path: Path, run_main:
 
 @needs_shared(TEXTGRIDS)
 def test_a_textgrids_words_and_phones() -> None:
-    speech = script.read_speech("774", {"774": TEXTGRIDS / "774.TextGrid"}, {"774": TEXTGRIDS / "774.wav"})
+    speech = read_speech(TEXTGRIDS / "774.TextGrid", TEXTGRIDS / "774.wav")
     assert speech.audio is not None
     assert speech.words
     assert speech.phones
@@ -261,12 +263,81 @@ def test_clips_without_words_are_named_and_words_that_are_not_there_refused(
 ) -> None:
     words = tmp_path / "tsv"
     words.mkdir()
-    assert refusal(script, *folders, "--words", words) == f"{words}: no .tsv or .textgrid file in this folder"
+    assert refusal(script, *folders, "--transcript_path", words) == f"{words}: no .tsv or .textgrid file in this folder"
     (words / "c.tsv").write_text("0.1\t0.5\t妈\n")
-    run_main(script, *folders, "--words", words, "--json", tmp_path / "s.json")
+    run_main(script, *folders, "--transcript_path", words, "--json", tmp_path / "s.json")
     assert "no transcript for: b\nscored 2 clips" in capsys.readouterr().out
     scores = json.loads((tmp_path / "s.json").read_text())
     assert scores["clips"]["b"]["bilabials_closed"] is None
     assert list(scores["floors"]["viseme animator"]["clips"]) == ["c"]
     missing = tmp_path / "none"
     assert refusal(script, *folders, "--wavs", missing) == f"{missing}: no such file or folder"
+
+
+def curves_at(fps: float, seconds: float = 2.0) -> np.ndarray:
+    """Slow motion of all channels, each at its own pace, as a camera of so many frames a second sees it."""
+    time_s = np.arange(round(seconds * fps))[:, None] / fps
+    return 0.4 + 0.3 * np.sin(2 * np.pi * time_s * np.linspace(0.5, 2, 52))
+
+
+def write_timed(path: Path, values: np.ndarray, fps: float) -> None:
+    header, rows = ",".join(("time_s", *ARKIT)), enumerate(values)
+    lines = [",".join(f"{value:.9f}" for value in (index / fps, *row)) for index, row in rows]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join([header, *lines]) + "\n")
+
+
+@pytest.mark.parametrize("fps", [24.0, 60.0])
+def test_a_prediction_of_another_rate_is_compared_by_time(
+    tmp_path: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str], fps: float
+) -> None:
+    for clip in "ab":
+        write_curves(tmp_path / "t" / f"{clip}.csv", curves_at(30))
+        write_timed(tmp_path / "p" / f"{clip}.csv", curves_at(fps), fps)
+    words = ["--predictions", tmp_path / "p", "--targets", tmp_path / "t", "--json", tmp_path / "s.json"]
+    run_main(script, *words)
+    said = f"predictions of {fps:g} frames a second, resampled by time to their targets' 30: a, b\n"
+    assert said in capsys.readouterr().out.replace("\na, b", " a, b")
+    scores = json.loads((tmp_path / "s.json").read_text())
+    assert scores["clip_fps"] == {"a": 30, "b": 30}
+    assert (scores["clips"]["a"]["frames"], scores["clips"]["a"]["target_frames"]) == (60, 60)
+    face = scores["mean"]["groups"]["face"]
+    assert face["mae"] < 0.004  # straight lines between frames; rows against rows would be 0.2 apart
+    assert face["correlation"] > 0.999
+
+
+def test_a_targets_own_clock_bridges_the_frames_that_it_dropped(
+    tmp_path: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = curves_at(25)
+    write_curves(tmp_path / "p" / "a.csv", values)
+    document = {"names": ARKIT, "times_s": [i / 25 for i in range(50) if i % 9 != 3]}
+    document["frames"] = [values[i].tolist() for i in range(50) if i % 9 != 3]
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "a.json").write_text(json.dumps(document))
+    words = ["--predictions", tmp_path / "p", "--targets", tmp_path / "t", "--json", tmp_path / "s.json"]
+    run_main(script, *words, "--fps", "25")
+    assert "resampled" not in capsys.readouterr().out
+    clip = json.loads((tmp_path / "s.json").read_text())["clips"]["a"]
+    assert (clip["frames"], clip["target_frames"]) == (50, 50)
+    assert clip["groups"]["face"]["mae"] < 0.002
+
+
+def test_files_of_one_clock_are_compared_as_they_are(tmp_path: Path, run_main: Callable[..., None]) -> None:
+    values = curves_at(30)
+    write_timed(tmp_path / "p" / "a.csv", values, 30)
+    np.save(tmp_path / "a.npy", values)
+    (tmp_path / "a_names.txt").write_text("\n".join(ARKIT))
+    words = ["--predictions", tmp_path / "p" / "a.csv", "--targets", tmp_path / "a.npy", "--json", tmp_path / "s.json"]
+    run_main(script, *words)
+    clip = json.loads((tmp_path / "s.json").read_text())["clips"]["a"]
+    read = read_csv(tmp_path / "p" / "a.csv").values
+    assert clip == every_score(read, values, 30)
+
+
+def test_the_old_spelling_of_transcripts_names_the_new_one(
+    folders: list[object], run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run_main(script, *folders, "--words", "tsv")
+    assert "--words is now --transcript_path" in capsys.readouterr().err

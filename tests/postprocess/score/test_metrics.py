@@ -21,6 +21,7 @@ from postprocess.score.metrics import (
     lag_ms,
     mean_scores,
     mouth_error,
+    nested,
     upper_face_deviation,
 )
 
@@ -141,6 +142,7 @@ def test_groups_and_channels_by_hand() -> None:
     )
     assert expected["amplitude_ratio"] == pytest.approx(prediction[:, jaw].std(0).sum() / target[:60, jaw].std(0).sum())
     assert expected["jerk"] == pytest.approx(np.abs(np.diff(prediction[:, jaw], 3, axis=0)).mean() * 25**3)
+    assert expected["jerk"] is not None and expected["target_jerk"] is not None
     assert expected["jerk_ratio"] == pytest.approx(expected["jerk"] / expected["target_jerk"])
     assert expected["moving"] == 3
     still = scores["channels"]["JawLeft"]
@@ -226,8 +228,10 @@ def test_intervals_equal_scipys_bootstrap_and_repeat() -> None:
     found = intervals(clips)
     assert found == intervals(clips)
     expected = bootstrap((values,), np.mean, method="percentile", n_resamples=20000, rng=0).confidence_interval
-    np.testing.assert_allclose(found["a"], [expected.low, expected.high], atol=0.02)
-    np.testing.assert_allclose(found["groups"]["jaw"]["mae"], 2 * np.array(found["a"]))
+    interval = np.array(found["a"])
+    np.testing.assert_allclose(interval, [expected.low, expected.high], atol=0.02)
+    np.testing.assert_allclose(np.array(found["groups.jaw.mae"]), 2 * interval)
+    assert nested(found) == {"a": found["a"], "groups": {"jaw": {"mae": found["groups.jaw.mae"]}}}
 
 
 def test_intervals_leave_out_what_is_none() -> None:

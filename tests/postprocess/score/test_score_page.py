@@ -10,11 +10,16 @@ from matplotlib.patches import Rectangle
 
 from dataset.blendshapes import ARKIT
 from dataset.stats import compute_stats, save_stats
-from postprocess.score.metrics import clip_scores, intervals, mean_scores
-from postprocess.score.score_pictures import PAGE, SLIDE, Curves, draw_channels, draw_clip, worst_stretch
+from postprocess.score.matching import ClipRates, CurvePair
+from postprocess.score.metrics import CurveScores, clip_scores, intervals, mean_scores
+from postprocess.score.score_pictures import BARS, PAGE, SLIDE, draw_channels, draw_clip, worst_stretch
 from scripts import evaluate
 
 NAMES = ("JawOpen", "MouthFunnel")
+
+
+def pair(prediction: np.ndarray, target: np.ndarray, fps: float = 30) -> CurvePair:
+    return CurvePair(prediction, target, NAMES, ClipRates(fps, fps))
 
 
 def test_every_row_of_a_clip_leads_to_its_picture(
@@ -55,8 +60,8 @@ def test_plots_where_a_file_is_are_refused(tmp_path: Path, random_csv: Callable,
 
 def test_a_clips_curves_stand_at_their_times() -> None:
     random = np.random.default_rng(0)
-    curves = Curves(random.random((50, 2)), random.random((48, 2)), NAMES)
-    figure = draw_clip(curves, ["MouthFunnel", "JawOpen"], 25.0, SLIDE)
+    curves = pair(random.random((50, 2)), random.random((48, 2)), 25)
+    figure = draw_clip(curves, ["MouthFunnel", "JawOpen"], SLIDE)
     funnel, jaw = figure.axes
     assert (funnel.get_ylabel(), jaw.get_ylabel()) == ("MouthFunnel", "JawOpen")
     (line,) = jaw.get_lines()
@@ -71,7 +76,7 @@ def test_a_long_clip_shows_its_worst_stretch_and_where_that_is() -> None:
     target = np.zeros((900, 2))
     prediction = target.copy()
     prediction[250:270, 0] = 1
-    figure = draw_clip(Curves(prediction, target, NAMES), NAMES, 30.0, PAGE)
+    figure = draw_clip(pair(prediction, target), NAMES, PAGE)
     whole, jaw, _ = figure.axes
     start, stop = 0, 600  # the first of the stretches that hold all of it
     assert whole.get_xlim() == (0, 899 / 30)
@@ -83,14 +88,14 @@ def test_the_pictured_stretch_is_the_worst() -> None:
     prediction = target.copy()
     prediction[30:35, 1] = 1
     prediction[5:25, 0] = 9  # not a channel that is pictured
-    curves = Curves(prediction, target, ("JawOpen", "MouthFunnel"))
+    curves = pair(prediction, target)
     shown = worst_stretch(curves, ["MouthFunnel"], 5)
     assert (shown.start, shown.stop) == (30, 35)
     assert worst_stretch(curves, ["MouthFunnel"], 50) == slice(0, 50)
 
 
 @pytest.fixture
-def clips() -> list[dict]:
+def clips() -> list[CurveScores]:
     """Two clips' scores; channel i of three swings by i + 1 tenths, the last prediction by thrice too much."""
     names = (*ARKIT,)
     swing = np.sin(np.arange(60) / 3)[:, None] * np.isin(names, NAMES) * 0.1
@@ -99,20 +104,20 @@ def clips() -> list[dict]:
     return [clip_scores(swing * gain + 0.01, swing, names, 30) for gain in gains]
 
 
-def test_the_bars_are_the_scores_of_the_channels_that_move(clips: list[dict]) -> None:
+def test_the_bars_are_the_scores_of_the_channels_that_move(clips: list[CurveScores]) -> None:
     mean, ends = mean_scores(clips), intervals(clips)
     figure = draw_channels(mean, ends, None, SLIDE)
-    for axes, score in zip(figure.axes, ("correlation", "mae", "amplitude_ratio"), strict=True):
+    for axes, score in zip(figure.axes, BARS, strict=True):
         lengths = [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle)]  # from the bottom up
         assert lengths == [mean["channels"][name][score] for name in ("MouthFunnel", "JawOpen")]
         whiskers = [np.asarray(line.get_xdata(), float).tolist() for line in axes.get_lines()[:2]]
-        assert whiskers == [ends["channels"][name][score] for name in ("MouthFunnel", "JawOpen")]
+        assert whiskers == [ends[f"channels.{name}.{score}"] for name in ("MouthFunnel", "JawOpen")]
     amplitudes = figure.axes[2]
     assert [text.get_text() for text in amplitudes.texts] == ["3.3 →"]
     assert amplitudes.get_xlim() == (0, 2.5)
 
 
-def test_bars_with_the_mean_face_and_where_nothing_moves(clips: list[dict], tmp_path: Path) -> None:
+def test_bars_with_the_mean_face_and_where_nothing_moves(clips: list[CurveScores], tmp_path: Path) -> None:
     still = clip_scores(np.zeros((9, 52)), np.zeros((9, 52)), ARKIT, 30)
     floor = clip_scores(np.full((9, 52), 0.25), np.zeros((9, 52)), ARKIT, 30)
     marks = draw_channels(clips[0], intervals(clips[:1]), floor, SLIDE).axes[1].get_lines()

@@ -1,0 +1,103 @@
+"""The scores of an evaluation as tables of text: clip by clip, their mean, by group of channels, and by channel."""
+
+from collections.abc import Mapping
+
+from postprocess.score.evaluation import Scored
+from postprocess.score.metrics import Scores, nested
+
+Rows = list[list[str]]
+"""A table: its head, then a row a line, all of one length."""
+
+# Score → its heading and how it is written, in the order of the columns.
+Columns = Mapping[str, tuple[str, str]]
+CLIP_COLUMNS: Columns = {
+    "frames": ("frames", ".0f"),
+    "contest": ("contest", ".4f"),
+    "contest_per_step": ("per step", ".6f"),
+    "exact_dtw": ("exact DTW", ".4f"),
+    "exact_dtw_per_step": ("per step", ".6f"),
+}
+FACE_COLUMNS: Columns = {
+    "mae": ("MAE", ".4f"),
+    "rmse": ("RMSE", ".4f"),
+    "correlation": ("r", ".3f"),
+    "amplitude_ratio": ("amplitude ×", ".2f"),
+    "jerk_ratio": ("jerk ×", ".2f"),
+    "high_frequency_ratio": ("> 6 Hz ×", ".2f"),
+}
+LAG_COLUMN: Columns = {"jaw_open_lag_ms": ("lag ms", "+.0f")}
+SPEECH_COLUMNS: Columns = {
+    "mouth_error": ("mouth error", ".4f"),
+    "upper_face_deviation": ("upper face", "+.4f"),
+    "sound_lag_ms": ("sound lag ms", "+.0f"),
+    "sound_correlation": ("sound r", ".2f"),
+    "bilabials_closed": ("p b m closed", ".0%"),
+    "closures_without_cause": ("closed else", ".0%"),
+    "silence_motion": ("in silence /s", ".4f"),
+    "diversity": ("diversity", ".4f"),
+}
+PART_COLUMNS: Columns = {**FACE_COLUMNS, "target_std": ("target std", ".4f"), "moving": ("moving", ".0f")}
+
+
+def tables(scored: Scored) -> list[Rows]:
+    """What the screen and the page show; a row of a clip begins with its id, of something else with a bracket."""
+    mean = scored.mean
+    rows = {
+        **scored.clips,
+        "(mean)": mean,
+        **_bounds(scored),
+        **{f"({name})": scores for name, scores in scored.floor_means.items()},
+    }
+    return [
+        clip_rows(rows),
+        speech_rows(rows),
+        part_rows("group", mean["groups"]),
+        part_rows("liveliest channel", {name: mean["channels"][name] for name in scored.liveliest}),
+    ]
+
+
+def remarks(scored: Scored) -> list[str]:
+    """What to know of the tables, a line each: channels that have no part in r, and what the evaluation remarks."""
+    still = [name for name, scores in scored.mean["channels"].items() if not scores["moving"]]
+    return [*([f"target never moves, so no part in r: {', '.join(still)}"] if still else []), *scored.remarks]
+
+
+def clip_rows(rows: Mapping[str, Scores]) -> Rows:
+    """The head and one row a clip, mean, interval's end or floor; MAE to > 6 Hz are the face's."""
+    parts = (CLIP_COLUMNS, FACE_COLUMNS, LAG_COLUMN)
+    lines = [["clip", *(heading for columns in parts for heading, _ in columns.values())]]
+    for clip, scores in rows.items():
+        sources = (scores, scores["groups"]["face"], scores)
+        lines.append([clip, *(cell for of, columns in zip(sources, parts, strict=True) for cell in cells(of, columns))])
+    return lines
+
+
+def speech_rows(rows: Mapping[str, Scores]) -> Rows:
+    """The same for the scores against sound and words; a column that is empty throughout is left out."""
+    known = {name for scores in rows.values() for name, value in scores.items() if value is not None}
+    columns = {name: column for name, column in SPEECH_COLUMNS.items() if name in known}
+    head = ["clip", *(heading for heading, _ in columns.values())]
+    return [head, *([clip, *cells(scores, columns)] for clip, scores in rows.items())]
+
+
+def part_rows(kind: str, parts: Mapping[str, Scores]) -> Rows:
+    """The head and one row a group or a channel."""
+    head = [kind, *(heading for heading, _ in PART_COLUMNS.values())]
+    return [head, *([name, *cells(scores, PART_COLUMNS)] for name, scores in parts.items())]
+
+
+def cells(scores: Scores, columns: Columns) -> list[str]:
+    """Scores as a table shows them, a dash for those without meaning."""
+    values = {name: scores.get(name) for name in columns}
+    return ["–" if values[name] is None else format(values[name], style) for name, (_, style) in columns.items()]
+
+
+def _bounds(scored: Scored) -> dict[str, Scores]:
+    """The lower and the upper ends of the means' intervals, as scores; of the length that clips have there is none."""
+    if len(scored.clips) == 1:
+        return {}
+    ends = {path: interval for path, interval in scored.ends.items() if path != "frames"}
+    return {
+        name: nested({path: interval and interval[end] for path, interval in ends.items()})
+        for end, name in enumerate(("(95 % from)", "(95 % to)"))
+    }
