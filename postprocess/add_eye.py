@@ -2,16 +2,23 @@
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from pydantic import Field
 
 from config.command import run
-from config.files import by_stem, find
-from dataset.blendshapes import EYE, indices, read_csv
-from postprocess.steps import InputPath, Step, arguments, run_steps
+from config.files import by_stem
+from dataset.blendshapes import EYE, indices
+from dataset.recordings.layouts import find_recordings, read_recording
+from dataset.recordings.timing import USUAL_FPS
+from postprocess.clocks import at_rate_of
+from postprocess.step_command import step_command
+from postprocess.steps import Fps, InputPath, Part, Step, check_fps
 
 EXAMPLES = """
 python postprocess/add_eye.py --input csvs/ --eyes data/facegood/bs --output with_eyes/
@@ -31,30 +38,34 @@ def fit(eyes: np.ndarray, frames: int) -> np.ndarray:
     return eyes[np.arange(frames) % len(eyes)]
 
 
-def prepare(eyes: InputPath) -> Step:
-    """The step of post-processing that takes the eyes from the csvs at `eyes`. Raises UserError when there is none."""
-    clips = {clip: read_csv(file, required=EYE).select(EYE) for clip, file in by_stem(find(eyes, (".csv",))).items()}
-    lengths = {clip: len(curves) for clip, curves in clips.items()}
+def prepare(
+    eyes: Annotated[InputPath, Field(description="curves with moving eyes (csv, json, npy), or a folder of them")],
+    fps: Fps = USUAL_FPS,
+) -> Step:
+    """The step of post-processing that takes the eyes from the files at `eyes`, resampled by time where their rate is
+    another. Raises UserError when there is none."""
+    check_fps(fps)
+    recorded = {clip: read_recording(file, EYE) for clip, file in by_stem(find_recordings(eyes)).items()}
 
-    def change(file: Path, channels: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
+    @cache
+    def at(rate: float) -> dict[str, np.ndarray]:
+        return {clip: at_rate_of(recording, fps, rate).select(EYE) for clip, recording in recorded.items()}
+
+    def change(part: Part) -> np.ndarray:
         from tqdm import tqdm
 
-        frames = len(curves)
-        clip = choose(frames, lengths)
-        note = "" if lengths[clip] >= frames else "; no clip is long enough, so the longest is looped"
-        tqdm.write(f"{file.stem} ({frames} frames): eyes of {clip} ({lengths[clip]} frames){note}")
-        return fit(clips[clip], frames)[:, indices(EYE, channels)]
+        clips, frames = at(part.recording.fps or fps), part.recording.frames
+        clip = choose(frames, {clip: len(curves) for clip, curves in clips.items()})
+        found = len(clips[clip])
+        note = "" if found >= frames else "; no clip is long enough, so the longest is looped"
+        tqdm.write(f"{part.file.stem} ({frames} frames): eyes of {clip} ({found} frames){note}")
+        return fit(clips[clip], frames)[:, indices(EYE, part.channels)]
 
     return Step("added eyes to", EYE, change)
 
 
 def main() -> None:
-    options = arguments(__doc__, EXAMPLES)
-    options.add_argument(
-        "--eyes", type=Path, required=True, metavar="PATH", help="csvs with moving eyes, at the input's frame rate"
-    )
-    given = options.parse_args()
-    run_steps([prepare(given.eyes)], given.input, given.output)
+    step_command(__doc__, EXAMPLES, prepare)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from config.command import UserError, run
 from config.files import read_yaml
 from config.suggest import nearest
 from postprocess import add_eye, close_lips, deflate, gain, smooth, symmetrise
-from postprocess.steps import Step, arguments, run_steps, validated
+from postprocess.step_command import command_arguments, settings_of
+from postprocess.steps import Step, run_steps, validated
 
 EXAMPLES = """
 python -m postprocess.chain --config config/post.yml --input csvs/ --output out/
@@ -25,7 +26,6 @@ STEPS: dict[str, Callable[..., Step]] = {
     "close_lips": close_lips.prepare,
     "add_eye": add_eye.prepare,
 }
-PATHS = {"ceilings", "words", "eyes"}  # relative ones are taken from the repository's root, as in every config
 
 
 def read_chain(path: Path) -> list[Step]:
@@ -52,20 +52,23 @@ def _step(path: Path, number: int, entry: Any) -> Step:
     place = f"{path}, step {number} ({name})"
     if not isinstance(settings, dict | None):
         raise UserError(f"{place}: expected settings such as `key: value`, found {settings!r}")
-    found = {str(key): _from_root(value) if key in PATHS else value for key, value in (settings or {}).items()}
+    prepare = STEPS[name]
+    paths = {setting.name for setting in settings_of(prepare) if setting.is_path}
+    found = {str(key): _from_root(value) if key in paths else value for key, value in (settings or {}).items()}
     try:
-        return validated(place, STEPS[name], found)
+        return validated(place, prepare, found)
     except UserError as error:
         message = str(error).removeprefix("--")
         raise UserError(message if message.startswith(place) else f"{place}: {message}") from None
 
 
 def _from_root(value: Any) -> Any:
+    """A path as every config means it: a relative one from the repository's root."""
     return str(ROOT / Path(value).expanduser()) if isinstance(value, str) else value
 
 
 def main() -> None:
-    options = arguments(__doc__, EXAMPLES)
+    options = command_arguments(__doc__, EXAMPLES)
     options.add_argument(
         "--config", type=Path, required=True, metavar="FILE", help="YAML with the steps; config/post.yml explains each"
     )

@@ -11,11 +11,11 @@ def same_rate(one: float, other: float) -> bool:
     return abs(one - other) <= RATE_TOLERANCE * other
 
 
-def is_steady(recording: Recording) -> bool:
-    """Whether frame i stands at i / fps, or nearer to it than to another frame's time: none dropped, none doubled."""
-    if recording.times_s is None or recording.fps is None:
-        return True
-    return bool((np.rint(recording.times_s * recording.fps) == np.arange(recording.frames)).all())
+def frame_numbers(recording: Recording, fps: float) -> np.ndarray:
+    """(frames,) int: which frame of an even clock of fps each is, the first one 0; counted where no times are told."""
+    if recording.times_s is None:
+        return np.arange(recording.frames)
+    return np.rint(recording.times_s * fps).astype(int)
 
 
 def at_rate_of(recording: Recording, assumed_fps: float, fps: float) -> Recording:
@@ -23,6 +23,7 @@ def at_rate_of(recording: Recording, assumed_fps: float, fps: float) -> Recordin
 
     assumed_fps: of a recording that tells no rate.
     """
-    told = recording.with_rate(assumed_fps)
-    assert told.fps is not None
-    return told if is_steady(told) and same_rate(told.fps, fps) else told.at_rate(fps)
+    own_fps = recording.fps or assumed_fps
+    steady = np.array_equal(frame_numbers(recording, own_fps), np.arange(recording.frames))
+    told = recording.with_rate(own_fps)
+    return told if steady and same_rate(own_fps, fps) else told.at_rate(fps)

@@ -2,20 +2,25 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from pydantic import Field
 
 from config.command import UserError, run
 from config.files import by_stem, find
 from dataset.phones import closures
+from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import Word, read_tsv
-from postprocess.steps import InputPath, Step, arguments, run_steps
+from postprocess.clocks import frame_numbers
+from postprocess.step_command import step_command
+from postprocess.steps import Fps, InputPath, Part, Step, check_fps
 
 EXAMPLES = """
-python postprocess/close_lips.py --input csvs/ --output closed/ --words data/mine/tsv
-python postprocess/close_lips.py --input a.csv --output b.csv --words a.tsv --fps 25 --reach 1 --share 0.8
+python postprocess/close_lips.py --input csvs/ --output closed/ --transcript_path data/mine/tsv
+python postprocess/close_lips.py --input a.csv --output b.csv --transcript_path a.tsv --fps 25 --reach 1 --share 0.8
 """
 PARTING = ("MouthFunnel", "MouthLowerDownLeft", "MouthLowerDownRight", "MouthUpperUpLeft", "MouthUpperUpRight")
 CHANNELS = ("JawOpen", "MouthClose", *PARTING)
@@ -50,46 +55,47 @@ def close_lips(curves: np.ndarray, names: tuple[str, ...], weight: np.ndarray, w
     return result
 
 
-def prepare(words: InputPath, fps: float = 30.0, reach: int = 2, share: float = 1.0) -> Step:
-    """The step of post-processing with transcripts from `words`, a tsv or a folder of them, matched by stem.
+def prepare(
+    transcript_path: Annotated[InputPath, Field(description="a tsv (start⇥end⇥token) or a folder of them")],
+    fps: Fps = USUAL_FPS,
+    reach: Annotated[int, Field(description="frames that the lips take to close, and to open again")] = 2,
+    share: Annotated[float, Field(description="how far they close: 0 not at all, 1 wholly")] = 1.0,
+) -> Step:
+    """The step of post-processing with transcripts from a tsv or a folder of them, matched by stem.
 
-    Raises UserError for an impossible setting and, when a csv comes without its transcript, naming both.
+    Raises UserError for an impossible setting and, when curves come without their transcript, naming both.
     """
-    if not 0 < fps < float("inf"):
-        raise UserError(f"--fps {fps:g}: must be more than 0")
+    check_fps(fps)
     if reach < 0:
         raise UserError(f"--reach {reach}: must be a number of frames from 0 up")
     if not 0 <= share <= 1:
         raise UserError(f"--share {share:g}: must be from 0 to 1")
-    transcripts = by_stem(find(words, (".tsv",)))
+    transcripts = by_stem(find(transcript_path, (".tsv",)))
 
-    def change(file: Path, channels: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
-        if "JawOpen" not in channels:
-            raise UserError(f"{file}, line 1: no column for JawOpen; the lips cannot be closed without it")
-        times = [(phone.start_s, phone.end_s) for phone in closures(_transcript(file, words, transcripts))]
-        with_jaw = JAW_SHARE if "MouthClose" in channels else 1.0
-        return close_lips(curves, channels, share * gate(times, len(curves), fps, reach), with_jaw)
+    def change(part: Part) -> np.ndarray:
+        if "JawOpen" not in part.channels:
+            raise UserError(f"{part.file}, line 1: no column for JawOpen; the lips cannot be closed without it")
+        words = _transcript(part.file, transcript_path, transcripts)
+        times = [(phone.start_s, phone.end_s) for phone in closures(words)]
+        own_fps = part.recording.fps or fps
+        numbers = frame_numbers(part.recording, own_fps)
+        weight = gate(times, numbers[-1] + 1, own_fps, reach)[numbers]
+        with_jaw = JAW_SHARE if "MouthClose" in part.channels else 1.0
+        return close_lips(part.curves, part.channels, share * weight, with_jaw)
 
     return Step("closed lips in", CHANNELS, change)
 
 
-def _transcript(file: Path, words: Path, transcripts: dict[str, Path]) -> list[Word]:
-    path = words if words.is_file() else transcripts.get(file.stem)
-    if path is None:
-        raise UserError(f"{words}: no {file.stem}.tsv, the transcript of {file}")
-    return read_tsv(path)
+def _transcript(file: Path, path: Path, transcripts: dict[str, Path]) -> list[Word]:
+    """The words of a file; path: what was given, one transcript for all or where they are by stem."""
+    own = path if path.is_file() else transcripts.get(file.stem)
+    if own is None:
+        raise UserError(f"{path}: no {file.stem}.tsv, the transcript of {file}")
+    return read_tsv(own)
 
 
 def main() -> None:
-    options = arguments(__doc__, EXAMPLES)
-    options.add_argument(
-        "--words", type=Path, required=True, metavar="PATH", help="a tsv (start⇥end⇥token) or a folder of them"
-    )
-    options.add_argument("--fps", type=float, default=30.0, help="frame rate of the csvs")
-    options.add_argument("--reach", type=int, default=2, help="frames that the lips take to close, and to open again")
-    options.add_argument("--share", type=float, default=1.0, help="how far they close: 0 not at all, 1 wholly")
-    given = options.parse_args()
-    run_steps([prepare(given.words, given.fps, given.reach, given.share)], given.input, given.output)
+    step_command(__doc__, EXAMPLES, prepare)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from pydantic import Field
 
 from config.command import run
-from postprocess.steps import InputPath, Step, add_channels, arguments, resolve_channels, run_steps, training_row
+from postprocess.step_command import step_command
+from postprocess.steps import Channels, InputPath, Part, Step, resolve_channels, training_row
 
 EXAMPLES = """
 python postprocess/deflate.py --input csvs/ --output deflated/
@@ -37,7 +40,13 @@ def _sigmoid(z: np.ndarray | float) -> np.ndarray:
     return 1 / (1 + np.exp(-np.asarray(z)))
 
 
-def prepare(ceilings: InputPath | None = None, channels: list[str] | None = None) -> Step:
+def prepare(
+    ceilings: Annotated[
+        InputPath | None,
+        Field(description="a stats.json or a checkpoint, whose training maxima are the ceilings (default: 1.0)"),
+    ] = None,
+    channels: Channels = None,
+) -> Step:
     """The step of post-processing with these settings. Raises UserError for stats that do not fit."""
     wanted = resolve_channels(channels)
     highest = (
@@ -46,23 +55,14 @@ def prepare(ceilings: InputPath | None = None, channels: list[str] | None = None
         else dict.fromkeys(wanted, 1.0)
     )
 
-    def change(_: Path, present: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
-        return deflate(curves, np.array([highest[name] for name in present]))
+    def change(part: Part) -> np.ndarray:
+        return deflate(part.curves, np.array([highest[name] for name in part.channels]))
 
     return Step("deflated", wanted, change)
 
 
 def main() -> None:
-    options = arguments(__doc__, EXAMPLES)
-    options.add_argument(
-        "--ceilings",
-        type=Path,
-        metavar="PATH",
-        help="a stats.json or a checkpoint, whose training maxima are the ceilings (default: 1.0 for every channel)",
-    )
-    add_channels(options)
-    given = options.parse_args()
-    run_steps([prepare(given.ceilings, given.channels)], given.input, given.output)
+    step_command(__doc__, EXAMPLES, prepare)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,29 @@
 """Mix the predictions of several models: the weighted mean of curves, file by file, matched by name."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from pydantic import Field
 
 from config.command import UserError, run
-from config.files import by_stem, find
-from dataset.blendshapes import read_csv
-from postprocess.steps import add_channels, arguments, resolve_channels, rewrite
+from config.files import by_stem
+from config.mixture import check_weight, is_whole
+from dataset.recordings.layouts import find_recordings, read_recording
+from dataset.recordings.timing import USUAL_FPS
+from postprocess.clocks import at_rate_of, same_rate
+from postprocess.step_command import step_command
+from postprocess.steps import Channels, Fps, Part, Step, check_fps, resolve_channels
 
 EXAMPLES = """
 python postprocess/ensemble.py --input runA/ runB/ --weights 0.3 0.7 --output mixed/
 python postprocess/ensemble.py --input fold1/ fold2/ fold3/ --output mixed/
 python postprocess/ensemble.py --input a/oof b/oof --weights auto --targets data/facegood/bs --output mixed/
 """
-AUTO = "auto"
-TOLERANCE = 1e-6  # how far from 1 the weights may sum
 
 
 def ensemble(curves: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
@@ -63,60 +67,56 @@ def check_weights(weights: Sequence[float] | None, inputs: int, normalise: bool)
     if len(weights) != inputs:
         raise UserError(f"--weights: {len(weights)} given for {inputs} inputs; give one an input")
     for weight in weights:
-        if not 0 <= weight < np.inf:
-            raise UserError(f"--weights: {weight:g} is not a weight; give numbers from 0 up")
+        check_weight("--weights", weight)
     total = sum(weights)
     if total == 0:
         raise UserError("--weights: all are 0; nothing would be left")
     if normalise:
         return [weight / total for weight in weights]
-    if abs(total - 1) > TOLERANCE:
+    if not is_whole(total):
         raise UserError(f"--weights: they sum to {total:g}, not 1; mend them or add --normalise")
     return list(weights)
 
 
 def match(inputs: Sequence[Path]) -> dict[Path, list[Path]]:
-    """Each csv of the first input → the csvs of the other inputs with its stem; files given singly match as given.
+    """Each file of the first input → those of the other inputs with its stem; files given singly match as given.
 
-    Raises UserError when an input lacks a csv that another has.
+    Raises UserError when an input lacks a file that another has.
     """
     first, *others = inputs
     if all(path.is_file() for path in inputs):
         return {first: others}
-    stems = {path: by_stem(find(path, (".csv",))) for path in inputs}
+    stems = {path: by_stem(find_recordings(path)) for path in inputs}
     for path in others:
         for have, lack in ((first, path), (path, first)):
             missing = sorted(stems[have].keys() - stems[lack].keys())
             if missing:
-                raise UserError(f"{lack}: no {missing[0]}.csv, which {have} has; mix folders of the same clips")
+                raise UserError(f"{lack}: no curves of {missing[0]}, which {have} has; mix folders of the same clips")
     return {file: [stems[path][stem] for path in others] for stem, file in stems[first].items()}
 
 
-def weight(word: str) -> float | str:
-    """A word of --weights, for argparse."""
-    return word if word == AUTO else float(word)
-
-
-def fit_to_targets(partners: dict[Path, list[Path]], targets: Path, wanted: tuple[str, ...]) -> list[float]:
+def fit_to_targets(
+    partners: Mapping[Path, Sequence[Path]], targets: Path, wanted: tuple[str, ...], fps: float
+) -> list[float]:
     """Weights fitted on every clip that has a target, frame by frame over the length that both have.
 
-    Raises UserError when no clip has a target, or a target lacks a channel that the curves have.
+    fps: of files that tell none; a target of another rate is resampled by time to the curves'. Raises UserError when no
+    clip has a target, or a target lacks a channel that the curves have.
     """
     recorded = dict.fromkeys(partners, targets) if targets.is_file() else {}
     if not recorded:
-        stems = by_stem(find(targets, (".csv",)))
+        stems = by_stem(find_recordings(targets))
         recorded = {file: stems[file.stem] for file in partners if file.stem in stems}
     if not recorded:
-        raise UserError(f"{targets}: no csv for any of the clips to mix; they match by file name")
+        raise UserError(f"{targets}: no curves of any of the clips to mix; they match by file name")
 
     def clips() -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
         for file, target in recorded.items():
-            first = read_csv(file)
-            channels = tuple(name for name in wanted if name in first.names)
-            curves = [first.select(channels)]
-            curves += [read_like(path, file, channels, len(curves[0]), wanted) for path in partners[file]]
-            goal = read_csv(target, required=channels).select(channels)
-            frames = min(len(goal), len(curves[0]))
+            first = read_recording(file, required=())
+            part = Part(file, first, tuple(name for name in wanted if name in first.names))
+            curves = [part.curves, *(read_like(path, part, wanted, fps) for path in partners[file])]
+            goal = at_rate_of(read_recording(target, part.channels), fps, first.fps or fps).select(part.channels)
+            frames = min(len(goal), first.frames)
             yield [model[:frames] for model in curves], goal[:frames]
 
     try:
@@ -125,55 +125,63 @@ def fit_to_targets(partners: dict[Path, list[Path]], targets: Path, wanted: tupl
         raise UserError(f"{targets}: every input equals these curves; there is nothing to fit") from None
 
 
-def read_like(path: Path, first: Path, channels: tuple[str, ...], frames: int, wanted: tuple[str, ...]) -> np.ndarray:
-    """The channels of another input's csv, (frames, channels), of those `wanted` it must have no more and no less.
+def read_like(path: Path, first: Part, wanted: tuple[str, ...], fps: float) -> np.ndarray:
+    """The channels of another input's file, (frames, channels); of those `wanted` it must have what the first has.
 
-    Raises UserError when its columns or its length differ from the first's.
+    fps: of files that tell none. Raises UserError when its channels, its rate or its length differ from the first's.
     """
-    table = read_csv(path)
+    recording = read_recording(path, required=())
     for name in wanted:
-        if (name in table.names) != (name in channels):
-            lacking, having = (path, first) if name in channels else (first, path)
+        if (name in recording.names) != (name in first.channels):
+            lacking, having = (path, first.file) if name in first.channels else (first.file, path)
             raise UserError(f"{lacking}: no column for {name}, which {having} has")
-    if len(table.values) != frames:
-        raise UserError(f"{path}: {len(table.values)} frames, but {first} has {frames}")
-    return table.select(channels)
+    rate, first_rate = recording.fps or fps, first.recording.fps or fps
+    if not same_rate(rate, first_rate):
+        raise UserError(f"{path}: {rate:g} frames a second, but {first.file} has {first_rate:g}")
+    if recording.frames != first.recording.frames:
+        raise UserError(f"{path}: {recording.frames} frames, but {first.file} has {first.recording.frames}")
+    return recording.select(first.channels)
+
+
+def prepare(
+    inputs: Sequence[Path],
+    weights: Annotated[
+        list[float | Literal["auto"]] | None,
+        Field(description="one an input (default: equal), or auto: fitted to --targets"),
+    ] = None,
+    targets: Annotated[
+        Path | None, Field(description="recorded curves of clips that no model was trained on, for auto")
+    ] = None,
+    normalise: Annotated[bool, Field(description="divide the weights by their sum")] = False,
+    channels: Channels = None,
+    fps: Fps = USUAL_FPS,
+) -> Step:
+    """The step that mixes the first of several inputs, files or folders, with the others.
+
+    Raises UserError for weights that do not fit, and for inputs that do not match.
+    """
+    check_fps(fps)
+    wanted = resolve_channels(channels)
+    auto, numbers = weights == ["auto"], [weight for weight in weights or () if weight != "auto"]
+    if auto != bool(targets):
+        raise UserError("--weights auto and --targets go together: recorded curves of clips that no model has seen")
+    if not auto and len(numbers) != len(weights or ()):
+        raise UserError("--weights: auto stands alone, without numbers")
+    shares = [] if auto else check_weights(numbers or None, len(inputs), normalise)
+    partners = match(inputs)
+    if targets:
+        shares = fit_to_targets(partners, targets, wanted, fps)
+        print("weights:", *(f"{path}: {share:.4f}" for path, share in zip(inputs, shares, strict=True)), sep="\n  ")
+
+    def change(part: Part) -> np.ndarray:
+        others = [read_like(path, part, wanted, fps) for path in partners[part.file]]
+        return ensemble([part.curves, *others], shares)
+
+    return Step("mixed", wanted, change)
 
 
 def main() -> None:
-    options = arguments(__doc__, EXAMPLES, several=True)
-    options.add_argument(
-        "--weights",
-        type=weight,
-        nargs="+",
-        metavar="W",
-        help="one an input (default: equal), or auto: fitted to --targets",
-    )
-    options.add_argument(
-        "--targets", type=Path, metavar="PATH", help="recorded curves of clips that no model was trained on, for auto"
-    )
-    options.add_argument("--normalise", action="store_true", help="divide the weights by their sum")
-    add_channels(options)
-    given = options.parse_args()
-    wanted = resolve_channels(given.channels)
-    auto = given.weights == [AUTO]
-    if auto != bool(given.targets):
-        raise UserError("--weights auto and --targets go together: recorded curves of clips that no model has seen")
-    if not auto and given.weights and AUTO in given.weights:
-        raise UserError("--weights: auto stands alone, without numbers")
-    weights = None if auto else check_weights(given.weights, len(given.input), given.normalise)
-    partners = match(given.input)
-    if weights is None:
-        weights = fit_to_targets(partners, given.targets, wanted)
-        print(
-            "weights:", *(f"{path}: {share:.4f}" for path, share in zip(given.input, weights, strict=True)), sep="\n  "
-        )
-
-    def change(file: Path, channels: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
-        others = [read_like(path, file, channels, len(curves), wanted) for path in partners[file]]
-        return ensemble([curves, *others], weights)
-
-    rewrite("mixed", given.input[0], given.output, wanted, change)
+    step_command(__doc__, EXAMPLES, prepare)
 
 
 if __name__ == "__main__":

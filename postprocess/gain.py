@@ -2,24 +2,17 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from config.command import UserError, run
-from config.files import read_yaml
 from dataset.blendshapes import ARKIT
-from postprocess.steps import (
-    InputPath,
-    Step,
-    arguments,
-    resolve_channels,
-    run_steps,
-    training_row,
-    validated,
-)
+from postprocess.step_command import step_command
+from postprocess.steps import InputPath, Part, Step, resolve_channels, training_row
 
 EXAMPLES = """
 python postprocess/gain.py --input csvs/ --output louder/ --table gains.yml
@@ -47,7 +40,19 @@ def gain(curves: np.ndarray, gains: list[Gain], middle: np.ndarray | float = 0.0
     return np.clip(middle + scale * (curves - middle) + offset, low, high)
 
 
-def prepare(table: dict[str, Gain], around: InputPath | None = None) -> Step:
+def prepare(
+    table: Annotated[
+        dict[str, Gain],
+        Field(
+            description="YAML, a line a blendshape or group: "
+            "`JawOpen: {gain: 1.1, offset: 0, low: 0, high: 1}`, keys optional"
+        ),
+    ],
+    around: Annotated[
+        InputPath | None,
+        Field(description="a stats.json or a checkpoint: scale about its training means (default: about 0)"),
+    ] = None,
+) -> Step:
     """The step of post-processing that applies a table: blendshape or group → its Gain; of two, the later one counts.
 
     around: a stats.json or checkpoint, whose training means stay where they are. A model that is unsure predicts close
@@ -64,30 +69,15 @@ def prepare(table: dict[str, Gain], around: InputPath | None = None) -> Step:
     wanted = tuple(name for name in ARKIT if name in gains)
     means = training_row(around, "mean", wanted, "take it out of the table") if around else dict.fromkeys(wanted, 0.0)
 
-    def change(_: Path, present: tuple[str, ...], curves: np.ndarray) -> np.ndarray:
-        return gain(curves, [gains[name] for name in present], np.array([means[name] for name in present]))
+    def change(part: Part) -> np.ndarray:
+        middle = np.array([means[name] for name in part.channels])
+        return gain(part.curves, [gains[name] for name in part.channels], middle)
 
     return Step("scaled", wanted, change)
 
 
 def main() -> None:
-    options = arguments(__doc__, EXAMPLES)
-    options.add_argument(
-        "--table",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="YAML, a line a blendshape or group: `JawOpen: {gain: 1.1, offset: 0, low: 0, high: 1}`, keys optional",
-    )
-    options.add_argument(
-        "--around",
-        type=Path,
-        metavar="PATH",
-        help="a stats.json or a checkpoint, about whose training means the curves are scaled (default: about 0)",
-    )
-    given = options.parse_args()
-    settings = {"table": read_yaml(given.table), "around": given.around}
-    run_steps([validated(str(given.table), prepare, settings)], given.input, given.output)
+    step_command(__doc__, EXAMPLES, prepare)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from pydantic import Field
 
 from config.command import UserError, run
-from postprocess.steps import Step, add_channels, arguments, resolve_channels, run_steps
+from postprocess.step_command import step_command
+from postprocess.steps import Channels, Step, resolve_channels
 
 EXAMPLES = """
 python postprocess/smooth.py --input csvs/ --output smoothed/
@@ -33,22 +36,21 @@ def smooth(curves: np.ndarray, window: int = 9, order: int = 4) -> np.ndarray:
     return savgol_filter(curves, fitting, order, axis=0)
 
 
-def prepare(window: int = 9, order: int = 4, channels: list[str] | None = None) -> Step:
+def prepare(
+    window: Annotated[int, Field(description="frames that each polynomial spans, odd")] = 9,
+    order: Annotated[int, Field(description="degree of the polynomial, less than the window")] = 4,
+    channels: Channels = None,
+) -> Step:
     """The step of post-processing with these settings. Raises UserError for an impossible one."""
     if window < 1 or window % 2 == 0:
         raise UserError(f"--window {window}: must be an odd number of frames")
     if not 0 <= order < window:
         raise UserError(f"--order {order}: must be from 0 to {window - 1}, less than --window")
-    return Step("smoothed", resolve_channels(channels), lambda _file, _channels, curves: smooth(curves, window, order))
+    return Step("smoothed", resolve_channels(channels), lambda part: smooth(part.curves, window, order))
 
 
 def main() -> None:
-    options = arguments(__doc__, EXAMPLES)
-    options.add_argument("--window", type=int, default=9, help="frames that each polynomial spans, odd")
-    options.add_argument("--order", type=int, default=4, help="degree of the polynomial, less than the window")
-    add_channels(options)
-    given = options.parse_args()
-    run_steps([prepare(given.window, given.order, given.channels)], given.input, given.output)
+    step_command(__doc__, EXAMPLES, prepare)
 
 
 if __name__ == "__main__":

@@ -1,54 +1,68 @@
-"""What the scripts share: their arguments, the walk over a file or a folder, and the closing line of totals."""
+"""Steps of post-processing: what one is, the settings that it takes, and running them on a file or a folder."""
 
-import argparse
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import ConfigDict, Field, ValidationError, validate_call
 
-from config.command import UserError, parser
-from config.files import find, output_path
+from config.errors import UserError
+from config.files import by_stem, output_path
 from config.suggest import nearest
-from dataset.blendshapes import ARKIT, GROUPS, CurveTable, canonical, read_csv, write_csv
+from dataset.blendshapes import ARKIT, GROUPS, canonical
+from dataset.recordings.layout_writers import write_like_source
+from dataset.recordings.layouts import find_recordings, read_recording
+from dataset.recordings.recording import Recording
 from dataset.stats import load_stats
 
-Change = Callable[[Path, tuple[str, ...], np.ndarray], np.ndarray]
-"""(file, channels, curves (frames, channels)) → the curves to write in their place, same shape."""
+
+@dataclass(frozen=True)
+class Part:
+    """What a step is given of a file: those of its channels that are there."""
+
+    file: Path
+    recording: Recording  # all of it
+    channels: tuple[str, ...]
+
+    @property
+    def curves(self) -> np.ndarray:
+        """(frames, len(channels))"""
+        return self.recording.select(self.channels)
+
+
+class Step(NamedTuple):
+    """One change to curves, ready to run. A module of this room makes it by a function `prepare`, whose typed and
+    described arguments are the step's settings: as options of its command, and in the YAML of a chain."""
+
+    done: str  # "smoothed", …
+    wanted: tuple[str, ...]  # the channels that it changes, where a file has them
+    change: Callable[[Part], np.ndarray]  # → (frames, len(channels)) to stand in the part's place
+
 
 InputPath = Annotated[Path, Field(strict=False)]
 """A path that may be told as text: what a YAML has."""
 
+Channels = Annotated[
+    list[str] | None,
+    Field(
+        description=f"groups ({', '.join(GROUPS)}) or blendshapes to change, the others pass untouched (default: face)"
+    ),
+]
+"""The setting of most steps; resolve_channels turns it into names."""
 
-class Step(NamedTuple):
-    """One change to curves, ready to run."""
+Fps = Annotated[float, Field(description="frames a second of files that tell none")]
 
-    done: str  # "smoothed", …
-    wanted: tuple[str, ...]  # the channels that it changes, where a file has them
-    change: Change
-
-
-def arguments(description: str | None, examples: str, several: bool = False) -> argparse.ArgumentParser:
-    """A parser with --input (`several` makes it a list) and --output, each a csv or a folder of them."""
-    options = parser(description, examples)
-    count = "+" if several else None
-    options.add_argument(
-        "--input", type=Path, required=True, nargs=count, metavar="PATH", help="a csv or a folder of them"
-    )
-    options.add_argument("--output", type=Path, required=True, metavar="PATH", help="where the result goes, likewise")
-    return options
+RENAMED = {"words": "transcript_path"}
+"""What settings were called → what they are called."""
 
 
-def add_channels(options: argparse.ArgumentParser) -> None:
-    """Add --channels; resolve_channels turns what it holds into names."""
-    options.add_argument(
-        "--channels",
-        nargs="+",
-        metavar="NAME",
-        help=f"groups ({', '.join(GROUPS)}) or blendshapes to change, the others pass untouched (default: face)",
-    )
+def check_fps(fps: float) -> None:
+    """Raises UserError for a rate that is none."""
+    if not 0 < fps < float("inf"):
+        raise UserError(f"--fps {fps:g}: must be more than 0")
 
 
 def resolve_channels(words: Sequence[str] | None, option: str = "--channels") -> tuple[str, ...]:
@@ -68,46 +82,6 @@ def _unknown(word: str, option: str) -> str:
     raise UserError(f'{option}: "{word}" is no group and no ARKit blendshape{hint}')
 
 
-def rewrite(done: str, source: Path, output: Path, wanted: tuple[str, ...], change: Change) -> None:
-    """Change the wanted channels of a csv, or of every csv in a folder, and say what was done ("smoothed", …).
-
-    Length, header, column order and every other column stay as they are. A file that has only some of the wanted
-    channels has those changed; one that has none is refused.
-    """
-    run_steps([Step(done, wanted, change)], source, output)
-
-
-def run_steps(steps: Sequence[Step], source: Path, output: Path) -> None:
-    """Run the steps one after the other on a csv, or on every csv in a folder; each file is written once.
-
-    Otherwise as `rewrite`, which is this with one step.
-    """
-    from tqdm import tqdm
-
-    files = find(source, (".csv",))
-    if source.is_dir() and (output.is_file() or output.suffix == ".csv"):
-        raise UserError(f"--output {output}: {source} is a folder, so this must be one too")
-    done, frames = ", ".join(step.done for step in steps), 0
-    for file in tqdm(files, desc=done, unit="file", disable=None, leave=False):
-        table = read_csv(file)
-        for step in steps:
-            table = _changed(file, table, step)
-        write_csv(output_path(file, source, output), table)
-        frames += len(table.values)
-    print(f"{done} {len(files)} file{'s' * (len(files) > 1)}, {frames:,} frames: {output}")
-
-
-def _changed(file: Path, table: CurveTable, step: Step) -> CurveTable:
-    channels = tuple(name for name in step.wanted if name in table.names)
-    if not channels:
-        raise UserError(f"{file}, line 1: none of the channels to change is here ({_shortened(step.wanted)})")
-    return table.with_channels(channels, step.change(file, channels, table.select(channels)))
-
-
-def _shortened(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
 def training_row(path: Path, row: Literal["mean", "max"], wanted: Sequence[str], mend: str) -> dict[str, float]:
     """Channel → its mean or maximum over the training clips, from a stats.json or a checkpoint.
 
@@ -125,6 +99,10 @@ def validated(place: str, prepare: Callable[..., Step], settings: dict[str, Any]
 
     Raises UserError, beginning with `place` and the key, for settings that do not fit.
     """
+    known = inspect.signature(prepare).parameters
+    for old in settings:
+        if RENAMED.get(old) in known:
+            raise UserError(f"{place}: {old}: is now {RENAMED[old]}")
     try:
         return validate_call(config=ConfigDict(strict=True, allow_inf_nan=False))(prepare)(**settings)
     except ValidationError as error:
@@ -132,9 +110,44 @@ def validated(place: str, prepare: Callable[..., Step], settings: dict[str, Any]
         *parents, key = found["loc"]
         where = f"{place}: {'.'.join(map(str, found['loc']))}"
         if found["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            hint = nearest(str(key), list(inspect.signature(prepare).parameters)) if not parents else ""
-            raise UserError(f"{where}: unknown key{hint}") from None
+            raise UserError(f"{where}: unknown key{'' if parents else nearest(str(key), list(known))}") from None
         if found["type"].startswith("missing"):
             raise UserError(f"{where}: missing") from None
         message = found["msg"].removeprefix("Value error, ")
         raise UserError(f"{where}: {message[0].lower()}{message[1:]}, not {found['input']!r}") from None
+
+
+def run_steps(steps: Sequence[Step], source: Path, output: Path) -> None:
+    """Run the steps one after the other on a file of curves, or on every one in a folder; each is written once.
+
+    Length, header, column order and every other column of a csv stay as they are; what came in another layout is
+    written as a csv of the 52 channels. A file that has only some of a step's channels has those changed; one that has
+    none is refused. Says what was done.
+    """
+    from tqdm import tqdm
+
+    files = list(by_stem(find_recordings(source)).values())
+    if source.is_dir() and (output.is_file() or output.suffix == ".csv"):
+        raise UserError(f"--output {output}: {source} is a folder, so this must be one too")
+    if not source.is_dir() and output.suffix.lower() in (".json", ".npy"):
+        raise UserError(f"--output {output}: curves are written as csv; call it {output.with_suffix('.csv').name}")
+    done, frames = ", ".join(step.done for step in steps), 0
+    for file in tqdm(files, desc=done, unit="file", disable=None, leave=False):
+        recording = read_recording(file, required=())
+        for step in steps:
+            recording = _changed(file, recording, step)
+        named = file if file.suffix.lower() == ".csv" else file.with_suffix(".csv")
+        write_like_source(output_path(named, source, output), recording)
+        frames += recording.frames
+    print(f"{done} {len(files)} file{'s' * (len(files) > 1)}, {frames:,} frames: {output}")
+
+
+def _changed(file: Path, recording: Recording, step: Step) -> Recording:
+    channels = tuple(name for name in step.wanted if name in recording.names)
+    if not channels:
+        raise UserError(f"{file}, line 1: none of the channels to change is here ({_shortened(step.wanted)})")
+    return recording.with_channels(channels, step.change(Part(file, recording, channels)))
+
+
+def _shortened(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

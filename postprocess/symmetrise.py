@@ -2,15 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from pydantic import Field
 
 from config.command import UserError, run
 from dataset.blendshapes import ARKIT
-from postprocess.steps import Step, add_channels, arguments, resolve_channels, run_steps
+from postprocess.step_command import step_command
+from postprocess.steps import Channels, Step, resolve_channels
 
 EXAMPLES = """
 python postprocess/symmetrise.py --input csvs/ --output even/
@@ -42,21 +44,20 @@ def symmetrise(curves: np.ndarray, names: tuple[str, ...], by: By = "mean", shar
     return result
 
 
-def prepare(by: By = "mean", share: float = 1.0, channels: list[str] | None = None) -> Step:
+def prepare(
+    by: Annotated[By, Field(description="what the two sides move towards")] = "mean",
+    share: Annotated[float, Field(description="how far they move there: 0 not at all, 1 wholly")] = 1.0,
+    channels: Channels = None,
+) -> Step:
     """The step of post-processing with these settings. Raises UserError for a share outside 0 to 1."""
     if not 0 <= share <= 1:
         raise UserError(f"--share {share:g}: must be from 0 to 1")
     wanted = resolve_channels(channels)
-    return Step("symmetrised", wanted, lambda _file, present, curves: symmetrise(curves, present, by, share))
+    return Step("symmetrised", wanted, lambda part: symmetrise(part.curves, part.channels, by, share))
 
 
 def main() -> None:
-    options = arguments(__doc__, EXAMPLES)
-    options.add_argument("--by", choices=("mean", "max"), default="mean", help="what the two sides move towards")
-    options.add_argument("--share", type=float, default=1.0, help="how far they move there: 0 not at all, 1 wholly")
-    add_channels(options)
-    given = options.parse_args()
-    run_steps([prepare(given.by, given.share, given.channels)], given.input, given.output)
+    step_command(__doc__, EXAMPLES, prepare)
 
 
 if __name__ == "__main__":

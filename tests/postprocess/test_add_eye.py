@@ -56,7 +56,7 @@ def test_eyes_are_matched_by_name(tmp_path: Path, run_main: Callable[..., None])
     write_curves(tmp_path / "eyes.csv", np.arange(52.0)[None] / 100)
     (tmp_path / "a.csv").write_text("jawOpen,eyeBlink_R,eyeBlink_L\n0.5,0,0\n")
     run_main(script, "--input", tmp_path / "a.csv", "--eyes", tmp_path / "eyes.csv", "--output", tmp_path / "b.csv")
-    assert (tmp_path / "b.csv").read_text() == "jawOpen,eyeBlink_R,eyeBlink_L\n0.5,0.070000,0.000000\n"
+    assert (tmp_path / "b.csv").read_text() == "jawOpen,eyeBlink_R,eyeBlink_L\n0.5,0.070000,0\n"
 
 
 def test_refusals(tmp_path: Path, refusal: Callable[..., str], random_csv: Callable[..., np.ndarray]) -> None:

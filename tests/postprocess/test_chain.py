@@ -75,7 +75,9 @@ def test_what_the_shipped_chain_offers_besides_can_be_read(tmp_path: Path) -> No
         ("steps: [{gain: {table: {JawOpn: {}}}}]", ', step 1 (gain): table: "JawOpn" is no group and no ARKit '
          "blendshape; did you mean JawOpen?"),
         ("steps: [gain]", ", step 1 (gain): table: missing"),
-        ("steps: [{close_lips: {words: no/such}}]", f", step 1 (close_lips): {ROOT}/no/such: no such file or folder"),
+        ("steps: [{close_lips: {transcript_path: no/such}}]",
+         f", step 1 (close_lips): {ROOT}/no/such: no such file or folder"),
+        ("steps: [{close_lips: {words: a}}]", ", step 1 (close_lips): words: is now transcript_path"),
         ("steps: [{smooth: {window: 9, window: 7}}]", ", line 1: steps.0.smooth.window stands twice; keep one"),
     ],
 )  # fmt: skip

@@ -39,7 +39,16 @@ def test_a_folder_by_its_transcripts(
     values = random_csv(tmp_path / "in" / "a.csv", 40)
     (tmp_path / "tsv").mkdir()
     (tmp_path / "tsv" / "a.tsv").write_text("0.2\t0.4\t你\n0.5\t0.75\t妈\n")
-    words = ["--input", tmp_path / "in", "--output", tmp_path / "out", "--words", tmp_path / "tsv", "--fps", "20"]
+    words = [
+        "--input",
+        tmp_path / "in",
+        "--output",
+        tmp_path / "out",
+        "--transcript_path",
+        tmp_path / "tsv",
+        "--fps",
+        "20",
+    ]
     run_main(script, *words)
     changed = read_csv(tmp_path / "out" / "a.csv").values
     jaw, lips = ARKIT.index("JawOpen"), ARKIT.index("MouthClose")
@@ -54,7 +63,7 @@ def test_refusals(tmp_path: Path, refusal: Callable[..., str], random_csv: Calla
     random_csv(tmp_path / "in" / "b.csv", 5)
     (tmp_path / "tsv").mkdir()
     (tmp_path / "tsv" / "a.tsv").write_text("0\t1\t妈\n")
-    words = ["--input", tmp_path / "in", "--output", tmp_path / "out", "--words", tmp_path / "tsv"]
+    words = ["--input", tmp_path / "in", "--output", tmp_path / "out", "--transcript_path", tmp_path / "tsv"]
     assert refusal(script, *words) == f"{tmp_path / 'tsv'}: no b.tsv, the transcript of {tmp_path / 'in' / 'b.csv'}"
     assert refusal(script, *words, "--fps", "0") == "--fps 0: must be more than 0"
     assert refusal(script, *words, "--reach", "-1") == "--reach -1: must be a number of frames from 0 up"

@@ -54,10 +54,10 @@ def test_all_channels_and_equal_weights(tmp_path: Path, folders: tuple, run_main
 
 
 def test_columns_are_matched_by_name(tmp_path: Path, run_main: Callable[..., None]) -> None:
-    (tmp_path / "a.csv").write_text("JawOpen,MouthLeft,Timecode\n0.2,0.4,7\n")
+    (tmp_path / "a.csv").write_text("JawOpen,MouthLeft,Timecode\n0.2,0.4,00:00:00:07\n")
     (tmp_path / "b.csv").write_text("mouth_left,jawOpen\n0.8,0.6\n")
     run_main(script, "--input", tmp_path / "a.csv", tmp_path / "b.csv", "--output", tmp_path / "c.csv")
-    assert (tmp_path / "c.csv").read_text() == "JawOpen,MouthLeft,Timecode\n0.400000,0.600000,7\n"
+    assert (tmp_path / "c.csv").read_text() == "JawOpen,MouthLeft,Timecode\n0.400000,0.600000,00:00:00:07\n"
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_what_does_not_match_is_refused_naming_both(
     random_csv(three / "b.csv", 8)
     assert refusal(script, *words) == f"{three / 'b.csv'}: 8 frames, but {one / 'b.csv'} has 7"
     (three / "b.csv").unlink()
-    assert refusal(script, *words) == f"{three}: no b.csv, which {one} has; mix folders of the same clips"
+    assert refusal(script, *words) == f"{three}: no curves of b, which {one} has; mix folders of the same clips"
     random_csv(three / "b.csv", 7)
     random_csv(two / "c.csv", 7)
-    assert refusal(script, *words) == f"{one}: no c.csv, which {two} has; mix folders of the same clips"
+    assert refusal(script, *words) == f"{one}: no curves of c, which {two} has; mix folders of the same clips"
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -157,7 +157,7 @@ def test_refusals_of_auto_weights(tmp_path: Path, folders: tuple, refusal: Calla
     assert refusal(script, *words, "--weights", "auto", "1") == "--weights: auto stands alone, without numbers"
     words += ["--weights", "auto", "--targets"]
     write_curves(tmp_path / "bs" / "other.csv", np.zeros((3, 52)))
-    message = f"{tmp_path / 'bs'}: no csv for any of the clips to mix; they match by file name"
+    message = f"{tmp_path / 'bs'}: no curves of any of the clips to mix; they match by file name"
     assert refusal(script, *words, tmp_path / "bs") == message
     same = ["--input", one, one, "--output", tmp_path / "out", "--weights", "auto", "--targets", one]
     assert refusal(script, *same) == f"{one}: every input equals these curves; there is nothing to fit"

@@ -85,7 +85,7 @@ def test_one_file_in_place_with_chosen_channels(
 
 def test_a_file_with_some_of_the_channels_has_those_smoothed(tmp_path: Path, run_main: Callable[..., None]) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("eyeBlink_L,Timecode,jawOpen\n" + "".join(f"0.{i},00:{i},0.{i * i % 7}\n" for i in range(9)))
+    path.write_text("eyeBlink_L,Timecode,jawOpen\n" + "".join(f"0.{i},00:00:00:0{i},0.{i * i % 7}\n" for i in range(9)))
     run_main(script, "--input", path, "--output", tmp_path / "b.csv", "--window", 3, "--order", 0)
     before, after = read_csv(path), read_csv(tmp_path / "b.csv")
     assert (after.header, after.extras) == (before.header, before.extras)
@@ -139,7 +139,10 @@ def test_refusals(
 def test_refusals_of_files(tmp_path: Path, refusal: Callable[..., str]) -> None:
     out = tmp_path / "out"
     assert refusal(script, "--input", tmp_path / "none", "--output", out).endswith("none: no such file or folder")
-    assert refusal(script, "--input", tmp_path, "--output", out) == f"{tmp_path}: no .csv file in this folder"
+    assert (
+        refusal(script, "--input", tmp_path, "--output", out)
+        == f"{tmp_path}: no .csv or .json or .npy file in this folder"
+    )
     eyes = tmp_path / "eyes.csv"
     eyes.write_text("EyeBlinkLeft\n0\n")
     assert refusal(script, "--input", eyes, "--output", out) == (
