@@ -7,14 +7,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import UserError, parser, run
-from config.files import written_whole
-from config.look import FONT_POINTS
 from config.units import SAMPLE_RATE
 from dataset.audio import read_audio
-from dataset.blendshapes import read_csv
+from dataset.recordings.layouts import read_recording
 from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import read_tsv
-from postprocess.score.curve_plot import TOLERATED_S, draw, draw_words, liveliest
+from postprocess.score.curve_plot import TOLERATED_S, liveliest, write_plot
 from postprocess.steps import resolve_channels
 
 EXAMPLES = """
@@ -26,12 +24,12 @@ SUFFIXES = (".png", ".pdf", ".svg")
 
 def parse() -> argparse.Namespace:
     options = parser(__doc__, EXAMPLES)
-    options.add_argument("--csv", type=Path, required=True, metavar="PATH", help="the curves")
+    options.add_argument("--csv", type=Path, required=True, metavar="PATH", help="the curves (csv, json, npy)")
     options.add_argument("--wav", type=Path, required=True, metavar="PATH", help="the sound")
     options.add_argument("--transcript_path", type=Path, metavar="TSV", help="tokens to write along the waveform")
-    options.add_argument("--target", type=Path, metavar="CSV", help="recorded curves, drawn dashed")
+    options.add_argument("--target", type=Path, metavar="PATH", help="recorded curves, drawn dashed")
     options.add_argument("--out_path", type=Path, metavar="PATH", help="png, pdf or svg (default: beside the csv)")
-    options.add_argument("--fps", type=float, default=USUAL_FPS, help="frames a second of the csvs")
+    options.add_argument("--fps", type=float, default=USUAL_FPS, help="frames a second of curves that tell none")
     options.add_argument(
         "--channels", nargs="+", metavar="NAME", help="groups or blendshapes to choose the six from (default: all)"
     )
@@ -46,24 +44,18 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     given = parse()
-    import matplotlib
-
-    curves, audio = read_csv(given.csv), read_audio(given.wav)
-    channels = liveliest(curves, resolve_channels(given.channels or ["all"]))
+    curves, audio = read_recording(given.csv, required=()).with_rate(given.fps), read_audio(given.wav)
+    channels = liveliest(curves.values, curves.names, resolve_channels(given.channels or ["all"]))
     if not channels:
         raise UserError(f"{given.csv}: has none of the channels {', '.join(given.channels)}")
-    target = read_csv(given.target, required=channels) if given.target else None
+    target = read_recording(given.target, channels).with_rate(given.fps) if given.target else None
     words = read_tsv(given.transcript_path) if given.transcript_path else []
-    sound_s, motion_s = len(audio) / SAMPLE_RATE, len(curves.values) / given.fps
+    sound_s, motion_s = len(audio) / SAMPLE_RATE, curves.duration_s or 0
     if abs(sound_s - motion_s) > TOLERATED_S:
-        print(f"{given.csv} lasts {motion_s:.2f} s at {given.fps:g} fps, {given.wav} {sound_s:.2f} s: is --fps right?")
-    with matplotlib.rc_context({"font.size": FONT_POINTS, "font.family": "DejaVu Sans"}):
-        figure = draw(audio, curves, channels, target, given.fps)
-        note = draw_words(figure.axes[0], words, max(sound_s, motion_s))
-        if note:
-            print(f"{given.transcript_path}: {note}")
-        with written_whole(given.out_path) as partial:
-            figure.savefig(partial, format=given.out_path.suffix[1:].lower(), dpi=120)
+        print(f"{given.csv} lasts {motion_s:.2f} s at {curves.fps:g} fps, {given.wav} {sound_s:.2f} s: is --fps right?")
+    note = write_plot(given.out_path, audio, curves, channels, target, words)
+    if note:
+        print(f"{given.transcript_path}: {note}")
     print(f"plotted {len(channels)} channels over {sound_s:.1f} s: {given.out_path}")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from config.errors import UserError
-from dataset.blendshapes import ARKIT, CurveTable
+from dataset.blendshapes import ARKIT
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import Word
@@ -54,7 +54,7 @@ class Clip:
     def liveliest(self, among: tuple[str, ...], count: int) -> tuple[str, ...]:
         """The channels that move the most in the first take, of those that it has; in ARKIT's order."""
         first = self.takes[0]
-        chosen = liveliest(CurveTable(first.channels, first.channels, first.values, {}), among, count)
+        chosen = liveliest(first.values, first.channels, among, count)
         return tuple(name for name in ARKIT if name in chosen)
 
 

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import soundfile
 from matplotlib.font_manager import fontManager
 
 from config.look import font_for
-from dataset.blendshapes import ARKIT, FACE, CurveTable, write_curves
+from dataset.blendshapes import ARKIT, FACE, write_curves
+from dataset.recordings.recording import Recording
 from dataset.transcript import Word
 from postprocess.score.curve_plot import draw, draw_words, envelope, liveliest, token_points
 from scripts import plot as script
@@ -16,24 +18,25 @@ from scripts import plot as script
 FPS = 30.0
 
 
-def table(frames: int = 60) -> CurveTable:
+def recording(frames: int = 60, fps: float = FPS) -> Recording:
     """Channel i of the 52 swings by i/100, so that the last are the liveliest."""
     swing = np.sin(np.arange(frames) / 3)[:, None] * np.arange(52) / 100
-    return CurveTable(ARKIT, ARKIT, swing, {})
+    return Recording(ARKIT, swing, None, fps, {}, "arkit")
 
 
 @pytest.fixture
 def clip(tmp_path: Path) -> list[object]:
     """Two seconds of curves and sound, as arguments."""
-    write_curves(tmp_path / "a.csv", table().values)
+    write_curves(tmp_path / "a.csv", recording().values)
     soundfile.write(tmp_path / "a.wav", np.sin(np.arange(32_000) / 20) * 0.5, 16_000)
     return ["--csv", tmp_path / "a.csv", "--wav", tmp_path / "a.wav"]
 
 
 def test_the_liveliest_come_first() -> None:
-    assert liveliest(table(), ARKIT) == tuple(reversed(ARKIT[-6:]))
-    assert liveliest(table(), FACE, 2) == ("NoseSneerRight", "NoseSneerLeft")
-    assert liveliest(table(), ("JawOpen", "JawLeft")) == ("JawOpen", "JawLeft")
+    values = recording().values
+    assert liveliest(values, ARKIT, ARKIT) == tuple(reversed(ARKIT[-6:]))
+    assert liveliest(values, ARKIT, FACE, 2) == ("NoseSneerRight", "NoseSneerLeft")
+    assert liveliest(values, ARKIT, ("JawOpen", "JawLeft")) == ("JawOpen", "JawLeft")
 
 
 def test_the_envelope_meets_every_extreme() -> None:
@@ -56,7 +59,7 @@ def test_a_sound_shorter_than_the_columns_is_drawn_sample_by_sample() -> None:
 
 def test_the_figure_has_one_time_axis_units_and_a_dashed_target() -> None:
     channels = ("JawOpen", "MouthFunnel")
-    figure = draw(np.zeros(32_000, np.float32), table(60), channels, table(55), FPS)
+    figure = draw(np.zeros(32_000, np.float32), recording(60), channels, recording(55, 25))
     wave, *panels = figure.axes
     assert wave.get_xlim() == panels[-1].get_xlim() == (0, 2)
     assert panels[-1].get_xlabel() == "time (s)"
@@ -66,8 +69,9 @@ def test_the_figure_has_one_time_axis_units_and_a_dashed_target() -> None:
         target, prediction = axes.get_lines()
         assert (target.get_linestyle(), prediction.get_linestyle()) == ("--", "-")
         np.testing.assert_allclose(np.asarray(prediction.get_xdata(), float), np.arange(60) / FPS)
-        np.testing.assert_array_equal(prediction.get_ydata(), table(60).select((channel,))[:, 0])
-        np.testing.assert_array_equal(target.get_ydata(), table(55).select((channel,))[:, 0])
+        np.testing.assert_allclose(np.asarray(target.get_xdata(), float), np.arange(55) / 25)
+        np.testing.assert_array_equal(prediction.get_ydata(), recording(60).select((channel,))[:, 0])
+        np.testing.assert_array_equal(target.get_ydata(), recording(55).select((channel,))[:, 0])
     assert panels[0].get_ylim() == panels[1].get_ylim()
 
 
@@ -83,7 +87,7 @@ def test_tokens_shrink_to_fit_and_vanish_when_they_would_not_be_read() -> None:
 
 
 def test_tokens_stand_at_their_times() -> None:
-    axes = draw(np.zeros(32_000, np.float32), table(), ("JawOpen",), None, FPS).axes[0]
+    axes = draw(np.zeros(32_000, np.float32), recording(), ("JawOpen",), None).axes[0]
     assert draw_words(axes, words("good", "day", every_s=0.8), 2) is None
     assert [(text.get_text(), text.get_position()[0]) for text in axes.texts] == [("good", 0), ("day", 0.8)]
     assert [float(np.asarray(line.get_xdata())[0]) for line in axes.lines] == [0, 0.8]
@@ -94,7 +98,7 @@ def test_no_hanzi_becomes_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fontManager, "ttflist", latin)
     assert font_for("good dày") is not None
     assert font_for("你好") is None
-    axes = draw(np.zeros(32_000, np.float32), table(), ("JawOpen",), None, FPS).axes[0]
+    axes = draw(np.zeros(32_000, np.float32), recording(), ("JawOpen",), None).axes[0]
     note = draw_words(axes, words("你", "好", every_s=0.5), 2)
     assert note == "no installed font has all the transcript's characters, so only the tokens' starts are marked"
     assert not axes.texts
@@ -147,3 +151,12 @@ def test_refusals(tmp_path: Path, clip: list[object], refusal: Callable[..., str
     assert refusal(script, *clip, "--target", few).startswith(f"{few}, line 1: no column for ")
     assert refusal(script, "--csv", few, *clip[2:], "--channels", "brow") == f"{few}: has none of the channels brow"
     assert refusal(script, *clip[:2], "--wav", tmp_path / "no.wav") == f"{tmp_path / 'no.wav'}: no such file"
+
+
+def test_curves_go_by_their_own_clock(
+    tmp_path: Path, clip: list[object], run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = {"names": ARKIT, "fps": 50, "frames": recording(100).values.tolist()}
+    (tmp_path / "b.json").write_text(json.dumps(document))
+    run_main(script, "--csv", tmp_path / "b.json", *clip[2:], "--target", tmp_path / "a.csv")
+    assert capsys.readouterr().out == f"plotted 6 channels over 2.0 s: {tmp_path / 'b.png'}\n"  # not "is --fps right?"
