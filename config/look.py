@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 # The palette of Okabe & Ito (2008), told apart by the colour-blind; without its yellow, which is faint on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-INK = "#333333"
+INK, FAINT = "#333333", "#B8B8B8"
 SIZE_INCHES = (13.3, 9.0)
 FONT_POINTS, SMALLEST_POINTS = 14, 8
 

@@ -13,7 +13,6 @@ from config.tables import table
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.score.evaluation import Scoring, evaluate
 from postprocess.score.matching import read_ids
-from postprocess.score.score_page import INDEX, write_plots, write_report
 from postprocess.score.score_tables import remarks, tables
 
 EXAMPLES = """
@@ -73,12 +72,13 @@ def main() -> None:
     print(*shown, *(fill(remark, WIDTH) for remark in remarks(scored)), sep="\n")
     if given.json:
         write_json(given.json, scored.to_json(scoring))
-    if given.report:
-        write_report(given.report, scored)
-    if given.plots:
-        write_plots(given.plots, scored)
-    places = ", ".join(str(path) for path in (given.json, given.report, given.plots and given.plots / INDEX) if path)
-    where = f": {places}" if places else ""
+    written = [given.json] if given.json else []
+    if given.report or given.plots:
+        from postprocess.score.score_page import write_plots, write_report
+
+        written += [write_report(given.report, scored)] if given.report else []
+        written += [write_plots(given.plots, scored)] if given.plots else []
+    where = f": {', '.join(map(str, written))}" if written else ""
     print(f"scored {len(scored.clips)} clip{'s' * (len(scored.clips) > 1)}, {scored.frames:,} frames{where}")
 
 

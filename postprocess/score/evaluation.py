@@ -64,6 +64,7 @@ class Scored:
 
     @cached_property
     def mean(self) -> ClipScores:
+        """Over the clips."""
         return mean_scores(list(self.clips.values()))
 
     @cached_property
@@ -73,10 +74,12 @@ class Scored:
 
     @cached_property
     def floor_means(self) -> dict[str, ClipScores]:
+        """Name of a floor → its mean over the clips that have one."""
         return {name: mean_scores(list(scores.values())) for name, scores in self.floors.items()}
 
     @property
     def frames(self) -> int:
+        """Of all predictions together."""
         return int(sum(scores["frames"] for scores in self.clips.values()))
 
     @property
@@ -87,6 +90,7 @@ class Scored:
 
     @property
     def worst_first(self) -> list[str]:
+        """The clips by their contest score a step, the highest first."""
         return sorted(self.clips, key=lambda clip: -self.clips[clip]["contest_per_step"])
 
     def to_json(self, scoring: Scoring) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from config.command import UserError
+from config.errors import UserError
 from dataset.blendshapes import ARKIT, indices
 from dataset.stats import Stats
 from dataset.transcript import Word

@@ -5,7 +5,10 @@ One file that needs no other (a report), or a folder with every picture as a PNG
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import matplotlib
+from matplotlib.figure import Figure
+from tqdm import tqdm
 
 from config.files import written_whole
 from config.look import FONT_POINTS, font_for
@@ -14,45 +17,38 @@ from postprocess.score.evaluation import MEAN_FACE, ClipScores, Scored
 from postprocess.score.score_pictures import PAGE, SLIDE, Style, draw_channels, draw_clip
 from postprocess.score.score_tables import remarks, tables
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 PICTURED = 20  # clips in a report, the worst first: a page of some megabytes still opens at once
 PICTURED_CHANNELS = 5  # of each clip, the liveliest
 TEMPLATE = Path(__file__).with_suffix(".html")
 INDEX, CHANNELS, CLIPS = "index.html", "channels.png", "clips"  # what a folder of plots holds
 
 
-def write_report(path: Path, scored: Scored) -> None:
-    """Write the page that needs no other file, whole or not at all."""
+def write_report(path: Path, scored: Scored) -> Path:
+    """Write the page that needs no other file, whole or not at all; returns its path."""
     shown = scored.worst_first[:PICTURED]
     pictures = {clip: svg(_drawn(scored, clip, PAGE), clip) for clip in shown}
-    _write_page(path, scored, svg(_bars(scored, PAGE), "channels"), pictures)
+    return _write_page(path, scored, svg(_bars(scored, PAGE), "channels"), pictures)
 
 
-def write_plots(folder: Path, scored: Scored) -> None:
-    """Write every picture as a PNG for slides, and index.html, whose rows lead to them."""
-    from tqdm import tqdm
-
+def write_plots(folder: Path, scored: Scored) -> Path:
+    """Write every picture as a PNG for slides, and index.html, whose rows lead to them; returns its path."""
     _save(_bars(scored, SLIDE), folder / CHANNELS, f"Channel by channel, mean over {_count(scored)}")
     pictures = {}
     for clip in tqdm(scored.worst_first, "pictured", unit="clip", disable=None, leave=False):
         _save(_drawn(scored, clip, SLIDE), folder / CLIPS / f"{clip}.png", _caption(clip, scored.clips[clip]))
         pictures[clip] = f"{CLIPS}/{clip}.png"
-    _write_page(folder / INDEX, scored, CHANNELS, pictures)
+    return _write_page(folder / INDEX, scored, CHANNELS, pictures)
 
 
-def _bars(scored: Scored, style: Style) -> "Figure":
+def _bars(scored: Scored, style: Style) -> Figure:
     return draw_channels(scored.mean, scored.ends, scored.floor_means.get(MEAN_FACE), style)
 
 
-def _drawn(scored: Scored, clip: str, style: Style) -> "Figure":
+def _drawn(scored: Scored, clip: str, style: Style) -> Figure:
     return draw_clip(scored.curves[clip](), scored.liveliest[:PICTURED_CHANNELS], style)
 
 
-def _save(figure: "Figure", path: Path, title: str) -> None:
-    import matplotlib
-
+def _save(figure: Figure, path: Path, title: str) -> None:
     font = font_for(title)
     if not font:  # no installed one has all its characters; a question mark is better than a box
         title = title.encode("ascii", "replace").decode()
@@ -72,7 +68,7 @@ def _count(scored: Scored) -> str:
     return f"{len(scored.clips)} clip{'s' * (len(scored.clips) > 1)}"
 
 
-def _write_page(path: Path, scored: Scored, bars: str, pictures: Mapping[str, str]) -> None:
+def _write_page(path: Path, scored: Scored, bars: str, pictures: Mapping[str, str]) -> Path:
     """bars: a picture, as SVG or as the path of a file beside the page; pictures: clip → the same, in order."""
     clips, rates = len(scored.clips), " or ".join(f"{fps:g}" for fps in sorted(set(scored.fps.values())))
     minutes = sum(scores["frames"] / scored.fps[clip] for clip, scores in scored.clips.items()) / 60
@@ -91,6 +87,7 @@ def _write_page(path: Path, scored: Scored, bars: str, pictures: Mapping[str, st
         anchors={clip: f"clip-{clip.replace(' ', '_')}" for clip in pictures},  # an id holds no space
         which=which if clips > 1 else "",
     )
+    return path
 
 
 def _tiles(mean: ClipScores) -> list[tuple[str, str]]:

@@ -1,18 +1,16 @@
 """The pictures of an evaluation: a clip's curves over their targets, and each channel's scores as bars."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from config import pages
-from config.look import COLOURS, FONT_POINTS, INK, SIZE_INCHES, tidy
+from config.look import COLOURS, FAINT, FONT_POINTS, INK, SIZE_INCHES, tidy
 from postprocess.score.matching import CurvePair
 from postprocess.score.metrics import CONFIDENCE, CurveScores, Intervals
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 PICTURED_S = 20.0  # of a clip, its worst stretch
 AVERAGED_S = 1.0  # over which a whole clip's error is smoothed
@@ -38,17 +36,15 @@ class Style(NamedTuple):
 
 
 PAGE = Style(10.8, 0.95, 9, pages.INK, pages.FAINT, pages.BLUE, pages.ORANGE)
-SLIDE = Style(SIZE_INCHES[0], 1.15, FONT_POINTS, INK, "#B8B8B8", *COLOURS[:2])
+SLIDE = Style(SIZE_INCHES[0], 1.15, FONT_POINTS, INK, FAINT, *COLOURS[:2])
 
 
-def draw_clip(curves: CurvePair, channels: Sequence[str], style: Style) -> "Figure":
+def draw_clip(curves: CurvePair, channels: Sequence[str], style: Style) -> Figure:
     """The target as an area, the prediction as a line over it, a row a channel, time in seconds.
 
     Of a clip longer than PICTURED_S only the worst stretch; a strip above it says where that is, and how large the
     error is elsewhere.
     """
-    from matplotlib.figure import Figure
-
     fps = curves.rates.target
     shown = worst_stretch(curves, channels, round(PICTURED_S * fps))
     whole = shown == slice(0, max(len(curves.prediction), len(curves.target)))
@@ -95,7 +91,7 @@ def frame_errors(curves: CurvePair, channels: Sequence[str]) -> np.ndarray:
     return np.abs(curves.prediction[:length, columns] - curves.target[:length, columns]).mean(axis=1)
 
 
-def _draw_error(axes: "Axes", error: np.ndarray, shown: slice, fps: float, style: Style) -> None:
+def _draw_error(axes: Axes, error: np.ndarray, shown: slice, fps: float, style: Style) -> None:
     frames = max(1, round(AVERAGED_S * fps))
     smoothed = np.convolve(error, np.full(frames, 1 / frames), mode="same")
     axes.plot(np.arange(len(error)) / fps, smoothed, color=style.ink, linewidth=style.points / 12)
@@ -108,13 +104,11 @@ def _draw_error(axes: "Axes", error: np.ndarray, shown: slice, fps: float, style
     axes.set_title(said, loc="left", fontsize=style.points, color=style.ink)
 
 
-def draw_channels(mean: CurveScores, ends: Intervals, mean_face: CurveScores | None, style: Style) -> "Figure":
+def draw_channels(mean: CurveScores, ends: Intervals, mean_face: CurveScores | None, style: Style) -> Figure:
     """Bars of r, error and amplitude of every channel whose target moves, the liveliest on top.
 
     mean: over the clips; ends: the intervals of these means; mean_face: that floor's mean, marked in the errors.
     """
-    from matplotlib.figure import Figure
-
     channels = mean["channels"]
     names = sorted((name for name in channels if channels[name]["moving"]), key=lambda n: channels[n]["target_std"])
     figure = Figure(figsize=(style.width, 0.025 * style.points * (len(names) + 4)), layout="constrained")
@@ -141,7 +135,7 @@ def draw_channels(mean: CurveScores, ends: Intervals, mean_face: CurveScores | N
     return figure
 
 
-def _draw_bars(axes: "Axes", values: Sequence[float | None], style: Style) -> None:
+def _draw_bars(axes: Axes, values: Sequence[float | None], style: Style) -> None:
     """A bar a value from the bottom up; one longer than LONGEST_BAR is cut off there and says its length."""
     lengths = [value or 0.0 for value in values]
     axes.barh(range(len(values)), lengths, color=style.prediction, height=0.7, label="prediction")
