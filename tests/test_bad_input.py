@@ -209,7 +209,7 @@ CURVES = [
     Row("no such csv", None, f"{SMOOTH} bad.csv",
         "bad.csv: no such file or folder"),
     Row("a folder without csvs", folder("csvs"), f"{SMOOTH} csvs",
-        "csvs: no .csv file in this folder"),
+        "csvs: no .csv or .json or .npy file in this folder"),
     Row("a csv of eyes alone", curves(lambda table: [row[: len(EYE)] for row in table]), f"{SMOOTH} bad.csv",
         "bad.csv, line 1: none of the channels to change is here (JawForward, JawLeft, JawRight and 34 more)"),
     Row("eyes to add from csvs without eyes", curves(lambda table: [row[len(EYE) :] for row in table], "eyes/a.csv"),
@@ -217,7 +217,7 @@ CURVES = [
         "eyes/a.csv, line 1: no column for EyeBlinkLeft, EyeLookDownLeft, EyeLookInLeft and 11 more"),
     Row("predictions of other clips than the targets", curves(lambda table: None, "csvs/other.csv"),
         "python scripts/evaluate.py --predictions csvs --targets corpus/bs",
-        "csvs: no clip has a csv both here and in corpus/bs; they match by file name"),
+        "csvs: no clip has curves both here and in corpus/bs; they match by file name"),
 ]  # fmt: skip
 
 TRANSCRIPTS = [
@@ -419,7 +419,7 @@ COMMANDS = [
         "corpus/bs/en_002.csv: 120 frames, but corpus/bs/en_001.csv has 135"),
     Row("an ensemble of different clips", copy(GOOD_CSV, "one/en_001.csv"),
         "python postprocess/ensemble.py --input corpus/bs one --output mixed",
-        "one: no en_002.csv, which corpus/bs has; mix folders of the same clips"),
+        "one: no curves of en_002, which corpus/bs has; mix folders of the same clips"),
     Row("unseen clips of which none is left", copy("corpus/bs/zh_003.csv", "csvs/zh_003.csv"),
         "python scripts/evaluate.py --predictions csvs --targets corpus/bs --stats stats.json --unseen",
         "stats.json: trained on every clip that there is a prediction for; none is unseen"),
@@ -560,7 +560,9 @@ def recoded(change: Callable[[str], str], encoding: str = "utf-8") -> Make:
         recoded(lambda text: re.sub("(?<=[a-z])([A-Z])", r"_\1", text).lower()),
         curves(lambda table: [
             [*extra, *row, *["0"] * len(ANGLES)] if extra[1] == "61" else [*extra, *row, *ANGLES]
-            for row, extra in zip(table, [["Timecode", "BlendShapeCount"], *[["10:20:30:02.5", "61"]] * 3], strict=True)
+            for row, extra in zip(table, [
+                ["Timecode", "BlendShapeCount"], *([f"10:20:30:0{frame}.5", "61"] for frame in (2, 3, 4)),
+            ], strict=True)
         ]),
     ],
     ids=["reordered", "BOM", "CRLF", "blank lines at the end", "no newline at the end", "quoted", "no leading 0",
