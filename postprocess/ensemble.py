@@ -12,7 +12,7 @@ from pydantic import Field
 
 from config.command import UserError, run
 from config.files import by_stem
-from config.mixture import check_weight, is_whole
+from config.mixing import check_weight, sum_to_one
 from dataset.recordings.layouts import find_recordings, read_recording
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.clocks import at_rate_of, same_rate
@@ -73,7 +73,7 @@ def check_weights(weights: Sequence[float] | None, inputs: int, normalise: bool)
         raise UserError("--weights: all are 0; nothing would be left")
     if normalise:
         return [weight / total for weight in weights]
-    if not is_whole(total):
+    if not sum_to_one(weights):
         raise UserError(f"--weights: they sum to {total:g}, not 1; mend them or add --normalise")
     return list(weights)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -144,7 +145,7 @@ def print_gains(results: dict[str, dict]) -> None:
         print(f"{name} against {first}: {with_interval(gains, '+.4f')}, better on {better} of {len(gains)} clips")
 
 
-def with_interval(clips: list[Scores], style: str) -> str:
+def with_interval(clips: Sequence[Scores], style: str) -> str:
     """The mean contest score and, in brackets, its interval."""
     mean, interval = mean_scores(clips)["contest"], intervals(clips)["contest"]
     ends = f" ({CONFIDENCE:.0%}: {format(interval[0], style)} to {format(interval[1], style)})" if interval else ""

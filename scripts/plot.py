@@ -12,7 +12,7 @@ from dataset.audio import read_audio
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import read_tsv
-from postprocess.score.curve_plot import TOLERATED_S, liveliest, write_plot
+from postprocess.score.curve_plot import length_note, liveliest, write_plot
 from postprocess.steps import resolve_channels
 
 EXAMPLES = """
@@ -50,11 +50,10 @@ def main() -> None:
         raise UserError(f"{given.csv}: has none of the channels {', '.join(given.channels)}")
     target = read_recording(given.target, channels).with_rate(given.fps) if given.target else None
     words = read_tsv(given.transcript_path) if given.transcript_path else []
-    sound_s, motion_s = len(audio) / SAMPLE_RATE, curves.duration_s or 0
-    if abs(sound_s - motion_s) > TOLERATED_S:
-        print(f"{given.csv} lasts {motion_s:.2f} s at {curves.fps:g} fps, {given.wav} {sound_s:.2f} s: is --fps right?")
-    note = write_plot(given.out_path, audio, curves, channels, target, words)
-    if note:
+    sound_s = len(audio) / SAMPLE_RATE
+    if lengths := length_note(given.csv, curves, given.wav, sound_s):
+        print(lengths)
+    if note := write_plot(given.out_path, audio, curves, channels, target, words):
         print(f"{given.transcript_path}: {note}")
     print(f"plotted {len(channels)} channels over {sound_s:.1f} s: {given.out_path}")
 

@@ -23,6 +23,15 @@ TOLERATED_S = 0.2  # a larger difference of sound and curves means another --fps
 WAVEFORM_COLUMNS = 2000  # the wave is drawn as its lowest and highest sample in this many columns
 
 
+def length_note(file: Path, recording: Recording, sound_file: Path, sound_s: float) -> str:
+    """What to ask about curves (with a rate) and sound whose lengths differ by more than TOLERATED_S, else nothing."""
+    motion_s = recording.duration_s or 0.0
+    if abs(sound_s - motion_s) <= TOLERATED_S:
+        return ""
+    ask = "is --fps right?" if recording.times_s is None else "are they of one take?"
+    return f"{file} lasts {motion_s:.2f} s at {recording.fps:g} fps, {sound_file} {sound_s:.2f} s: {ask}"
+
+
 def liveliest(
     values: np.ndarray, names: tuple[str, ...], among: tuple[str, ...], count: int = LIVELIEST
 ) -> tuple[str, ...]:
