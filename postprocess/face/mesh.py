@@ -1,6 +1,5 @@
 """A head: named triangle meshes, and how far each ARKit blendshape moves their vertices."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,14 +17,6 @@ class Part:
     colours: np.ndarray  # (V, 3) float32, linear, 0 to 1
     roughness: float = 0.6  # 0: mirror, 1: chalk (glTF's)
     offsets: dict[str, np.ndarray] = field(default_factory=dict)  # ARKit name → (V, 3) float32, metres at coefficient 1
-
-    def posed(self, coefficients: dict[str, float]) -> np.ndarray:
-        """(V, 3) float32: the vertices with each named blendshape added times its coefficient."""
-        vertices = self.vertices.copy()
-        for name, coefficient in coefficients.items():
-            if coefficient and name in self.offsets:
-                vertices += np.float32(coefficient) * self.offsets[name]
-        return vertices
 
 
 @dataclass(frozen=True)
@@ -55,9 +46,9 @@ class Head:
 class Mesh:
     """A head's parts as one mesh, to be drawn."""
 
-    names: tuple[str, ...]  # the blendshapes that move something
+    channels: tuple[str, ...]  # the head's
     vertices: np.ndarray  # (V, 3) float32, metres, at rest
-    offsets: np.ndarray  # (len(names), V, 3) float32
+    offsets: np.ndarray  # (channels, V, 3) float32, metres at coefficient 1
     triangles: np.ndarray  # (F, 3) int32
     colours: np.ndarray  # (V, 3) float32
     roughness: np.ndarray  # (V,) float32
@@ -66,15 +57,15 @@ class Mesh:
     @classmethod
     def of(cls, head: Head) -> "Mesh":
         """The head's parts, one after the other."""
-        parts, names = head.parts, head.channels
+        parts, channels = head.parts, head.channels
         starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
-        offsets = np.zeros((len(names), starts[-1], 3), np.float32)
+        offsets = np.zeros((len(channels), starts[-1], 3), np.float32)
         for part, start in zip(parts, starts, strict=False):
-            for row, name in enumerate(names):
+            for row, name in enumerate(channels):
                 if name in part.offsets:
                     offsets[row, start : start + len(part.vertices)] = part.offsets[name]
         return cls(
-            names,
+            channels,
             np.concatenate([part.vertices for part in parts]).astype(np.float32),
             offsets,
             np.concatenate([p.triangles + s for p, s in zip(parts, starts, strict=False)]).astype(np.int32),
@@ -83,11 +74,10 @@ class Mesh:
             np.concatenate([_welded(p) + s for p, s in zip(parts, starts, strict=False)]).astype(np.int32),
         )
 
-    def posed(self, coefficients: dict[str, float]) -> np.ndarray:
-        """(V, 3) float32, as Part.posed gives each part."""
-        active = [row for row, name in enumerate(self.names) if coefficients.get(name)]
-        weights = np.array([coefficients[self.names[row]] for row in active], np.float32)
-        moved = weights @ self.offsets[active].reshape(len(active), self.vertices.size)
+    def posed(self, coefficients: np.ndarray) -> np.ndarray:
+        """coefficients: (channels,) float32 → (V, 3) float32, metres: at rest, with each blendshape added times its own."""
+        active = np.flatnonzero(coefficients)
+        moved = coefficients[active] @ self.offsets[active].reshape(len(active), self.vertices.size)
         return self.vertices + moved.reshape(-1, 3)
 
 
@@ -112,8 +102,3 @@ def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
         np.add.at(total, triangles[:, corner], across)
     length = np.linalg.norm(total, axis=1, keepdims=True)
     return np.where(length > 0, total / np.maximum(length, 1e-30), (0, 0, 1)).astype(np.float32)
-
-
-def coefficients_of(names: Iterable[str], row: np.ndarray) -> dict[str, float]:
-    """A frame's coefficients (len(names),) by name."""
-    return {name: float(value) for name, value in zip(names, row, strict=True)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from postprocess.film.performance import Pose
+from postprocess.film.performance import Performance
 from postprocess.film.scene import Scene
 from postprocess.film.text import write
 
@@ -17,7 +17,7 @@ class Film:
     """performances: one of the same length a head, left to right; labels: a word for each, or none."""
 
     scene: Scene
-    performances: Sequence[Sequence[Pose]]
+    performances: Sequence[Performance]
     labels: Sequence[str] = ()
     share: float = 1.0  # of a head's square that is kept, about its middle, from left to right
 
@@ -36,11 +36,9 @@ class Film:
 
     def picture(self, number: int) -> np.ndarray:
         """(height, width, 3) uint8: frame `number` of every performance."""
-        heads = []
+        height, cut, heads = self.scene.size, self._cut, []
         for head, performance in enumerate(self.performances):
-            pose = performance[number]
-            drawn = self.scene.draw(pose.coefficients, pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
-            height, cut = self.scene.size, self._cut
+            drawn = self.scene.draw(performance.coefficients[number], performance.turns_deg[number])
             drawn = drawn[:, cut : height - cut]
             if self.labels:
                 foot, pixels = height - round(height * LABEL_FOOT), round(height * LABEL_SIZE)

@@ -1,11 +1,11 @@
-"""A recording as a head performs it: coefficients and turns of the head, frame by frame."""
+"""A recording as a head performs it: coefficients of the head's channels and turns of the head, frame by frame."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from dataset.blendshapes import ARKIT, indices
 from dataset.recordings.recording import Recording
-from postprocess.face.mesh import coefficients_of
 
 # Live Link Face: yaw positive to the right, pitch downwards (its eye angles, beside EyeLook… in real captures, tell),
 # roll to the left shoulder; times this, so that a head that is filmed from its neck up does not wobble.
@@ -14,21 +14,22 @@ LARGEST_TURN_DEG = 25.0
 
 
 @dataclass(frozen=True)
-class Pose:
-    """What Scene.draw takes."""
+class Performance:
+    """What Scene.draw takes, a row a frame."""
 
-    coefficients: dict[str, float]
-    yaw_deg: float = 0.0
-    pitch_deg: float = 0.0
-    roll_deg: float = 0.0
+    coefficients: np.ndarray  # (frames, channels) float32, 0 neutral to 1, in the order of the head's channels
+    turns_deg: np.ndarray  # (frames, 3): yaw, pitch, roll
+
+    def __len__(self) -> int:
+        return len(self.coefficients)
 
 
-def perform(recording: Recording, fps: float, frames: int) -> list[Pose]:
-    """The poses at a constant rate; the last one is held where the recording ends before."""
+def perform(recording: Recording, channels: tuple[str, ...], fps: float, frames: int) -> Performance:
+    """The recording on a head with these channels, at a constant rate; the last pose is held where it ends before."""
     played = recording.at_rate(fps, frames)
     turns = np.stack([_turn_deg(played.angles.get(name), gain, frames) for name, gain in TURNS.items()], axis=1)
-    values = played.values.clip(0, 1)
-    return [Pose(coefficients_of(played.names, row), *turn) for row, turn in zip(values, turns.tolist(), strict=True)]
+    coefficients = played.curves()[:, indices(ARKIT, channels)].clip(0, 1)
+    return Performance(coefficients.astype(np.float32), turns)
 
 
 def _turn_deg(angles: np.ndarray | None, gain: float, frames: int) -> np.ndarray:

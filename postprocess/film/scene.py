@@ -10,6 +10,7 @@ import numpy as np
 
 from postprocess.face.colour import to_srgb
 from postprocess.face.mesh import Head, Mesh
+from postprocess.film.kernels import openness, rasterise, shade, vertex_normals
 
 FIELD_OF_VIEW_DEG = 18.0  # of a portrait lens: faces look like themselves from two metres away
 MARGIN = 1.08  # the picture's height over the head's
@@ -63,13 +64,14 @@ class Scene:
         self._backdrop = (np.array(BACKDROP_TOP) * (1 - share) + np.array(BACKDROP_BOTTOM) * share).astype(np.float32)
 
     def draw(
-        self, coefficients: dict[str, float], yaw_deg: float = 0, pitch_deg: float = 0, roll_deg: float = 0
+        self, coefficients: np.ndarray, turn_deg: np.ndarray | tuple[float, float, float] = (0, 0, 0)
     ) -> np.ndarray:
-        """(size, size, 3) uint8, sRGB. The head turns by degrees: to its left, up, and towards its left shoulder."""
-        from postprocess.film.kernels import openness, rasterise, shade, vertex_normals
+        """coefficients: (channels,) float32, of mesh.channels → the picture (size, size, 3) uint8, sRGB.
 
+        turn_deg: yaw to the head's own left, pitch upwards, roll towards its left shoulder.
+        """
         mesh = self.mesh
-        turned = (mesh.posed(coefficients) - self.pivot) @ _rotation(yaw_deg, pitch_deg, roll_deg).T + self.pivot
+        turned = (mesh.posed(coefficients) - self.pivot) @ _rotation(*turn_deg).T + self.pivot
         vertices = np.ascontiguousarray(turned, np.float32)
         normals = vertex_normals(vertices, mesh.triangles, mesh.welded)
         screen = self._projected(vertices)

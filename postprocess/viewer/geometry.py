@@ -23,7 +23,7 @@ def head_arrays(head: Head) -> dict[str, np.ndarray]:
         "triangles": mesh.triangles.astype(index),
         "seams": mesh.welded.astype(index),
     }
-    for name, offsets in zip(mesh.names, mesh.offsets, strict=True):
+    for name, offsets in zip(mesh.channels, mesh.offsets, strict=True):
         moved = np.flatnonzero(np.abs(offsets).max(axis=1) > STILL_M)
         step = max(float(np.abs(offsets).max()) / STEPS, 1e-12)
         arrays[f"moved_{name}"] = moved.astype(index)

@@ -204,7 +204,8 @@ def test_what_no_font_can_write_is_said(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("postprocess.film.text.can_write", str.isascii)
+    for module in ("footage", "releases"):
+        monkeypatch.setattr(f"postprocess.film.{module}.can_write", str.isascii)
     (tmp_path / "a.tsv").write_text("0.1\t0.5\t你\n", encoding="utf-8")
     run_main(script, *clip, "--sheet", tmp_path / "a.png", "--transcript_path", tmp_path / "a.tsv")
     line = capsys.readouterr().out

@@ -25,6 +25,7 @@ from postprocess.viewer.bundle import packed, unpacked
 from postprocess.viewer.clip import labels_of, read_takes, target_of
 from postprocess.viewer.geometry import head_arrays
 from scripts import view as script
+from tests.heads import posed
 
 FPS, FRAMES, OPEN = 30.0, 91, 60  # the target's mouth is shut until frame 60, then wide open
 RATE_HZ = 16_000
@@ -152,10 +153,10 @@ def test_a_head_comes_back_from_its_arrays() -> None:
         part.offsets["BrowInnerUp"] = rng.normal(0, 0.01, part.vertices.shape).astype(np.float32)
     arrays = unpacked(*packed(head_arrays(head)))
     for name in head.channels:
-        posed = arrays["positions"].reshape(-1, 3).copy()
-        posed[arrays[f"moved_{name}"]] += arrays[f"offset_{name}"].reshape(-1, 3) * arrays[f"step_{name}"]
-        expected = np.concatenate([part.posed({name: 1.0}) for part in head.parts])
-        np.testing.assert_allclose(posed, expected, atol=2e-6)  # metres
+        moved = arrays["positions"].reshape(-1, 3).copy()
+        moved[arrays[f"moved_{name}"]] += arrays[f"offset_{name}"].reshape(-1, 3) * arrays[f"step_{name}"]
+        expected = np.concatenate([posed(part, {name: 1.0}) for part in head.parts])
+        np.testing.assert_allclose(moved, expected, atol=2e-6)  # metres
     assert len(arrays["moved_MouthSmileLeft"]) == 36  # the face does not move, and takes no room
     assert arrays["triangles"].max() == 71
 

@@ -16,6 +16,7 @@ from dataset.blendshapes import ARKIT
 from postprocess.face.gltf import write_head
 from postprocess.face.heads import DEFAULT_HEAD, read_head
 from postprocess.face.mesh import Head, Part, normals
+from tests.heads import posed
 from tests.helpers import refused
 
 SQUARE = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
@@ -91,7 +92,7 @@ def test_morphed_normals_are_those_of_the_moved_surface(tmp_path: Path) -> None:
     stored = read_stored_normals(tmp_path / "head.glb")
     face = head.parts[0]
     np.testing.assert_array_equal(stored["rest"], normals(face.vertices, face.triangles))
-    moved = normals(face.posed({"JawOpen": 1}), face.triangles)
+    moved = normals(posed(face, {"JawOpen": 1}), face.triangles)
     np.testing.assert_allclose(stored["rest"] + stored["target"], moved, atol=0.011)
 
 

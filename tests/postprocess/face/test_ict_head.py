@@ -10,6 +10,7 @@ from dataset.blendshapes import ARKIT
 from postprocess.face.heads import read_head
 from postprocess.face.ict_head import BLINK, LEFT_EYE, NEUTRAL, RIGHT_EYE, UPPER_LASHES, VERTICES, ict_head, main
 from postprocess.face.mesh import Head
+from tests.heads import posed
 from tests.helpers import ICT_FACEKIT, skip_without
 
 EYE_CENTRE = np.array([3.1, 3.6, 7.9])
@@ -80,8 +81,8 @@ def test_eyes_turn_where_their_names_say(repository: Path) -> None:
         for look, axis, sign in (("Up", 1, 1), ("Down", 1, -1), ("Out", 0, outwards), ("In", 0, -outwards)):
             moved = eye.offsets[f"EyeLook{look}{side}"][front]
             assert sign * moved[axis] > 0.003
-            posed = eye.posed({f"EyeLook{look}{side}": 1})  # a turn keeps every distance to the centre
-            before, after = (np.linalg.norm(vertices - centre, axis=1) for vertices in (eye.vertices, posed))
+            looking = posed(eye, {f"EyeLook{look}{side}": 1})  # a turn keeps every distance to the centre
+            before, after = (np.linalg.norm(vertices - centre, axis=1) for vertices in (eye.vertices, looking))
             np.testing.assert_allclose(after, before, atol=1e-4)
 
 

@@ -13,6 +13,7 @@ from postprocess.face.sculptor.build import assemble
 from postprocess.face.sculptor.clay import EYE_CENTRE_MM, EYE_RADIUS_MM
 from postprocess.face.sculptor.muscles import FIRST_LID, FIRST_LIP
 from postprocess.face.sculptor.skin import Skin, build_skin
+from tests.heads import posed
 
 SIDED = [name for name in ARKIT if name.endswith("Left")]
 
@@ -127,7 +128,7 @@ def test_the_left_pupil_looks_where_the_name_says(head: Head, way: str) -> None:
 
 def lip_gaps(face: Part, skin: Skin, pose: dict[str, float]) -> np.ndarray:
     """Distances (columns,), millimetres, from the upper to the lower lip along the line where they meet at rest."""
-    line = face.posed(pose)[skin.mouth[FIRST_LIP]] * 1000
+    line = posed(face, pose)[skin.mouth[FIRST_LIP]] * 1000
     return np.linalg.norm(line - line[::-1], axis=1)
 
 
@@ -147,9 +148,9 @@ def test_an_open_jaw_parts_the_lips_but_for_the_corners(face: Part, skin: Skin) 
 @pytest.mark.parametrize("name", ["MouthFunnel", "MouthPucker"])
 def test_rounded_lips_are_narrower_and_further_ahead(face: Part, skin: Skin, name: str) -> None:
     ring = skin.mouth[FIRST_LIP]
-    rest, posed = face.vertices[ring] * 1000, face.posed({name: 1.0})[ring] * 1000
-    assert posed[:, 0].max() < 0.7 * rest[:, 0].max()
-    assert posed[0, 2] > rest[0, 2] + 5
+    rest, moved_to = face.vertices[ring] * 1000, posed(face, {name: 1.0})[ring] * 1000
+    assert moved_to[:, 0].max() < 0.7 * rest[:, 0].max()
+    assert moved_to[0, 2] > rest[0, 2] + 5
 
 
 def test_a_funnel_is_open_and_a_pucker_closed(face: Part, skin: Skin) -> None:
@@ -159,7 +160,7 @@ def test_a_funnel_is_open_and_a_pucker_closed(face: Part, skin: Skin) -> None:
 
 def test_a_blink_closes_the_lids(face: Part, skin: Skin) -> None:
     def gaps(amount: float) -> np.ndarray:
-        edge = face.posed({"EyeBlinkLeft": amount})[skin.eye[FIRST_LID]] * 1000
+        edge = posed(face, {"EyeBlinkLeft": amount})[skin.eye[FIRST_LID]] * 1000
         half = len(edge) // 2
         return edge[1:half, 1] - edge[:half:-1, 1]
 
@@ -170,12 +171,12 @@ def test_a_blink_closes_the_lids(face: Part, skin: Skin) -> None:
 @pytest.mark.parametrize("amount", [0.0, 0.25, 0.5, 0.75, 1.0])
 @pytest.mark.parametrize("name", ["EyeBlinkLeft", "EyeSquintLeft", "EyeLookDownLeft", "EyeWideLeft"])
 def test_the_lids_stay_outside_the_eyeball(face: Part, skin: Skin, name: str, amount: float) -> None:
-    lids = face.posed({name: amount})[skin.eye[FIRST_LID:]] * 1000
+    lids = posed(face, {name: amount})[skin.eye[FIRST_LID:]] * 1000
     assert np.linalg.norm(lids - EYE_CENTRE_MM, axis=-1).min() > EYE_RADIUS_MM
 
 
 def test_the_tongue_comes_out_in_front_of_the_lips(head: Head, skin: Skin) -> None:
-    tongue = part(head, "tongue").posed({"TongueOut": 1.0, "JawOpen": 0.5})
+    tongue = posed(part(head, "tongue"), {"TongueOut": 1.0, "JawOpen": 0.5})
     assert tongue[:, 2].max() > head.parts[0].vertices[skin.mouth[FIRST_LIP, 0], 2] + 0.010
 
 

@@ -12,10 +12,11 @@ from postprocess.face.mesh import normals as reference_normals
 from postprocess.film import text
 from postprocess.film.film import Film
 from postprocess.film.kernels import ACROSS, DOWN, NOTHING, SAMPLES, openness, rasterise, vertex_normals
-from postprocess.film.performance import Pose, perform
+from postprocess.film.performance import Performance, perform
 from postprocess.film.scene import Scene
 from postprocess.film.stills import CAPTION, GAP, contact_sheet, write_gif, write_png
 from postprocess.film.video import in_order
+from tests.heads import posed, row
 
 GREY = (0.5, 0.5, 0.5)
 
@@ -152,9 +153,10 @@ def test_a_mesh_is_posed_as_its_parts_are() -> None:
     first = replace(plate("a"), offsets=offsets("JawOpen", "CheekPuff"))
     head = Head((first, replace(plate("b"), offsets=offsets("JawOpen")), ball()))
     pose = {"JawOpen": 0.3, "CheekPuff": 0.7, "TongueOut": 1.0}
-    expected = np.concatenate([part.posed(pose) for part in head.parts])
-    np.testing.assert_allclose(Mesh.of(head).posed(pose), expected, atol=1e-6)
-    np.testing.assert_array_equal(Mesh.of(head).posed({}), Mesh.of(head).vertices)
+    mesh = Mesh.of(head)
+    expected = np.concatenate([posed(part, pose) for part in head.parts])
+    np.testing.assert_allclose(mesh.posed(row(mesh.channels, pose)), expected, atol=1e-6)
+    np.testing.assert_array_equal(mesh.posed(row(mesh.channels, {})), mesh.vertices)
 
 
 def coverage(picture: np.ndarray) -> np.ndarray:
@@ -162,9 +164,15 @@ def coverage(picture: np.ndarray) -> np.ndarray:
     return (picture != picture[:, :1]).any(axis=2)
 
 
+def draw(scene: Scene, coefficients: dict[str, float] | None = None, **turn: float) -> np.ndarray:
+    """The scene's picture, its channels and turns by name."""
+    turn_deg = (turn.get("yaw_deg", 0), turn.get("pitch_deg", 0), turn.get("roll_deg", 0))
+    return scene.draw(row(scene.mesh.channels, coefficients or {}), turn_deg)
+
+
 def test_the_picture_of_a_symmetric_head_is_symmetric() -> None:
     scene = Scene(Head((ball(),)), 64)
-    covered = coverage(scene.draw({}))
+    covered = coverage(draw(scene))
     assert 0.5 < covered.mean() < 0.8  # a disc in a square, with a margin
     for mirrored in (covered[:, ::-1], covered[::-1]):
         assert (covered != mirrored).sum() <= 0.02 * covered.sum()  # but for the samples on the outline
@@ -178,7 +186,7 @@ def test_the_head_turns_to_its_left_and_up(turn: dict[str, float], axis: int, si
     nose = ball((0, 0, 0.1), 0.03)
     nose = replace(nose, colours=colours((1, 0, 0), len(nose.vertices)))
     scene = Scene(Head((ball(), nose)), 64)
-    picture = scene.draw({}, **turn).astype(int)
+    picture = draw(scene, **turn).astype(int)
     middle = np.argwhere(picture[..., 0] > 2 * picture[..., 2]).mean(axis=0)
     assert sign * (middle[axis] - 31.5) > 5
     assert abs(middle[1 - axis] - 31.5) < 8  # the neck turns below the middle
@@ -186,14 +194,14 @@ def test_the_head_turns_to_its_left_and_up(turn: dict[str, float], axis: int, si
 
 def test_the_head_rolls_to_its_left_shoulder() -> None:
     scene = Scene(Head((ball((0, 0.1, 0), 0.03), ball((0, -0.1, 0), 0.03))), 64)
-    top = coverage(scene.draw({}, roll_deg=20))[:30].sum(axis=0)
+    top = coverage(draw(scene, roll_deg=20))[:30].sum(axis=0)
     assert (top * np.arange(64)).sum() / top.sum() > 36
 
 
 def test_the_inside_of_a_surface_is_dark() -> None:
     outside = plate()
     inside = Part("inside", outside.vertices, outside.triangles[:, ::-1].copy(), outside.colours)
-    front, back = (Scene(Head((part,)), 64).draw({})[32, 32].mean() for part in (outside, inside))
+    front, back = (draw(Scene(Head((part,)), 64))[32, 32].mean() for part in (outside, inside))
     assert back < 0.4 * front
 
 
@@ -202,7 +210,7 @@ def test_an_open_mouth_differs_from_a_closed_one_and_only_there() -> None:
     lip[:, 1] = -0.04
     red = replace(plate("lip", 0.02, 0.001), colours=colours((0.6, 0.1, 0.1), 81), offsets={"JawOpen": lip})
     scene = Scene(Head((plate(), red)), 96)
-    closed, still, opened = scene.draw({}), scene.draw({"CheekPuff": 1.0}), scene.draw({"JawOpen": 1.0})
+    closed, still, opened = draw(scene), draw(scene, {"CheekPuff": 1.0}), draw(scene, {"JawOpen": 1.0})
     np.testing.assert_array_equal(closed, still)
     moved = np.argwhere((np.abs(closed.astype(int) - opened) > 8).any(axis=2))
     assert len(moved) > 100
@@ -239,7 +247,7 @@ def test_the_key_light_throws_a_shadow() -> None:
     """A small plate towards the key light, up and to the picture's left, shades the large one to its lower right."""
     far, small = plate(half=0.1), plate("small", 0.02, 0.06)
     lone, both = (
-        Scene(Head(parts), 128).draw({}).astype(int) for parts in ((far, plate("small", 1e-5, 0.06)), (far, small))
+        draw(Scene(Head(parts), 128)).astype(int) for parts in ((far, plate("small", 1e-5, 0.06)), (far, small))
     )
     darker = np.argwhere((lone - both).sum(axis=2) > 60)
     down, right = darker.mean(axis=0) - 63.5
@@ -248,7 +256,7 @@ def test_the_key_light_throws_a_shadow() -> None:
 
 
 def test_rough_surfaces_have_no_highlight() -> None:
-    shiny, chalk = (Scene(Head((replace(ball(), roughness=r),)), 64).draw({}).max() for r in (0.1, 1.0))
+    shiny, chalk = (draw(Scene(Head((replace(ball(), roughness=r),)), 64)).max() for r in (0.1, 1.0))
     assert shiny > chalk + 30
 
 
@@ -261,21 +269,23 @@ def recording(frames: int, **angles: np.ndarray) -> Recording:
 
 
 def test_a_recording_is_performed_at_a_constant_rate_and_held_at_its_end() -> None:
-    poses = perform(recording(31), 30, 40)
-    assert [pose.coefficients["JawOpen"] for pose in poses[:2]] == [0, 0]  # a coefficient is from 0 to 1
-    assert poses[15].coefficients["JawOpen"] == pytest.approx(0.5)
-    assert {pose.coefficients["JawOpen"] for pose in poses[30:]} == {1.0}
-    assert len(perform(recording(30), 60, 60)) == 60
-    assert poses[0] == Pose({"JawOpen": 0.0})
+    performance = perform(recording(31), ("JawOpen", "TongueOut"), 30, 40)
+    jaw, tongue = performance.coefficients.T
+    assert list(jaw[:2]) == [0, 0]  # a coefficient is from 0 to 1
+    assert jaw[15] == pytest.approx(0.5)
+    assert set(jaw[30:]) == {1.0}
+    assert not tongue.any()  # which the recording does not have
+    assert not performance.turns_deg.any()
+    assert len(perform(recording(30), ("JawOpen",), 60, 60)) == 60
 
 
 def test_the_head_turns_gently_about_its_usual_bearing() -> None:
     yaw = np.full(21, 0.5)
     yaw[3], yaw[4] = 0.5 + np.radians(10), 3.0
-    poses = perform(recording(21, HeadYaw=yaw), 30, 21)
-    assert [round(poses[frame].yaw_deg, 3) for frame in (0, 3, 4)] == [0, -6, -25]  # Live Link's yaw goes to the right
-    degrees = perform(recording(21, HeadPitch=np.linspace(-20, 20, 21)), 30, 21)
-    assert degrees[0].pitch_deg == pytest.approx(12)
+    turned = perform(recording(21, HeadYaw=yaw), (), 30, 21).turns_deg
+    assert [round(turned[frame, 0], 3) for frame in (0, 3, 4)] == [0, -6, -25]  # Live Link's yaw goes to the right
+    degrees = perform(recording(21, HeadPitch=np.linspace(-20, 20, 21)), (), 30, 21).turns_deg
+    assert degrees[0, 1] == pytest.approx(12)
 
 
 def test_pictures_come_in_order_and_little_ahead() -> None:
@@ -324,11 +334,11 @@ def test_characters_without_a_font_are_not_written(monkeypatch: pytest.MonkeyPat
 def test_a_film_is_its_performances_side_by_side() -> None:
     lip = np.full((81, 3), (0, -0.05, 0), np.float32)
     scene = Scene(Head((replace(plate(), offsets={"JawOpen": lip}),)), 64)
-    poses = [[Pose({"JawOpen": 0.0})] * 2, [Pose({"JawOpen": 0.0}), Pose({"JawOpen": 1.0})]]
+    poses = [Performance(np.array(jaw, np.float32)[:, None], np.zeros((2, 3))) for jaw in ([0, 0], [0, 1])]
     film = Film(scene, poses)
     assert (len(film), film.size, film.picture(0).shape) == (2, (64, 128), (64, 128, 3))
     np.testing.assert_array_equal(film.picture(0)[:, :64], film.picture(0)[:, 64:])
-    np.testing.assert_array_equal(film.picture(1)[:, 64:], scene.draw({"JawOpen": 1.0}))
+    np.testing.assert_array_equal(film.picture(1)[:, 64:], draw(scene, {"JawOpen": 1.0}))
     portrait = Film(scene, poses, share=0.5)
     assert portrait.size == (64, 64)
     np.testing.assert_array_equal(portrait.picture(1), film.picture(1)[:, [*range(16, 48), *range(80, 112)]])
