@@ -29,8 +29,11 @@ class Output:
 
 
 OUTPUTS = {
-    "out": Output(".mp4", 720), "sheet": Output(".png", 320), "gif": Output(".gif", 360), "targets": Output(".png", 240),
-}  # fmt: skip
+    "out": Output(".mp4", 720),
+    "sheet": Output(".png", 320),
+    "gif": Output(".gif", 360),
+    "targets": Output(".png", 240),
+}
 
 
 def parse() -> argparse.Namespace:

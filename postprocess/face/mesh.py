@@ -75,7 +75,7 @@ class Mesh:
         )
 
     def posed(self, coefficients: np.ndarray) -> np.ndarray:
-        """coefficients: (channels,) float32 → (V, 3) float32, metres: at rest, with each blendshape added times its own."""
+        """coefficients: (channels,) float32 → vertices (V, 3) float32, metres, the blendshapes added so much."""
         active = np.flatnonzero(coefficients)
         moved = coefficients[active] @ self.offsets[active].reshape(len(active), self.vertices.size)
         return self.vertices + moved.reshape(-1, 3)

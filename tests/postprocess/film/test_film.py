@@ -166,7 +166,7 @@ def coverage(picture: np.ndarray) -> np.ndarray:
 
 def draw(scene: Scene, coefficients: dict[str, float] | None = None, **turn: float) -> np.ndarray:
     """The scene's picture, its channels and turns by name."""
-    turn_deg = (turn.get("yaw_deg", 0), turn.get("pitch_deg", 0), turn.get("roll_deg", 0))
+    turn_deg = (turn.get("yaw_deg", 0.0), turn.get("pitch_deg", 0.0), turn.get("roll_deg", 0.0))
     return scene.draw(row(scene.mesh.channels, coefficients or {}), turn_deg)
 
 
@@ -186,7 +186,7 @@ def test_the_head_turns_to_its_left_and_up(turn: dict[str, float], axis: int, si
     nose = ball((0, 0, 0.1), 0.03)
     nose = replace(nose, colours=colours((1, 0, 0), len(nose.vertices)))
     scene = Scene(Head((ball(), nose)), 64)
-    picture = draw(scene, **turn).astype(int)
+    picture = draw(scene, {}, **turn).astype(int)
     middle = np.argwhere(picture[..., 0] > 2 * picture[..., 2]).mean(axis=0)
     assert sign * (middle[axis] - 31.5) > 5
     assert abs(middle[1 - axis] - 31.5) < 8  # the neck turns below the middle
