@@ -16,6 +16,8 @@ import math
 import numpy as np
 from numba import njit
 
+from postprocess.film.studio import AMBIENT
+
 exact = njit(cache=True, nogil=True, error_model="numpy")  # a division by zero is no error: nothing waits for one
 quick = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 merged = njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")  # saves its many results
@@ -28,7 +30,7 @@ BEHIND = 1 - 1e-4  # the inside of a surface yields to its outside where both me
 ONE_SURFACE = 5e-3  # the difference of depth, as a share of it, within which a pixel's samples are lit as one
 
 SCATTER = np.float32(0.35)  # how far light wraps around a surface, for the strongest of its colours
-SKY, GROUND = np.array([0.22, 0.24, 0.28], np.float32), np.array([0.12, 0.10, 0.09], np.float32)  # ambient light
+SKY, GROUND = np.array(AMBIENT.above, np.float32), np.array(AMBIENT.below, np.float32)
 INSIDE = np.float32(0.08)  # light that reaches the inside of a surface, so that a mouth without a throat is dark
 MIRRORED = np.float32(0.035)  # reflected seen straight on: skin, wet or dry (Fresnel, index of refraction about 1.45)
 

@@ -11,21 +11,12 @@ import numpy as np
 from postprocess.face.colour import to_srgb
 from postprocess.face.mesh import Head, Mesh
 from postprocess.film.kernels import openness, rasterise, shade, vertex_normals
+from postprocess.film.studio import BACKDROP_BOTTOM, BACKDROP_TOP, FIELD_OF_VIEW_DEG, LIGHTS, MARGIN
 
-FIELD_OF_VIEW_DEG = 18.0  # of a portrait lens: faces look like themselves from two metres away
-MARGIN = 1.08  # the picture's height over the head's
 SHADOW_TEXELS = 320  # across and down the shadow map
 SHADOW_LIFT = 2.0  # texels by which a surface is nearer than its shadow, so that it does not shade itself
 OPENNESS_REACH = 0.08  # of the head's height: how far a surface takes ambient light from its surroundings
 CODES = 4096  # steps of linear light that the sRGB table tells apart
-# From in front and above, at the picture's left: the key; from the right: the fill; from behind: the rim. Linear light.
-LIGHTS = (
-    ((-0.55, 0.60, 0.65), (1.10, 1.02, 0.92)),
-    ((0.85, 0.05, 0.55), (0.16, 0.19, 0.24)),
-    ((0.65, 0.45, -0.65), (0.75, 0.85, 1.05)),
-    ((-0.80, 0.30, -0.60), (0.40, 0.38, 0.36)),
-)
-BACKDROP_TOP, BACKDROP_BOTTOM = (0.30, 0.34, 0.40), (0.10, 0.115, 0.14)  # linear
 
 
 class _Samples(threading.local):
@@ -37,7 +28,7 @@ class _Samples(threading.local):
 
 
 class Scene:
-    """A head before a camera and four lights. Draws in the thread that asks, and several may ask at once."""
+    """A head before the studio's camera and lights. Draws in the thread that asks, and several may ask at once."""
 
     def __init__(self, head: Head, size: int) -> None:
         """size: pixels across and down."""
@@ -50,9 +41,9 @@ class Scene:
         reach = MARGIN * max(extent[0], extent[1]) / 2
         distance = reach * self.focal / (size / 2) + extent[2] / 4  # so that what is near the face's plane fits
         self.eye = np.array([middle[0], middle[1], middle[2] + distance], np.float32)
-        directions = np.array([direction for direction, _ in LIGHTS], np.float32)
+        directions = np.array([light.direction for light in LIGHTS], np.float32)
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        strengths = np.array([strength for _, strength in LIGHTS], np.float32)
+        strengths = np.array([light.colour for light in LIGHTS], np.float32)
         self._look = (directions, strengths, self.eye, _srgb_codes())
         self._to_texels = _shadow_map(directions[0], middle, float(np.linalg.norm(extent)) / 2)
         self._to_shadow = self._to_texels.copy()

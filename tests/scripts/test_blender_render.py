@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,14 @@ import pytest
 
 from config.errors import UserError
 from dataset.blendshapes import write_curves
+from dataset.recordings.layout_writers import write_json
+from dataset.recordings.recording import Recording
 from postprocess.face.gltf import write_head
 from postprocess.face.mesh import Head, Part
-from scripts.blender_render import FIRST_FRAME, MARGIN, arguments, blender_rate, frame_around, main, own_arguments
-from tests.helpers import ROOT
+from postprocess.film.blender import FIRST_FRAME, blender_rate
+from postprocess.film.studio import MARGIN, frame_around
+from scripts.blender_render import arguments, main, own_arguments
+from tests.helpers import ROOT, run_command
 
 SCRIPT = ROOT / "scripts" / "blender_render.py"
 NAMES = ("JawOpen", "MouthSmileLeft", "TongueOut")
@@ -100,10 +103,23 @@ def test_mistakes_are_named_before_anything_is_done(
 ) -> None:
     monkeypatch.chdir(clip)
     monkeypatch.setattr("sys.argv", ["blender_render.py", "--csv", "a.csv", *given])
-    monkeypatch.setitem(sys.modules, "bpy", None)
     with pytest.raises(UserError, match=message):
         main()
     assert not (clip / "a.mp4").exists()
+
+
+THIRD_PARTY = """
+import sys
+before = set(sys.modules)
+import scripts.blender_render
+files = {name: getattr(sys.modules[name], "__file__", None) or "" for name in set(sys.modules) - before}
+print(sorted({name.partition(".")[0] for name, file in files.items() if "site-packages" in file}))
+"""
+
+
+def test_it_asks_of_blenders_python_for_numpy_alone() -> None:
+    done = run_command(ROOT, "-c", THIRD_PARTY)
+    assert done.stdout == "['numpy']\n", done.stderr
 
 
 def blender(folder: Path, *given: str, script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
@@ -164,6 +180,13 @@ def test_blender_renders_a_video_with_its_sound(clip: Path) -> None:
     middle, corner = frames[1][28:36, 28:36].mean((0, 1)), frames[1][:4, :4].mean((0, 1))
     assert middle[0] > 3 * middle[1]  # the head's own red, in the middle
     assert corner[0] < corner[2] < 150  # before a dim blue backdrop
+
+
+def test_blender_plays_curves_that_tell_their_rate_at_another(clip: Path) -> None:
+    curves = np.linspace(0, 1, 60)[:, None]
+    write_json(clip / "b.json", Recording(("JawOpen",), curves, None, 50.0, {}, "json"))
+    done = blender(clip, "--csv", "b.json", "--head", "head.glb", "--save", "a.blend", "--out_fps", "25")
+    assert "wrote a.blend: 30 frames at 25 fps, 2 channels on 2 meshes" in done.stdout, done.stderr
 
 
 def test_blender_names_a_head_without_arkit_shapes(clip: Path) -> None:
