@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dataset.blendshapes import ARKIT
-from dataset.visemes import VISEMES, Viseme
+from dataset.visemes import BY_LETTER, VISEMES, Viseme
 
 
 class Phone(NamedTuple):
@@ -31,7 +31,6 @@ class Phone(NamedTuple):
 
 
 _REST = Viseme(0.7, 0.7, {})
-_VISEME = {letter: viseme for letters, viseme in VISEMES.items() for letter in letters}
 _SPOKEN = tuple(sorted({name for viseme in VISEMES.values() for name in (*viseme.pose, *viseme.seal)}))
 _JAW = ("JawOpen", "JawForward")
 _CORNERS = ("MouthPucker", "MouthSmile", "MouthStretch", "MouthDimple", "CheekSquint")  # a seal leaves them alone
@@ -92,11 +91,11 @@ def _letters(phones: Sequence[Phone], duration_s: float) -> list[_Letter]:
 
 
 def _visemes(symbol: str) -> list[Viseme]:
-    sounds = [letter for letter in symbol if letter in _VISEME or unicodedata.category(letter) in ("Ll", "Lo", "Lu")]
-    unknown = [letter for letter in sounds if letter not in _VISEME]
+    sounds = [letter for letter in symbol if letter in BY_LETTER or unicodedata.category(letter) in ("Ll", "Lo", "Lu")]
+    unknown = [letter for letter in sounds if letter not in BY_LETTER]
     if unknown:
         raise ValueError(f'no viseme for "{unknown[0]}" in phone "{symbol}"')
-    return [_VISEME[letter] for letter in sounds] or [_REST]
+    return [BY_LETTER[letter] for letter in sounds] or [_REST]
 
 
 def _coarticulated(letters: list[_Letter], times: np.ndarray, grid_hz: float) -> dict[str, np.ndarray]:

@@ -71,4 +71,5 @@ VISEMES: dict[str, Viseme] = {
     "kɡgŋxχ": Viseme(0.4, 0.05, {"JawOpen": 0.18, "MouthLowerDown": 0.12}),
     "hɦʔ": Viseme(0.1, 0.05, {"JawOpen": 0.20}),
 }  # fmt: skip
+BY_LETTER = {letter: viseme for letters, viseme in VISEMES.items() for letter in letters}
 VOWELS = frozenset("aɑɐæɛʌɜɝeəɚɤiɪᵻɨɯɔɒoʊuy")

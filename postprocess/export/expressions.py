@@ -10,15 +10,18 @@ over an open jaw are shut. In `vowels`, MikuMikuDance's blink is what both lids 
 ウィンク２, the right one ｳｨﾝｸ２右) are the rest.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dataset.blendshapes import ARKIT, indices
-from dataset.visemes import VISEMES
+from dataset.visemes import BY_LETTER
 from postprocess.face.names import camel_case
 
 NAMES = ("JawOpen", "jawOpen", "vowels")
 
-_VOWELS = "aiueo"  # letters of VISEMES
+# Letter of dataset.visemes → the expression of VRM, the morph of MikuMikuDance.
+_VOWELS = {"a": ("aa", "あ"), "i": ("ih", "い"), "u": ("ou", "う"), "e": ("ee", "え"), "o": ("oh", "お")}
 _TELLING = ("JawOpen", "MouthFunnel", "MouthPucker", "MouthStretch", "MouthLowerDown", "MouthUpperUp")
 _MMD_BROWS_AND_CORNERS = {
     "口角上げ": "MouthSmile", "口角下げ": "MouthFrown", "上": "BrowOuterUp", "下": "BrowDown", "困る": "BrowInnerUp",
@@ -31,7 +34,7 @@ def vrm_expressions(curves: np.ndarray, names: str) -> dict[str, np.ndarray]:
     if names != "vowels":
         return _one_to_one(curves, names)
     blinks = {side: _channel(curves, f"EyeBlink{side}") for side in ("Left", "Right")}
-    return _vowels(curves, ("aa", "ih", "ou", "ee", "oh")) | {f"blink{side}": lid for side, lid in blinks.items()}
+    return _vowels(curves, [vrm for vrm, _ in _VOWELS.values()]) | {f"blink{side}": lid for side, lid in blinks.items()}
 
 
 def mmd_morphs(curves: np.ndarray, names: str) -> dict[str, np.ndarray]:
@@ -42,7 +45,7 @@ def mmd_morphs(curves: np.ndarray, names: str) -> dict[str, np.ndarray]:
     both = np.minimum(left, right)
     lids = {"まばたき": both, "ウィンク２": left - both, "ｳｨﾝｸ２右": right - both}
     others = {morph: _channel(curves, name) for morph, name in _MMD_BROWS_AND_CORNERS.items()}
-    return _vowels(curves, ("あ", "い", "う", "え", "お")) | lids | others
+    return _vowels(curves, [mmd for _, mmd in _VOWELS.values()]) | lids | others
 
 
 def _one_to_one(curves: np.ndarray, names: str) -> dict[str, np.ndarray]:
@@ -50,11 +53,11 @@ def _one_to_one(curves: np.ndarray, names: str) -> dict[str, np.ndarray]:
     return dict(zip(spelt, curves.T, strict=True))
 
 
-def _vowels(curves: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """names: of a, i, u, e, o → name → (frames,)."""
+def _vowels(curves: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """curves: (frames, 52), names: what a model calls _VOWELS → name → its weights (frames,)."""
     from scipy.optimize import nnls
 
-    poses = [next(viseme.pose for letters, viseme in VISEMES.items() if vowel in letters) for vowel in _VOWELS]
+    poses = [BY_LETTER[vowel].pose for vowel in _VOWELS]
     mixed = np.array([[pose.get(name, 0.0) for pose in poses] for name in _TELLING])
     seen = np.column_stack([_channel(curves, name) for name in _TELLING])
     seen[:, 0] -= _channel(curves, "MouthClose")

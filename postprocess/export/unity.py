@@ -14,12 +14,12 @@ import numpy as np
 from config.files import written_whole
 from dataset.blendshapes import ARKIT
 from dataset.recordings.recording import Recording
+from dataset.recordings.timing import USUAL_FPS
 from postprocess.export.keyframes import corners, keyframes
 from postprocess.face.names import camel_case
 
 _RENDERER = 137  # SkinnedMeshRenderer, in Unity's table of class ids
 _LINEAR = 69  # AnimationUtility.TangentMode.Linear (2) for the left (bits 1 to 4) and right (5 to 8); bit 0: broken
-_USUAL_FPS = 60  # a new clip's, in Unity; of a single frame no rate may be known
 
 _HEAD = """%YAML 1.1
 %TAG !u! tag:unity3d.com,2011:
@@ -111,7 +111,7 @@ def write_unity(file: Path, recording: Recording, path: Sequence[str] = ("",)) -
                 clip.writelines(_keys(times_s.astype(np.float64), values))
                 attribute, place = json.dumps(f"blendShape.{camel_case(name)}"), json.dumps(renderer)
                 clip.write(_CURVE_TAIL.format(attribute=attribute, path=place, renderer=_RENDERER))
-        clip.write(_TAIL.format(fps=recording.fps or _USUAL_FPS, stop_s=times_s[-1]))
+        clip.write(_TAIL.format(fps=recording.fps or USUAL_FPS, stop_s=times_s[-1]))
 
 
 def _keys(times_s: np.ndarray, values: np.ndarray) -> Iterator[str]:

@@ -35,7 +35,7 @@ def write_vrma(path: Path, recording: Recording, names: str = "JawOpen") -> None
     """
     times_s, curves = keyframes(recording)
     weights = vrm_expressions(np.clip(curves, 0, 1), names)
-    document = Document({"asset": {"generator": "postprocess/export/vrma.py", "version": "2.0"}, "scene": 0})
+    document = Document.new()
     bones = _add_bones(document)
     nodes = {name: document.add("nodes", {"name": name}) for name in weights}
     tracks = {nodes[name]: np.outer(values, (1, 0, 0)).astype(np.float32) for name, values in weights.items()}

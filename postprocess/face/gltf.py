@@ -14,6 +14,7 @@ from postprocess.face.names import camel_case
 
 # A normal that a shape turns by less is left as it is: half a degree of shading nobody sees, a third of the file.
 LEAST_TURN = 0.01
+GENERATOR = "speech-driven-expressions"  # what wrote a file, as it tells: no path, which a move would change
 MAGIC, JSON_CHUNK, BINARY_CHUNK = b"glTF", b"JSON", b"BIN\0"  # of a glb
 _FLOAT, _SHORT, _INT = 5126, 5123, 5125  # glTF's component types: float32, uint16, uint32
 _TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
@@ -29,6 +30,11 @@ class Document:
 
     tree: dict[str, Any]
     data: bytearray = field(default_factory=bytearray)
+
+    @classmethod
+    def new(cls) -> "Document":
+        """An empty scene, the first and only one: its entry is still to be added to the tree's scenes."""
+        return cls({"asset": {"generator": GENERATOR, "version": "2.0"}, "scene": 0})
 
     def add(self, kind: str, entry: dict[str, Any]) -> int:
         """The index of a new entry of the tree's nodes, meshes, animations …"""
@@ -102,13 +108,8 @@ def write_head(path: Path, head: Head) -> None:
 
 def head_document(head: Head) -> Document:
     """The glTF document of a head; node i is part i, its mesh's extras.targetNames names the weights."""
-    document = Document(
-        {
-            "asset": {"generator": "postprocess/face/gltf.py", "version": "2.0"},
-            "scene": 0,
-            "scenes": [{"nodes": list(range(len(head.parts)))}],
-        }
-    )
+    document = Document.new()
+    document.add("scenes", {"nodes": list(range(len(head.parts)))})
     for part in head.parts:
         surface = {"metallicFactor": 0, "roughnessFactor": part.roughness}
         # Lids, lips and lashes are open sheets.
