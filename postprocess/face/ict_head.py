@@ -32,7 +32,6 @@ STILL = 2e-3  # centimetres; shorter offsets are what fitting the scans left ove
 VERTICES = 26719
 SKIN = slice(0, 9409)  # the face; it joins the next two without a seam
 NECK = slice(9409, 11248)
-MOUTH_SOCKET = slice(11248, 13294)
 LEFT_EYE, RIGHT_EYE = slice(21451, 22221), slice(23021, 23791)  # the clear outer shells, on which we paint
 UPPER_LASHES, LOWER_LASHES = np.r_[25351:25693, 26035:26377], np.r_[25693:26035, 26377:26719]
 # Part → (its vertices, roughness).

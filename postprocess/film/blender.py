@@ -218,7 +218,7 @@ def add_lights(frame: Frame) -> None:
 
 
 def placed(data: bpy.types.ID, where: np.ndarray, towards: np.ndarray) -> bpy.types.Object:
-    """A new object in the scene, whose -z looks at a place and whose y is up, as those of cameras and lights do."""
+    """A new object at (3,), whose -z looks at a place (3,) and whose y is up, as cameras and lights ask."""
     thing = bpy.data.objects.new(data.name, data)
     thing.location = where
     thing.rotation_euler = Vector(towards - where).to_track_quat("-Z", "Y").to_euler()

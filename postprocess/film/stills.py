@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from postprocess.film.text import write
 
@@ -40,18 +41,16 @@ def _columns(count: int, height: int, width: int) -> int:
 
 
 def write_png(path: Path, picture: np.ndarray) -> None:
-    from PIL import Image
-
+    """picture: (height, width, 3) uint8, sRGB."""
     Image.fromarray(picture).save(path, format="png", optimize=True)
 
 
 def write_gif(path: Path, pictures: Iterable[np.ndarray], fps: float) -> None:
-    """A loop in the colours that a few of its pictures need; fps: such that a frame lasts whole hundredths of a second.
+    """A loop of pictures (height, width, 3) uint8, in the colours that a few of them need.
 
-    Without dithering, which would flicker and grow the file fourfold.
+    fps: such that a frame lasts whole hundredths of a second. Without dithering, which would flicker and grow the file
+    fourfold.
     """
-    from PIL import Image
-
     frames = [Image.fromarray(picture) for picture in pictures]
     sample = np.hstack([np.asarray(frame) for frame in frames[:: max(1, len(frames) // 6)]])
     palette = Image.fromarray(sample).quantize(GIF_COLOURS, Image.Quantize.MEDIANCUT, PALETTE_ROUNDS)

@@ -1,12 +1,10 @@
 """Words on a picture, in a font that has all their characters."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
+from PIL import Image, ImageDraw, ImageFont
+from PIL.ImageFont import FreeTypeFont
 
 from config.look import font_for
 
@@ -41,10 +39,8 @@ def write(picture: np.ndarray, text: str, centre: int, bottom: int, pixels: int)
     picture[rows, columns] = np.round(under)
 
 
-def _cover(text: str, font: "FreeTypeFont", stroke: int) -> np.ndarray:
+def _cover(text: str, font: FreeTypeFont, stroke: int) -> np.ndarray:
     """(height, width) float32: how much of each pixel the letters cover, or an outline of `stroke` pixels and they."""
-    from PIL import Image, ImageDraw
-
     ascent, descent = font.getmetrics()
     image = Image.new("L", (int(np.ceil(font.getlength(text))) + 2 * OUTLINE, ascent + descent))
     ImageDraw.Draw(image).text((OUTLINE, 0), text, fill=255, font=font, stroke_width=stroke, anchor="la")
@@ -52,8 +48,6 @@ def _cover(text: str, font: "FreeTypeFont", stroke: int) -> np.ndarray:
 
 
 @lru_cache
-def _font(text: str, pixels: int) -> "FreeTypeFont | None":
-    from PIL import ImageFont
-
+def _font(text: str, pixels: int) -> FreeTypeFont | None:
     found = font_for(text)
     return None if found is None else ImageFont.truetype(str(found.get_file()), pixels)

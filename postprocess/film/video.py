@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+import av
 import numpy as np
-
-if TYPE_CHECKING:
-    from av.container import OutputContainer
+from av.container import OutputContainer
+from av.video.reformatter import Colorspace
 
 SOUND_RATE = 48_000  # Hz: every player's
 SOUND_BITS_PER_S = 128_000
@@ -44,9 +44,6 @@ def write_mp4(
     pictures: (height, width, 3) uint8 sRGB, picture i shown from i / fps s on. size: (height, width), both even.
     sound: (samples,) float32 at SOUND_RATE, heard from 0 s on; its end is not cut where the pictures end before.
     """
-    import av
-    from av.video.reformatter import Colorspace
-
     rate = Fraction(fps).limit_denominator(1001)  # 30000/1001 and whole rates exactly
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as movie:
         # Without B-frames the first picture stands at 0 s in every player, whether it heeds edit lists or not.
@@ -71,7 +68,7 @@ def write_mp4(
 class _Track:
     """A movie's sound, written beside its pictures, so that players need not seek between the two."""
 
-    def __init__(self, movie: "OutputContainer", sound: np.ndarray) -> None:
+    def __init__(self, movie: OutputContainer, sound: np.ndarray) -> None:
         """sound: (samples,) float32 at SOUND_RATE."""
         self._movie, self._sound, self._written = movie, sound, 0
         self._stream = movie.add_stream("aac", rate=SOUND_RATE, layout="mono")
@@ -79,8 +76,6 @@ class _Track:
 
     def write(self, until_s: float | None) -> None:
         """Go on to a time; None: to the end."""
-        import av
-
         stop = len(self._sound) if until_s is None else min(round(until_s * SOUND_RATE), len(self._sound))
         if stop > self._written:
             samples = np.ascontiguousarray(self._sound[None, self._written : stop])

@@ -1,14 +1,15 @@
 """The head put together: skin and parts, painted, each with the blendshapes that move it."""
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from postprocess.face.mesh import Head, Part
 from postprocess.face.sculptor import parts as p
 from postprocess.face.sculptor import targets as t
-from postprocess.face.sculptor.muscles import FIRST_LID, Face
+from postprocess.face.sculptor.muscles import Face
 from postprocess.face.sculptor.paint import paint
 from postprocess.face.sculptor.parts import Piece
-from postprocess.face.sculptor.skin import CAVITY_RINGS, Skin, build_skin
+from postprocess.face.sculptor.skin import FIRST_LID, FIRST_LIP, Skin, build_skin
 
 METRES = 0.001
 STILL_MM = 0.06  # what moves less is left out
@@ -20,7 +21,7 @@ def build_head() -> Head:
 
 
 def assemble(skin: Skin) -> Head:
-    contact = skin.vertices[skin.mouth[len(CAVITY_RINGS), 0]]
+    contact = skin.vertices[skin.mouth[FIRST_LIP, 0]]
     upper, lower = p.arches(contact)
     fields = t.skin_fields(Face(skin))
     lash, brow, ear = p.lashes(skin, FIRST_LID), p.brow(), p.ear()
@@ -42,8 +43,6 @@ def assemble(skin: Skin) -> Head:
 
 def _carried(points: np.ndarray, skin: Skin, fields: Fields, prefix: str) -> Fields:
     """What lies on the skin goes with the nearest of its vertices."""
-    from scipy.spatial import cKDTree
-
     distance, nearest = cKDTree(skin.vertices).query(points, k=6)
     weight = 1 / (distance + 0.5) ** 2
     weight /= weight.sum(1, keepdims=True)

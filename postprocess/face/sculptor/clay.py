@@ -46,13 +46,13 @@ def limb(
 
 
 def melt(first: np.ndarray, second: np.ndarray, softness: float) -> np.ndarray:
-    """Union of two distances."""
+    """The distance (N,) to two lumps joined, from the distances (N,) to each; millimetres, as softness is."""
     overlap = np.maximum(softness - np.abs(first - second), 0) / softness
     return np.minimum(first, second) - overlap**3 * softness / 6
 
 
 def carve(first: np.ndarray, second: np.ndarray, softness: float) -> np.ndarray:
-    """The first less the second."""
+    """The distance (N,) to the first lump less the second, from the distances (N,) to each; millimetres."""
     return -melt(-first, second, softness)
 
 

@@ -8,14 +8,25 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_matrix, diags
+from scipy.sparse.linalg import spsolve
 
 from postprocess.face.sculptor.clay import EYE_CENTRE_MM
-from postprocess.face.sculptor.skin import CAVITY_RINGS, LID_RINGS, LIP_COLUMNS, LIP_RINGS, Skin, eye_frame, ramp
+from postprocess.face.sculptor.skin import (
+    CAVITY_RINGS,
+    FIRST_LID,
+    FIRST_LIP,
+    LID_RINGS,
+    LIP_COLUMNS,
+    LIP_RINGS,
+    Skin,
+    eye_frame,
+    ramp,
+)
 
 JAW_JOINT_MM = np.array([0.0, -22.0, -2.0])
 JAW_DEGREES = 21.0  # how far it opens
 JAW_SLIDE_MM = np.array([0.0, 0.0, 1.5])  # and slides forwards on its way
-FIRST_LIP, FIRST_LID = len(CAVITY_RINGS), 2
 MEETING = 0.14  # where the lids meet, from the lower one (0) to the upper (1)
 EYEBALL_CLEARANCE_MM = 1.1  # what a closed lid stands out, so that one half closed, on the chord, is clear too
 
@@ -49,6 +60,7 @@ class Face:
 
     @property
     def points(self) -> np.ndarray:
+        """(V, 3): the vertices at rest, millimetres."""
         return self.skin.vertices
 
     @cached_property
@@ -109,8 +121,6 @@ class Face:
     @cached_property
     def _stiffness(self) -> Any:  # a sparse matrix (V, V)
         """Squared Laplacian of the mesh: its least energy under constraints is a smooth weight."""
-        from scipy.sparse import coo_matrix, diags
-
         triangles, points = self.skin.triangles, self.points
         rows, columns, values = [], [], []
         area = np.zeros(len(points))
@@ -132,8 +142,6 @@ class Face:
 
     def spread(self, held: np.ndarray, values: np.ndarray) -> np.ndarray:
         """(V,): the smoothest weight from 0 to 1 that takes the values (V,) where held (V,) bool is true."""
-        from scipy.sparse.linalg import spsolve
-
         free = ~held
         weight = values.copy()
         weight[free] = spsolve(self._stiffness[free][:, free].tocsc(), -self._stiffness[free][:, held] @ values[held])
@@ -190,9 +198,7 @@ class Face:
         meeting = low + MEETING * (high - low)
         turn = (meeting - edge) * np.where(is_upper, upper_closed, lower_closed)
         s = np.array([0.0] * FIRST_LID + list(LID_RINGS))
-        share = np.interp(
-            s, (0, 0.1, 0.28, 0.5, 0.75, 1.0, 1.3, 1.65, 2.0), (1, 0.97, 0.88, 0.72, 0.5, 0.3, 0.13, 0.04, 0)
-        )
+        share = np.interp(s, LID_RINGS, (1, 0.97, 0.88, 0.72, 0.5, 0.3, 0.13, 0.04, 0))
         moved = self._turned(local, turn[None] * share[:, None])
         closing = np.clip(turn / np.minimum(meeting - edge, -1e-6), 0, 1) if upper_closed > 0 else 0 * turn
         distance = np.linalg.norm(moved, axis=2, keepdims=True)

@@ -5,7 +5,7 @@ import numpy as np
 from postprocess.face.mesh import normals
 from postprocess.face.sculptor.clay import head_distance
 from postprocess.face.sculptor.parts import SKIN, mixed
-from postprocess.face.sculptor.skin import CAVITY_RINGS, LIP_RINGS, Skin, ramp
+from postprocess.face.sculptor.skin import CAVITY_RINGS, CREASE, FIRST_LIP, LIP_RINGS, Skin, ramp
 
 BLUSH = np.array([0.66, 0.26, 0.19])
 LIP = np.array([0.50, 0.155, 0.135])
@@ -30,6 +30,7 @@ def blob(skin: Skin, centre: tuple[float, float, float], radii: tuple[float, flo
 
 
 def paint(skin: Skin) -> np.ndarray:
+    """(V, 3): the skin's colours, linear, 0 to 1."""
     colours = np.tile(SKIN, (len(skin.vertices), 1))
     for centre, radii, strength in (
         ((38, -32, 62), (17, 13, 30), 0.45),
@@ -48,17 +49,16 @@ def paint(skin: Skin) -> np.ndarray:
 
 
 def _paint_mouth(skin: Skin, colours: np.ndarray) -> None:
-    first = len(CAVITY_RINGS)
     columns = skin.mouth.shape[1]
     rise = np.abs(np.cos(np.linspace(0, np.pi, columns)))
     for ring, indices in enumerate(skin.mouth):
-        if ring >= first:
-            s = LIP_RINGS[ring - first]
+        if ring >= FIRST_LIP:
+            s = LIP_RINGS[ring - FIRST_LIP]
             red = ramp(np.array(s), 1.12, 0.85) * (0.35 + 0.65 * rise**0.5)
             crease = 1 - 0.45 * ramp(np.array(s), 0.22, 0.0)
             colour = mixed(red, colours[indices], LIP * crease)
         else:
-            depth = CAVITY_RINGS[first - 1 - ring][0]
+            depth = CAVITY_RINGS[FIRST_LIP - 1 - ring][0]
             colour = np.tile(mixed(ramp(np.array(depth), 0.5, 4), LIP * 0.5, MOUTH_INSIDE), (columns, 1))
             colour = colour * (1 - 0.85 * ramp(np.array(depth), 4, 40))
         for side in (indices, skin.mirror[indices]):
@@ -73,6 +73,5 @@ def _paint_lids(skin: Skin, colours: np.ndarray) -> None:
         tint = shade ** np.array([0.8, 1.05, 1.05])
         for side in (skin.eye[ring], skin.mirror[skin.eye[ring]]):
             colours[side] *= tint
-    crease = 7
-    for side in (skin.eye[crease], skin.mirror[skin.eye[crease]]):
+    for side in (skin.eye[CREASE], skin.mirror[skin.eye[CREASE]]):
         colours[side] *= (1 - 0.22 * np.clip(up, 0, 1))[:, None]

@@ -244,7 +244,10 @@ def _gum(arch: Arch, reach: float) -> Piece:
 
 
 def tongue(contact: np.ndarray) -> Piece:
-    """A flat roll from the root to the tip behind the lower teeth, with a groove; rows from the root."""
+    """A flat roll from the root to the tip behind the lower teeth, with a groove; rows from the root.
+
+    contact: (3,), where the lips meet, millimetres.
+    """
     share = np.linspace(0, 0.985, 14)
     turn = turns(18)
     across, up = np.cos(turn), np.sin(turn)

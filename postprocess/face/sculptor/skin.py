@@ -6,6 +6,7 @@ The left half is built and mirrored. Millimetres.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import Delaunay, cKDTree
 
 from postprocess.face.sculptor.clay import (
     EYE_CENTRE_MM,
@@ -30,6 +31,8 @@ CAVITY_RINGS = (
     (0.9, 0.15, 24.2), (2.4, 0.5, 24.4), (4.6, 1.8, 25.0), (5.8, 5.0, 26.0), (6.2, 10.0, 27.5),
     (10.0, 15.0, 29.0), (26.0, 18.5, 29.0), (44.0, 15.0, 22.0), (56.0, 6.0, 9.0),
 )  # fmt: skip
+FIRST_LIP, FIRST_LID = len(CAVITY_RINGS), 2  # the rings of the mouth and of the eye that are seen, from here on
+CREASE = FIRST_LID + LID_RINGS.index(1.0)  # the fold over the upper lid
 NECK_RINGS = 8
 NECK_COLUMNS = 20  # on half of it
 FACE_SPACING_MM, BACK_SPACING_MM = 3.7, 12.0
@@ -47,18 +50,14 @@ class Skin:
     neck: np.ndarray  # (rings, NECK_COLUMNS) the left half, from the front to the back
 
     def both(self, indices: np.ndarray) -> np.ndarray:
-        """These vertices and their counterparts, each once."""
+        """indices of vertices, any shape → (N,): they and their counterparts, each once."""
         return np.unique(np.concatenate([np.ravel(indices), self.mirror[np.ravel(indices)]]))
 
 
 def ramp(values: np.ndarray, start: float, end: float) -> np.ndarray:
-    """0 before start, 1 after end, smooth between (in either direction)."""
+    """values of any shape → the same shape: 0 before start, 1 after end, smooth between (in either direction)."""
     t = np.clip((np.asarray(values) - start) / (end - start), 0, 1)
     return t * t * (3 - 2 * t)
-
-
-def along(values: float, places: tuple[float, ...], heights: tuple[float, ...]) -> float:
-    return float(np.interp(values, places, heights))
 
 
 def mouth_rings() -> np.ndarray:
@@ -93,9 +92,8 @@ def _lip_ring(s: float, across: np.ndarray, rise: np.ndarray, upper: np.ndarray,
     evened = 0.5 * border * np.exp(-((across / 0.3) ** 2))  # the lower lip's border has no dip in the middle
     y = line_y + np.where(upper, top, evened - bottom)
     ring = cast(np.stack([x, y, np.full_like(x, 200.0)], 1), np.tile([0.0, 0.0, -1.0], (len(x), 1)))
-    places = (0.0, 0.1, 0.25, 0.45, 0.7, 0.9, 1.0, 1.15, 1.45, 1.75, 2.1)
-    upper_out = along(s, places, (0.2, 1.5, 2.9, 3.7, 3.5, 2.7, 2.3, 1.6, 0.7, 0.2, 0.0))
-    lower_out = along(s, places, (0.0, 1.6, 3.3, 4.5, 4.0, 2.4, 1.5, 0.5, -0.5, -0.4, 0.0))
+    upper_out = np.interp(s, LIP_RINGS, (0.2, 1.5, 2.9, 3.7, 3.5, 2.7, 2.3, 1.6, 0.7, 0.2, 0.0))
+    lower_out = np.interp(s, LIP_RINGS, (0.0, 1.6, 3.3, 4.5, 4.0, 2.4, 1.5, 0.5, -0.5, -0.4, 0.0))
     fullness = rise**0.75
     corner = -1.6 * np.exp(-((rise / 0.3) ** 2)) * ramp(np.array(s), 1.9, 0.6)
     out = np.where(upper, upper_out, lower_out) * fullness + corner * (1 - fullness)
@@ -123,11 +121,11 @@ def eye_rings() -> np.ndarray:
     direction = edge / np.linalg.norm(edge, axis=1, keepdims=True)
     inner = [EYE_CENTRE_MM + radius * direction for radius in (EYE_RADIUS_MM - 1.2, EYE_RADIUS_MM + 0.5)]
     inner[1] += 0.25 * (EYE_CENTRE_MM + (EYE_RADIUS_MM + LID_MM) * direction - inner[1])
-    crease = LID_RINGS.index(1.0)  # the fold over the upper lid
-    outwards = rings[crease] - EYE_CENTRE_MM
+    whole = np.array(inner + rings)
+    outwards = whole[CREASE] - EYE_CENTRE_MM
     outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
-    rings[crease] -= outwards * (0.9 * np.clip(up + 0.1, 0, 1))[:, None]
-    return np.array(inner + rings)
+    whole[CREASE] -= outwards * (0.9 * np.clip(up + 0.1, 0, 1))[:, None]
+    return whole
 
 
 def _lid_outline(s: float, across: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -193,8 +191,6 @@ def spacing(points: np.ndarray) -> np.ndarray:
 
 def spread_points(fixed: np.ndarray) -> np.ndarray:
     """(N, 3): points on the left half of the clay, one spacing from each other and from the fixed ones."""
-    from scipy.spatial import cKDTree
-
     count = 14000
     index = np.arange(count) + 0.5
     polar, turn = np.arccos(1 - 2 * index / count), np.pi * (1 + 5**0.5) * index
@@ -283,8 +279,6 @@ def build_skin() -> Skin:
 
 
 def _net(points: np.ndarray, holes: list[np.ndarray], rim: np.ndarray) -> np.ndarray:
-    from scipy.spatial import Delaunay
-
     laid = flat(points)
     triangles = Delaunay(laid).simplices
     middle = laid[triangles].mean(1)
@@ -308,7 +302,7 @@ def _relaxed(points: np.ndarray, triangles: np.ndarray, fixed: int) -> np.ndarra
 
 
 def mirrored(vertices: np.ndarray, triangles: np.ndarray, mouth: np.ndarray, eye: np.ndarray, neck: np.ndarray) -> Skin:
-    """The left half and its mirror image, joined at x = 0."""
+    """The left half (V, 3), its triangles (F, 3) and its rings, with its mirror image, joined at x = 0."""
     middle = np.abs(vertices[:, 0]) < 1e-9
     mirror = np.arange(len(vertices))
     mirror[~middle] = len(vertices) + np.arange((~middle).sum())

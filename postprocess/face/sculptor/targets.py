@@ -47,19 +47,19 @@ def lip(face: Face, upper: tuple[float, float, float] | None, lower: tuple[float
 
 
 def opened(face: Face) -> np.ndarray:
-    """The jaw opens: chin and lower lip turn about its joint, the lips part from corner to corner."""
+    """(V, 3): the jaw opens: chin and lower lip turn about its joint, the lips part from corner to corner."""
     move = jaw_turned(face.points, face.jaw_weight(0.40, 0.0, 1.0))
     return move + corners(face, (-3.2, 0, 0)) + pull(face, (46, -58, 40), (26, 32, 40), (-2.0, 0, 0))
 
 
 def closed(face: Face) -> np.ndarray:
-    """The lips closed in spite of an open jaw: added to JawOpen, they meet."""
+    """(V, 3): the lips closed in spite of an open jaw: added to JawOpen, they meet."""
     together = jaw_turned(face.points, face.jaw_weight(0.30, 0.26, 0.26))
     return together + pull(face, (46, -58, 40), (26, 32, 40), (-2.0, 0, 0)) - opened(face)
 
 
 def rounded(face: Face, inwards: float, ahead: float, upper_up: float, lower_down: float) -> np.ndarray:
-    """The lips' ring drawn together and forwards."""
+    """(V, 3): the lips' ring drawn together and forwards, by millimetres."""
     points = face.folded
     ring = bump(points, (0, -62, 76), (44, 32, 60)) * face.inner
     out = np.sign(face.points[:, 0]) * points[:, 0]
@@ -70,24 +70,25 @@ def rounded(face: Face, inwards: float, ahead: float, upper_up: float, lower_dow
 
 
 def swollen(face: Face, by_mm: float) -> np.ndarray:
-    """The lips fuller from where they meet outwards."""
+    """(V, 3): the lips fuller from where they meet outwards."""
     on_upper, on_lower, rise = face.lip
     return np.outer((on_upper - on_lower) * face.lip_height * rise**0.7, (0, by_mm, 0))
 
 
 def rolled(face: Face, upper: float, lower: float) -> np.ndarray:
-    """The lips turned inwards over the teeth, by the share of each."""
+    """(V, 3): the lips turned inwards over the teeth, by the share of each."""
     on_upper, on_lower, rise = face.lip
     tuck = np.sqrt(rise)
     return np.outer(on_upper * tuck * upper, (0, -2.2, -5.0)) + np.outer(on_lower * tuck * lower, (0, 2.2, -5.5))
 
 
 def apple(face: Face, amount: float) -> np.ndarray:
-    """The cheek pushed up and out under the eye."""
+    """(V, 3): the cheeks pushed up and out under the eye."""
     return pull(face, (38, -36, 58), (24, 20, 44), (1.2 * amount, 2.6 * amount, 1.8 * amount))
 
 
 def smile(face: Face) -> np.ndarray:
+    """(V, 3): corners up and out, cheeks after them."""
     return corners(face, (8.5, 8.5, -5.0), 1.15) + apple(face, 1.0)
 
 
@@ -107,35 +108,43 @@ def sideways(face: Face, by: float) -> np.ndarray:
 
 
 def squint(face: Face) -> np.ndarray:
+    """(V, 3): the lids narrowed from below, the skin under them raised."""
     return face.lids(0.22, 1.6) + pull(face, (35, -22, 66), (22, 12, 40), (0, 1.5, 0.8))
 
 
 def frown(face: Face) -> np.ndarray:
+    """(V, 3): corners down, chin after them."""
     return corners(face, (1.0, -8.0, -1.5)) + pull(face, (20, -80, 68), (18, 16, 40), (0, -1.0, 1.0))
 
 
 def stretched(face: Face) -> np.ndarray:
+    """(V, 3): corners out and a little down, lips thinner."""
     return corners(face, (9.0, -3.0, -4.5), 1.25) + lip(face, (0, 0.5, -0.6), (0, -1.6, -0.6))
 
 
 def lower_down(face: Face) -> np.ndarray:
+    """(V, 3): the lower lip down, its teeth bared."""
     return lip(face, None, (1.0, -8.5, -0.5)) + pull(face, (12, -84, 70), (24, 18, 40), (0, -1.5, 0))
 
 
 def upper_up(face: Face) -> np.ndarray:
+    """(V, 3): the upper lip up, the fold beside the nose after it."""
     return lip(face, (0, 7.0, -0.4), None) + pull(face, (20, -42, 74), (22, 20, 40), (0, 2.4, 1.2))
 
 
 def sneer(face: Face) -> np.ndarray:
+    """(V, 3): the nostrils' wings up, the upper lip's sides after them."""
     wing = pull(face, (11, -31, 88), (12, 20, 22), (0.8, 5.5, 1.0))
     return wing + pull(face, (16, -50, 78), (14, 16, 30), (0, 3.0, 0.8))
 
 
 def shrug_lower(face: Face) -> np.ndarray:
+    """(V, 3): the lower lip up and out, pushed by the chin."""
     return lip(face, (0, 2.4, 0.6), (0, 3.4, 2.2)) + pull(face, (0, -86, 74), (26, 18, 40), (0, 3.6, 1.2))
 
 
 def puffed(face: Face) -> np.ndarray:
+    """(V, 3): the cheeks blown out, lips shut."""
     return pull(face, (44, -56, 46), (30, 30, 46), (8.5, 0, 4.0)) + lip(face, (0, 0, 1.0), (0, 0, 1.0))
 
 

@@ -11,8 +11,7 @@ from postprocess.face.heads import DEFAULT_HEAD, read_head
 from postprocess.face.mesh import Head, Part
 from postprocess.face.sculptor.build import assemble
 from postprocess.face.sculptor.clay import EYE_CENTRE_MM, EYE_RADIUS_MM
-from postprocess.face.sculptor.muscles import FIRST_LID, FIRST_LIP
-from postprocess.face.sculptor.skin import Skin, build_skin
+from postprocess.face.sculptor.skin import FIRST_LID, FIRST_LIP, Skin, build_skin
 from tests.heads import posed
 
 SIDED = [name for name in ARKIT if name.endswith("Left")]
