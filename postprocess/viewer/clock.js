@@ -1,7 +1,7 @@
 // The time: the sound's while it plays, for the page's length is the sound's; else where it was put.
-const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2];
+export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2];
 
-class Clock {
+export class Clock {
   constructor(sound, about) {
     this.fps = about.fps;
     this.frames = about.frames;

@@ -1,5 +1,8 @@
 // The head's mesh and its poses: vertices moved by blendshapes, and normals that follow.
-class Mesh {
+import { facing, multiplied, normalised, orthographic, perspective, turned } from "./matrix.js";
+import { FRAGMENT, LIGHT_FRAGMENT, LIGHT_VERTEX, VERTEX } from "./shaders.js";
+
+export class Mesh {
   constructor(arrays, names) {
     Object.assign(this, {
       rest: arrays.positions,
@@ -24,7 +27,7 @@ function extreme(positions, axis, choose, start) {
   return found;
 }
 
-class Pose {
+export class Pose {
   constructor(mesh) {
     this.mesh = mesh;
     this.positions = new Float32Array(mesh.rest.length);
@@ -75,22 +78,23 @@ class Pose {
   }
 }
 
-const KEY_LIGHT = normalised([-0.42, 0.55, 0.9]); // in front of the camera: left of it and above
 const SHADE_TEXELS = 1024;
 const NECK = 0.13; // of the head's height, at its foot, may lie below the cell
-const ANGLE_OF_VIEW = (22 * Math.PI) / 180;
 
-// Draws poses of one mesh into cells of a canvas.
-class Painter {
-  constructor(canvas, mesh) {
+// Draws poses of one mesh into cells of a canvas, with the studio's camera and lights.
+export class Painter {
+  constructor(canvas, mesh, studio) {
     const gl = canvas.getContext("webgl2", { antialias: true, alpha: true, premultipliedAlpha: true });
     if (!gl) throw new Error("This browser has no WebGL 2, so the heads cannot be drawn.");
     Object.assign(this, { gl, mesh });
+    this.angle = (studio.fieldOfViewDeg * Math.PI) / 180;
+    this.towardsKey = normalised(studio.lights.key.direction);
     this.centre = [0, 1, 2].map((axis) => (mesh.low[axis] + mesh.high[axis]) / 2);
     this.centre[1] += (NECK / 2) * (mesh.high[1] - mesh.low[1]);
     this.radius = 0.52 * Math.hypot(...[0, 1, 2].map((axis) => mesh.high[axis] - mesh.low[axis]));
-    this.light = this.program(LIGHT_VERTEX, LIGHT_FRAGMENT);
+    this.shadow = this.program(LIGHT_VERTEX, LIGHT_FRAGMENT);
     this.skin = this.program(VERTEX, FRAGMENT);
+    this.light(studio);
     this.upload();
     this.makeShade();
     gl.enable(gl.DEPTH_TEST);
@@ -99,7 +103,10 @@ class Painter {
   program(vertex, fragment) {
     const gl = this.gl;
     const program = gl.createProgram();
-    for (const [kind, text] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
+    for (const [kind, text] of [
+      [gl.VERTEX_SHADER, vertex],
+      [gl.FRAGMENT_SHADER, fragment],
+    ]) {
       const shader = gl.createShader(kind);
       gl.shaderSource(shader, text);
       gl.compileShader(shader);
@@ -107,11 +114,28 @@ class Painter {
     }
     gl.linkProgram(program);
     if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
-      throw new Error(`shader: ${gl.getAttachedShaders(program).map((s) => gl.getShaderInfoLog(s)).join(" ")}`);
+      throw new Error(
+        `shader: ${gl
+          .getAttachedShaders(program)
+          .map((s) => gl.getShaderInfoLog(s))
+          .join(" ")}`,
+      );
     }
     const count = gl.getProgramParameter(program, gl.ACTIVE_UNIFORMS);
     const names = Array.from({ length: count }, (_, i) => gl.getActiveUniform(program, i).name);
     return { program, places: Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(program, name)])) };
+  }
+
+  light({ lights, ambient }) {
+    const { gl } = this;
+    const { program, places } = this.skin;
+    gl.useProgram(program);
+    for (const [name, { direction, colour }] of Object.entries(lights)) {
+      gl.uniform3fv(places[name], colour);
+      gl.uniform3fv(places[`${name}Direction`], normalised(direction));
+    }
+    gl.uniform3fv(places.above, ambient.above);
+    gl.uniform3fv(places.below, ambient.below);
   }
 
   upload() {
@@ -164,12 +188,15 @@ class Painter {
   draw(pose, [left, bottom, width, whole], margin, camera) {
     const height = whole - margin;
     const gl = this.gl;
-    for (const [buffer, values] of [[this.positions, pose.positions], [this.normals, pose.normals]]) {
+    for (const [buffer, values] of [
+      [this.positions, pose.positions],
+      [this.normals, pose.normals],
+    ]) {
       gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
       gl.bufferData(gl.ARRAY_BUFFER, values, gl.DYNAMIC_DRAW);
     }
     const around = turned(camera.yaw, camera.pitch, this.centre, 0);
-    const toLight = multiplied(multiplied(orthographic(this.radius), facing(KEY_LIGHT)), around);
+    const toLight = multiplied(multiplied(orthographic(this.radius), facing(this.towardsKey)), around);
     this.drawShade(toLight);
     gl.enable(gl.SCISSOR_TEST);
     gl.scissor(left, bottom, width, whole);
@@ -180,8 +207,11 @@ class Painter {
     gl.uniformMatrix4fv(places.toLight, false, toLight);
     gl.uniformMatrix4fv(places.view, false, turned(camera.yaw, camera.pitch, this.centre, away));
     const near = Math.max(0.01, away - 2 * this.radius);
-    gl.uniformMatrix4fv(places.projection, false, perspective(2 * Math.atan(2 * Math.tan(ANGLE_OF_VIEW / 2)), width / (2 * height), near, away + 2 * this.radius));
-    gl.uniform3fv(places.keyDirection, KEY_LIGHT);
+    gl.uniformMatrix4fv(
+      places.projection,
+      false,
+      perspective(2 * Math.atan(2 * Math.tan(this.angle / 2)), width / (2 * height), near, away + 2 * this.radius),
+    );
     gl.uniform1f(places.texel, 1 / SHADE_TEXELS);
     gl.uniform1f(places.bottom, this.mesh.low[1]);
     gl.drawElements(gl.TRIANGLES, this.mesh.triangles.length, this.index, 0);
@@ -193,8 +223,8 @@ class Painter {
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.shadeBuffer);
     gl.viewport(0, 0, SHADE_TEXELS, SHADE_TEXELS);
     gl.clear(gl.DEPTH_BUFFER_BIT);
-    gl.useProgram(this.light.program);
-    gl.uniformMatrix4fv(this.light.places.toLight, false, toLight);
+    gl.useProgram(this.shadow.program);
+    gl.uniformMatrix4fv(this.shadow.places.toLight, false, toLight);
     gl.drawElements(gl.TRIANGLES, this.mesh.triangles.length, this.index, 0);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
   }
@@ -202,7 +232,7 @@ class Painter {
   // From which the whole head is seen, upright or wide as the cell may be.
   distance(aspect) {
     const [width, height, depth] = [0, 1, 2].map((axis) => this.mesh.high[axis] - this.mesh.low[axis]);
-    const half = Math.tan(ANGLE_OF_VIEW / 2);
+    const half = Math.tan(this.angle / 2);
     return Math.max(((1 - NECK) * height) / 2 / half, Math.max(width, depth) / 2 / half / aspect) * 1.03 + depth / 4;
   }
 }

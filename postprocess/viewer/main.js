@@ -1,133 +1,27 @@
-// The page put together: what was given, what is chosen, and who is told when it changes.
-const FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "Noto Sans CJK SC", sans-serif';
-
-function element(tag, properties, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
-function sample(line) {
-  return element("i", { className: `sample line-${line}` });
-}
-
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-}
-
-// The curves, which of them are chosen, and what follows from them; `told` is called after a change.
-class Clip {
-  constructor(about, arrays, told) {
-    Object.assign(this, about, { told });
-    this.peaks = arrays.peaks;
-    const predictions = about.takes.map((_, index) => index).filter((index) => index !== about.target);
-    this.takes = about.takes.map((take, index) => ({
-      ...take,
-      curves: arrays[`curves_${index}`],
-      line: index === about.target ? "target" : String(1 + (predictions.indexOf(index) % 4)),
-    }));
-    this.compare(predictions[0]);
-  }
-
-  compare(index) {
-    this.compared = index;
-    this.errors = new Map();
-    if (this.target === null) {
-      this.ranked = [];
-      return;
-    }
-    const shared = this.takes[index].channels.filter((name) => this.takes[this.target].channels.includes(name));
-    for (const name of shared) {
-      const [ours, theirs] = [this.curve(index, name), this.curve(this.target, name)];
-      this.errors.set(name, ours.slice(0, Math.min(ours.length, theirs.length)).map((value, i) => Math.abs(value - theirs[i])));
-    }
-    const mean = (values) => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-    this.ranked = shared.map((name) => ({ name, error: mean(this.errors.get(name)) })).sort((a, b) => b.error - a.error);
-    this.largestError = Math.max(0, ...shared.map((name) => this.errors.get(name).reduce((a, b) => Math.max(a, b), 0)));
-  }
-
-  curve(index, name) {
-    const { channels, curves, frames } = this.takes[index];
-    const place = channels.indexOf(name);
-    return curves.subarray(place * frames, (place + 1) * frames);
-  }
-
-  // A take shorter than the clip holds its last frame.
-  value(index, name, frame) {
-    return this.curve(index, name)[Math.min(frame, this.takes[index].frames - 1)];
-  }
-
-  error(name) {
-    return this.errors.get(name);
-  }
-
-  // A take's coefficients at a time, one for each of `names`, on straight lines between frames.
-  coefficients(index, time) {
-    const { channels, curves, frames } = this.takes[index];
-    const place = Math.max(0, Math.min(time * this.fps + 1e-6, frames - 1));
-    const [before, weight] = [Math.floor(place), place % 1 < 1e-4 ? 0 : place % 1];
-    const after = Math.min(before + 1, frames - 1);
-    const values = new Float32Array(this.names.length);
-    channels.forEach((name, row) => {
-      const from = row * frames;
-      values[this.order.get(name)] = curves[from + before] * (1 - weight) + curves[from + after] * weight;
-    });
-    return values;
-  }
-
-  get order() {
-    return (this.places ??= new Map(this.names.map((name, index) => [name, index])));
-  }
-
-  // Standard deviation in the first take that has the channel.
-  swing(name) {
-    const [{ index }] = clip_takes(this, name);
-    const values = this.curve(index, name);
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-  }
-
-  liveliest(count) {
-    const present = this.names.filter((name) => clip_takes(this, name).length);
-    return present.sort((a, b) => this.swing(b) - this.swing(a)).slice(0, count);
-  }
-
-  // One scale for all curves that are drawn, so that their heights compare.
-  get span() {
-    let [low, high] = [0, 0.1];
-    for (const name of this.shown) {
-      for (const { index } of clip_takes(this, name)) {
-        for (const value of this.curve(index, name)) [low, high] = [Math.min(low, value), Math.max(high, value)];
-      }
-    }
-    return [low, high];
-  }
-
-  toggle(name) {
-    this.choose(this.shown.includes(name) ? this.shown.filter((other) => other !== name) : [...this.shown, name]);
-  }
-
-  choose(names) {
-    this.shown = this.names.filter((name) => names.includes(name));
-    this.told();
-  }
-}
-
-const $ = (id) => document.getElementById(id);
+// The page put together: what is chosen, and who is told when it changes.
+import { unpacked } from "./bundle.js";
+import { ChannelList } from "./channels.js";
+import { Clock, SPEEDS } from "./clock.js";
+import { $, element, sample } from "./dom.js";
+import { Mesh } from "./head.js";
+import { PoseSliders } from "./pose.js";
+import { Showing } from "./showing.js";
+import { Caption, Stage } from "./stage.js";
+import { Timeline } from "./timeline.js";
 
 class Page {
   constructor(about, arrays) {
     this.dirty = true;
     this.posing = false;
     const changed = () => (this.dirty = true);
-    this.clip = new Clip(about, arrays, () => this.rebuild());
-    this.clip.scrub = (frame) => this.seek(frame);
+    this.showing = new Showing(about, arrays, () => this.rebuild());
+    this.showing.scrub = (frame) => this.seek(frame);
     this.clock = new Clock(arrays.sound, about);
-    this.timeline = new Timeline(this.clip, this.clock, changed);
-    this.channels = new ChannelList(this.clip);
-    this.pose = new PoseSliders(this.clip, changed);
+    this.timeline = new Timeline(this.showing, this.clock, changed);
+    this.channels = new ChannelList(this.showing);
+    this.pose = new PoseSliders(this.showing, changed);
     this.caption = new Caption($("caption"), about.words);
-    this.stage = new Stage($("heads"), $("labels"), new Mesh(arrays, about.names), changed);
+    this.stage = new Stage($("heads"), $("labels"), new Mesh(arrays, about.names), about.studio, changed);
     this.write(about);
     this.listen();
     this.showHeads();
@@ -139,18 +33,28 @@ class Page {
     const count = takes.length > 1 ? `${takes.length} takes · ` : "";
     $("summary").textContent = `${count}${(frames / fps).toFixed(1)} s · ${Number(fps.toFixed(2))} frames a second`;
     $("scrub").max = frames - 1;
-    $("speed").replaceChildren(...SPEEDS.map((speed) => element("option", { value: speed, selected: speed === 1 }, `${speed} ×`)));
-    const several = this.clip.target !== null && takes.length > 2;
-    $("legend").replaceChildren(...this.clip.takes.map((take, index) => {
-      if (!several || index === this.clip.target) return element("span", { className: "key" }, sample(take.line), take.label);
-      const button = element("button", { className: "key plain", title: `Error of ${take.label}` }, sample(take.line), take.label);
-      button.addEventListener("click", () => {
-        this.clip.compare(index);
-        this.rebuild();
-      });
-      button.dataset.take = index;
-      return button;
-    }));
+    $("speed").replaceChildren(
+      ...SPEEDS.map((speed) => element("option", { value: speed, selected: speed === 1 }, `${speed} ×`)),
+    );
+    const several = this.showing.target !== null && takes.length > 2;
+    $("legend").replaceChildren(
+      ...this.showing.takes.map((take, index) => {
+        if (!several || index === this.showing.target)
+          return element("span", { className: "key" }, sample(take.line), take.label);
+        const button = element(
+          "button",
+          { className: "key plain", title: `Error of ${take.label}` },
+          sample(take.line),
+          take.label,
+        );
+        button.addEventListener("click", () => {
+          this.showing.compare(index);
+          this.rebuild();
+        });
+        button.dataset.take = index;
+        return button;
+      }),
+    );
   }
 
   // After other channels were chosen, or another take compared.
@@ -158,13 +62,13 @@ class Page {
     this.timeline.build();
     this.channels.update();
     for (const button of $("legend").querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", Number(button.dataset.take) === this.clip.compared);
+      button.setAttribute("aria-pressed", Number(button.dataset.take) === this.showing.compared);
     }
     this.dirty = true;
   }
 
   showHeads() {
-    this.stage.show(this.posing ? [{ label: "pose" }] : this.clip.takes);
+    this.stage.show(this.posing ? [{ label: "pose" }] : this.showing.takes);
   }
 
   tick(now) {
@@ -182,8 +86,10 @@ class Page {
   }
 
   draw() {
-    const { clip, clock } = this;
-    const heads = this.posing ? [this.pose.coefficients] : clip.takes.map((_, index) => clip.coefficients(index, clock.time));
+    const { showing, clock } = this;
+    const heads = this.posing
+      ? [this.pose.coefficients]
+      : showing.takes.map((_, index) => showing.coefficients(index, clock.time));
     this.stage.draw(heads);
     this.timeline.draw();
     this.caption.draw(clock.time);
@@ -250,7 +156,10 @@ class Page {
     if (posing) this.clock.pause();
     this.posing = posing;
     document.body.classList.toggle("posing", posing);
-    for (const [name, chosen] of [["curves", !posing], ["pose", posing]]) {
+    for (const [name, chosen] of [
+      ["curves", !posing],
+      ["pose", posing],
+    ]) {
       $(`tab-${name}`).setAttribute("aria-selected", chosen);
       $(`tab-${name}`).tabIndex = chosen ? 0 : -1;
       $(`panel-${name}`).hidden = !chosen;
@@ -283,7 +192,7 @@ class Page {
     pressed("theme", () => this.switchTheme());
     pressed("tab-curves", () => this.setPosing(false));
     pressed("tab-pose", () => this.setPosing(true));
-    pressed("copy", () => this.pose.take(this.clip.coefficients(this.clip.takes.length - 1, this.clock.time)));
+    pressed("copy", () => this.pose.take(this.showing.coefficients(this.showing.takes.length - 1, this.clock.time)));
     $("scrub").addEventListener("input", () => this.seek(Number($("scrub").value)));
     $("speed").addEventListener("change", () => this.setSpeed(Number($("speed").value)));
     $("tabs").addEventListener("keydown", (event) => this.tabKey(event));
@@ -291,7 +200,10 @@ class Page {
     this.clock.audio.addEventListener("error", () => this.say("This browser cannot play the page's sound (FLAC)."));
     document.addEventListener("keydown", (event) => this.key(event));
     // A button that was clicked shall not take the next press of the space bar.
-    document.addEventListener("click", (event) => event.detail && event.target.closest("button:not([role=tab])")?.blur());
+    document.addEventListener(
+      "click",
+      (event) => event.detail && event.target.closest("button:not([role=tab])")?.blur(),
+    );
     followTheme(() => this.timeline.redraw());
   }
 
@@ -311,8 +223,15 @@ class Page {
   key(event) {
     const at = event.target;
     if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
-    if (at.matches("input[type=search], select") || (at.matches("#sliders input") && /^(Arrow|Home|End|Page)/.test(event.key))) return;
-    const act = event.shiftKey && event.key.startsWith("Arrow") ? this.turning[event.key] : this.keys[event.key] ?? this.keys[event.key.toLowerCase()];
+    if (
+      at.matches("input[type=search], select") ||
+      (at.matches("#sliders input") && /^(Arrow|Home|End|Page)/.test(event.key))
+    )
+      return;
+    const act =
+      event.shiftKey && event.key.startsWith("Arrow")
+        ? this.turning[event.key]
+        : (this.keys[event.key] ?? this.keys[event.key.toLowerCase()]);
     if (!act || (event.key === " " && at.closest("button, summary, input[type=checkbox]"))) return;
     event.preventDefault();
     act();

@@ -1,17 +1,17 @@
 // 4 × 4 matrices, column after column as WebGL takes them.
-function perspective(angle, aspect, near, far) {
+export function perspective(angle, aspect, near, far) {
   const f = 1 / Math.tan(angle / 2);
   const depth = near - far;
   return [f / aspect, 0, 0, 0, 0, f, 0, 0, 0, 0, (near + far) / depth, -1, 0, 0, (2 * near * far) / depth, 0];
 }
 
 // A box of half-size `radius` around the origin, seen along -z.
-function orthographic(radius) {
+export function orthographic(radius) {
   return [1 / radius, 0, 0, 0, 0, 1 / radius, 0, 0, 0, 0, -1 / radius, 0, 0, 0, 0, 1];
 }
 
 // Turned by yaw around y, then by pitch around x, `centre` at the origin and `away` in front of the eye.
-function turned(yaw, pitch, centre, away) {
+export function turned(yaw, pitch, centre, away) {
   const [cy, sy, cp, sp] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
   const rows = [
     [cy, 0, sy],
@@ -23,20 +23,20 @@ function turned(yaw, pitch, centre, away) {
   return [0, 1, 2].flatMap((column) => [...rows.map((row) => row[column]), 0]).concat(moved, 1);
 }
 
-function multiplied(a, b) {
+export function multiplied(a, b) {
   return Array.from({ length: 16 }, (_, i) => {
     const [row, column] = [i % 4, i - (i % 4)];
     return a[row] * b[column] + a[row + 4] * b[column + 1] + a[row + 8] * b[column + 2] + a[row + 12] * b[column + 3];
   });
 }
 
-function normalised(vector) {
+export function normalised(vector) {
   const length = Math.hypot(...vector);
   return vector.map((value) => value / length);
 }
 
 // The rotation that looks from `direction` at the origin, y upwards.
-function facing(direction) {
+export function facing(direction) {
   const z = normalised(direction);
   const x = normalised([z[2], 0, -z[0]]);
   const y = [z[1] * x[2] - z[2] * x[1], z[2] * x[0] - z[0] * x[2], z[0] * x[1] - z[1] * x[0]];

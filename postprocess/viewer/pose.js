@@ -1,29 +1,30 @@
 // A slider for each blendshape.
-const GROUP_TITLES = { jaw: "Jaw", mouth: "Mouth", brow: "Brows", cheek_nose: "Cheeks and nose", eye: "Eyes", tongue: "Tongue" };
+import { $, element } from "./dom.js";
+
 const OPPOSED = new Set(["JawLeft", "JawRight", "MouthLeft", "MouthRight"]); // directions, not sides
 
-function mirrored(name) {
+function mirrorOf(name) {
   if (OPPOSED.has(name)) return null;
   if (name.endsWith("Left")) return name.replace(/Left$/, "Right");
   return name.endsWith("Right") ? name.replace(/Right$/, "Left") : null;
 }
 
-class PoseSliders {
-  constructor(clip, changed) {
-    Object.assign(this, { clip, changed });
-    this.coefficients = new Float32Array(clip.names.length);
+export class PoseSliders {
+  constructor(showing, changed) {
+    Object.assign(this, { showing, changed });
+    this.coefficients = new Float32Array(showing.names.length);
     this.sliders = new Map();
-    const list = document.getElementById("sliders");
-    for (const [group, names] of Object.entries(clip.groups)) {
-      list.append(element("fieldset", {}, element("legend", {}, GROUP_TITLES[group] ?? group), ...names.map((name) => this.row(name))));
+    const list = $("sliders");
+    for (const { title, names } of showing.groups) {
+      list.append(element("fieldset", {}, element("legend", {}, title), ...names.map((name) => this.row(name))));
     }
-    document.getElementById("reset").addEventListener("click", () => this.take(new Float32Array(clip.names.length)));
+    $("reset").addEventListener("click", () => this.take(new Float32Array(showing.names.length)));
   }
 
   row(name) {
     const slider = element("input", { type: "range", min: 0, max: 1, step: 0.01, value: 0, ariaLabel: name });
     const number = element("output", { className: "number" }, "0.00");
-    slider.disabled = !this.clip.shapes.includes(name);
+    slider.disabled = !this.showing.shapes.includes(name);
     slider.addEventListener("input", () => this.move(name, Number(slider.value)));
     slider.addEventListener("dblclick", () => this.move(name, 0));
     this.sliders.set(name, { slider, number });
@@ -33,18 +34,18 @@ class PoseSliders {
 
   move(name, value) {
     this.put(name, value);
-    const other = document.getElementById("mirror").checked && mirrored(name);
+    const other = $("mirror").checked && mirrorOf(name);
     if (other) this.put(other, value);
     this.changed();
   }
 
   take(coefficients) {
-    this.clip.names.forEach((name, index) => this.put(name, coefficients[index]));
+    for (const [name, index] of this.showing.order) this.put(name, coefficients[index]);
     this.changed();
   }
 
   put(name, value) {
-    this.coefficients[this.clip.names.indexOf(name)] = value;
+    this.coefficients[this.showing.order.get(name)] = value;
     const { slider, number } = this.sliders.get(name);
     slider.value = value;
     slider.style.setProperty("--part", Math.max(0, Math.min(1, value)));

@@ -1,13 +1,14 @@
-// GLSL. Lights stand around the camera, so that a head is well lit from wherever one looks.
-const LIGHT_VERTEX = `#version 300 es
+// GLSL. Lights and camera are the studio's.
+
+export const LIGHT_VERTEX = `#version 300 es
 layout(location = 0) in vec3 position;
 uniform mat4 toLight;
 void main() { gl_Position = toLight * vec4(position, 1.0); }`;
 
-const LIGHT_FRAGMENT = `#version 300 es
+export const LIGHT_FRAGMENT = `#version 300 es
 void main() {}`;
 
-const VERTEX = `#version 300 es
+export const VERTEX = `#version 300 es
 layout(location = 0) in vec3 position;
 layout(location = 1) in vec3 normal;
 layout(location = 2) in vec3 colour;
@@ -27,13 +28,13 @@ void main() {
   shaded = (toLight * vec4(position + normal * 0.0012, 1.0)).xyz * 0.5 + 0.5;
 }`;
 
-const FRAGMENT = `#version 300 es
+export const FRAGMENT = `#version 300 es
 precision highp float;
 precision highp sampler2DShadow;
 centroid in vec3 seen, facing, paint, shaded;
 centroid in float rough, height;
 uniform sampler2DShadow shade;
-uniform vec3 keyDirection;
+uniform vec3 key, keyDirection, fill, fillDirection, rim, rimDirection, above, below;
 uniform float texel, bottom;
 out vec4 drawn;
 
@@ -69,10 +70,8 @@ void main() {
   vec3 n = normalize(facing), v = normalize(-seen);
   if (!gl_FrontFacing && dot(n, v) < 0.0) n = -n; // slivers in a fold are seen from behind, yet belong to the front
   float reaching = lightReaching();
-  vec3 key = vec3(1.0, 0.95, 0.88) * 2.25, fill = vec3(0.62, 0.74, 1.0) * 0.55, rim = vec3(0.85, 0.92, 1.0) * 1.5;
-  vec3 fillDirection = normalize(vec3(0.85, -0.05, 0.55)), rimDirection = normalize(vec3(0.55, 0.55, -0.75));
   vec3 soft = mix(vec3(1.0), pow(vec3(reaching), vec3(0.75, 1.0, 1.1)), 0.85);
-  vec3 ambient = mix(vec3(0.20, 0.17, 0.16), vec3(0.42, 0.45, 0.50), n.y * 0.5 + 0.5);
+  vec3 ambient = mix(below, above, n.y * 0.5 + 0.5);
   ambient *= mix(0.72, 1.0, reaching);
   vec3 diffuse = key * wrapped(dot(n, keyDirection)) * soft + fill * wrapped(dot(n, fillDirection)) + ambient;
   float edge = pow(1.0 - clamp(dot(n, v), 0.0, 1.0), 3.0);

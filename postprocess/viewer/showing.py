@@ -1,4 +1,4 @@
-"""What the viewer shows: takes of one clip on one frame rate, its sound, and its words."""
+"""What the viewer shows: takes of one performance on one frame rate, their sound, and its words."""
 
 import math
 from collections.abc import Sequence
@@ -8,32 +8,39 @@ from pathlib import Path
 import numpy as np
 
 from config.errors import UserError
-from dataset.blendshapes import ARKIT
+from config.units import SAMPLE_RATE
+from dataset.audio import read_unresampled
+from dataset.blendshapes import ARKIT, FACE
 from dataset.recordings.layouts import read_recording
+from dataset.recordings.recording import Recording
 from dataset.recordings.timing import USUAL_FPS
-from dataset.transcript import Word
-from postprocess.score.curve_plot import liveliest
+from dataset.transcript import Word, check_within, read_tsv
+from postprocess.score.curve_plot import length_note, liveliest
+from postprocess.steps import resolve_channels
 
 TARGET, PREDICTION = "target", "prediction"
 
 
 @dataclass(frozen=True)
 class Take:
-    """A file's curves at the clip's rate."""
+    """A file's curves, at the rate of all takes."""
 
+    file: Path
     label: str
+    recording: Recording  # as read, with a rate
     channels: tuple[str, ...]  # those that the file has, in ARKIT's order
     values: np.ndarray  # (frames, len(channels)) float32, 0 neutral to 1
 
 
 @dataclass(frozen=True)
-class Clip:
+class Showing:
     """Takes to compare; sound and words are of all of them."""
 
     title: str
     fps: float
     takes: tuple[Take, ...]
     target: int | None  # the take that the others are compared with
+    sound_file: Path | None
     audio: np.ndarray  # (samples,) float32, mono; none: silence
     rate_hz: int
     words: tuple[Word, ...] = ()
@@ -51,27 +58,68 @@ class Clip:
         """The last frame of motion and of sound are both there."""
         return max(1, math.ceil(round(max(self.motion_s, self.sound_s) * self.fps, 6)))
 
-    def liveliest(self, among: tuple[str, ...], count: int) -> tuple[str, ...]:
-        """The channels that move the most in the first take, of those that it has; in ARKIT's order."""
+    def chosen(self, wanted: Sequence[str] | None) -> tuple[str, ...]:
+        """The channels to draw at first: of these groups and names, else the liveliest of the face; in ARKIT's order.
+
+        Raises UserError when no take has any of those that were asked for.
+        """
+        if not wanted:
+            return self._liveliest(FACE) or self._liveliest(ARKIT)
+        present = {name for take in self.takes for name in take.channels}
+        names = tuple(name for name in resolve_channels(wanted) if name in present)
+        if not names:
+            raise UserError(f"--channels {' '.join(wanted)}: no csv has any of them")
+        return names
+
+    def _liveliest(self, among: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that move the most in the first take."""
         first = self.takes[0]
-        chosen = liveliest(first.values, first.channels, among, count)
-        return tuple(name for name in ARKIT if name in chosen)
+        names = liveliest(first.values, first.channels, among)
+        return tuple(name for name in ARKIT if name in names)
+
+    def notes(self) -> list[str]:
+        """What a person may not have meant, a line each."""
+        if self.sound_file is None:
+            return []
+        found = [length_note(take.file, take.recording, self.sound_file, self.sound_s) for take in self.takes]
+        return [note for note in found if note]
 
 
-def read_takes(files: Sequence[Path], labels: Sequence[str], fps: float | None) -> tuple[tuple[Take, ...], float]:
+def read_showing(
+    files: Sequence[Path],
+    labels: Sequence[str] | None = None,
+    sound_file: Path | None = None,
+    transcript: Path | None = None,
+    fps: float = USUAL_FPS,
+) -> Showing:
+    """Read curves of any layout, their sound and words.
+
+    labels: one a file, or as labels_of gives them. fps: of curves that tell no rate. Raises UserError for what cannot
+    be read, and for words past the end.
+    """
+    names = labels_of(files, labels)
+    takes, rate = read_takes(files, names, fps)
+    audio, rate_hz = read_unresampled(sound_file) if sound_file else (np.zeros(0, np.float32), SAMPLE_RATE)
+    words = read_tsv(transcript) if transcript else []
+    showing = Showing(files[-1].stem, rate, takes, target_of(names), sound_file, audio, rate_hz, tuple(words))
+    if transcript:
+        check_within(transcript, words, showing.frames / rate)
+    return showing
+
+
+def read_takes(files: Sequence[Path], labels: Sequence[str], fps: float) -> tuple[tuple[Take, ...], float]:
     """The files' curves on the highest of their rates, and that rate; fps: of those that don't tell theirs.
 
     Raises UserError as read_recording does.
     """
-    recordings = [read_recording(file) for file in files]
-    rates = [recording.fps or fps or USUAL_FPS for recording in recordings]
-    highest = max(rates)
+    recordings = [read_recording(file).with_rate(fps) for file in files]
+    highest = max(recording.fps or fps for recording in recordings)
     takes = []
-    for label, recording, rate in zip(labels, recordings, rates, strict=True):
+    for file, label, recording in zip(files, labels, recordings, strict=True):
         channels = tuple(name for name in ARKIT if name in recording.names)
-        even = recording.at_rate(rate).at_rate(highest)
+        even = recording.at_rate(recording.fps or fps).at_rate(highest)
         order = [even.names.index(name) for name in channels]
-        takes.append(Take(label, channels, even.values[:, order].astype(np.float32)))
+        takes.append(Take(file, label, recording, channels, even.values[:, order].astype(np.float32)))
     return tuple(takes), highest
 
 
@@ -91,8 +139,8 @@ def labels_of(files: Sequence[Path], given: Sequence[str] | None) -> tuple[str, 
         return (stems[0],)
     if len(files) == 2:
         return (TARGET, PREDICTION)
-    names = stems[1:] if len({*stems[1:], TARGET}) == len(stems) else [str(file.with_suffix("")) for file in files[1:]]
-    return (TARGET, *names)
+    others = [file.with_suffix("").as_posix() for file in files[1:]]
+    return (TARGET, *(stems[1:] if len({*stems[1:], TARGET}) == len(stems) else others))
 
 
 def target_of(labels: Sequence[str]) -> int | None:

@@ -1,14 +1,17 @@
 // The heads on their canvas: where each stands, how they are turned, and what is written over them.
+import { element, sample } from "./dom.js";
+import { Painter, Pose } from "./head.js";
+
 const DETAIL = [1, 0.65, 0.45]; // of the screen's pixels, while heads move: less where drawing is slow
 const SLOW_MS = 50;
 const SLOW_FRAMES = 5; // in a row, before there is less detail
 const LABEL = 34; // px above a head, for what it is called
 const NARROWEST = 0.72; // a cell's width over its height, below which heads go to another row
 
-class Stage {
-  constructor(canvas, labels, mesh, changed) {
+export class Stage {
+  constructor(canvas, labels, mesh, studio, changed) {
     Object.assign(this, { canvas, labels, changed });
-    this.painter = new Painter(canvas, mesh);
+    this.painter = new Painter(canvas, mesh, studio);
     this.poses = [];
     this.mesh = mesh;
     this.titles = [];
@@ -19,7 +22,7 @@ class Stage {
     new ResizeObserver(() => this.fit()).observe(canvas);
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => {
-      this.painter = new Painter(canvas, mesh);
+      this.painter = new Painter(canvas, mesh, studio);
       this.changed();
     });
   }
@@ -33,11 +36,16 @@ class Stage {
   show(titles) {
     this.titles = titles;
     while (this.poses.length < titles.length) this.poses.push(new Pose(this.mesh));
-    this.labels.replaceChildren(...titles.map(({ label, line }) => {
-      const pill = element("span", { className: "label" }, line ? sample(line) : "", label);
-      return pill;
-    }));
-    this.canvas.setAttribute("aria-label", `${titles.map(({ label }) => label).join(", ")}: drag to turn, wheel to zoom`);
+    this.labels.replaceChildren(
+      ...titles.map(({ label, line }) => {
+        const pill = element("span", { className: "label" }, line ? sample(line) : "", label);
+        return pill;
+      }),
+    );
+    this.canvas.setAttribute(
+      "aria-label",
+      `${titles.map(({ label }) => label).join(", ")}: drag to turn, wheel to zoom`,
+    );
     this.fit();
   }
 
@@ -49,7 +57,11 @@ class Stage {
     this.cells = cells(this.titles.length, width, height);
     [...this.labels.children].forEach((label, index) => {
       const [left, top, cellWidth] = this.cells[index];
-      Object.assign(label.style, { left: `${left + cellWidth / 2}px`, top: `${top}px`, maxWidth: `${cellWidth - 16}px` });
+      Object.assign(label.style, {
+        left: `${left + cellWidth / 2}px`,
+        top: `${top}px`,
+        maxWidth: `${cellWidth - 16}px`,
+      });
     });
     this.changed();
   }
@@ -62,7 +74,12 @@ class Stage {
       const [left, top, width, height] = this.cells[index];
       const cell = [left, this.canvas.clientHeight - top - height, width, height];
       this.poses[index].set(values);
-      this.painter.draw(this.poses[index], cell.map((length) => Math.round(length * ratio)), Math.round(LABEL * ratio), this.camera);
+      this.painter.draw(
+        this.poses[index],
+        cell.map((length) => Math.round(length * ratio)),
+        Math.round(LABEL * ratio),
+        this.camera,
+      );
     });
   }
 
@@ -105,10 +122,14 @@ class Stage {
     for (const name of ["pointerup", "pointercancel"]) {
       canvas.addEventListener(name, (event) => fingers.delete(event.pointerId));
     }
-    canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)));
-    }, { passive: false });
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)));
+      },
+      { passive: false },
+    );
     canvas.addEventListener("dblclick", () => this.reset());
   }
 }
@@ -121,7 +142,8 @@ function spread(fingers) {
 // [left, top, width, height] of each of `count` heads: as few rows as leave each wide enough.
 function cells(count, width, height) {
   let rows = 1;
-  while (rows < count && width / Math.ceil(count / rows) / (height / rows) < NARROWEST && width / count < 150) rows += 1;
+  while (rows < count && width / Math.ceil(count / rows) / (height / rows) < NARROWEST && width / count < 150)
+    rows += 1;
   const columns = Math.ceil(count / rows);
   return Array.from({ length: count }, (_, index) => {
     const [row, column] = [Math.floor(index / columns), index % columns];
@@ -142,7 +164,11 @@ function captions(words) {
       line = { start, words: [], letters: 0 };
       lines.push(line);
     }
-    line.words.push({ text: line.words.length && needsSpace(words[index - 1][0], text) ? ` ${text}` : text, start, end });
+    line.words.push({
+      text: line.words.length && needsSpace(words[index - 1][0], text) ? ` ${text}` : text,
+      start,
+      end,
+    });
     line.letters += letters;
     line.end = end;
   });
@@ -153,7 +179,7 @@ function needsSpace(before, after) {
   return !(/[⺀-￯]$/.test(before) && /^[⺀-￯]/.test(after));
 }
 
-class Caption {
+export class Caption {
   constructor(place, words) {
     this.place = place;
     this.lines = captions(words);

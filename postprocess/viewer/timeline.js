@@ -1,22 +1,24 @@
 // The sound, its words, the curves and the errors over one axis of time, and the playhead through them all.
+import { $, colour, element, font } from "./dom.js";
+
 const FIRST_ROWS = 12; // of the error strips, before the others are asked for
 const CLOSEST_S = 0.4;
 const STRIP_TOP = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10]; // of which the scale of errors is one
 
-class Timeline {
-  constructor(clip, clock, changed) {
-    Object.assign(this, { clip, clock, changed, from: 0, to: clock.duration, all: false });
-    this.rows = document.getElementById("rows");
-    this.playhead = document.getElementById("playhead");
-    this.wave = document.getElementById("wave");
-    this.ruler = document.getElementById("ruler");
-    this.lanes = document.getElementById("lanes");
-    this.strips = document.getElementById("strips");
+export class Timeline {
+  constructor(showing, clock, changed) {
+    Object.assign(this, { showing, clock, changed, from: 0, to: clock.duration, all: false });
+    this.rows = $("rows");
+    this.playhead = $("playhead");
+    this.wave = $("wave");
+    this.ruler = $("ruler");
+    this.lanes = $("lanes");
+    this.strips = $("strips");
     this.readings = []; // [{channel, place}]: the numbers that follow the playhead
     this.stale = true;
     this.scrubbing = this.listen();
     new ResizeObserver(() => this.redraw()).observe(this.rows);
-    document.getElementById("more").addEventListener("click", () => {
+    $("more").addEventListener("click", () => {
       this.all = !this.all;
       this.build();
     });
@@ -29,51 +31,68 @@ class Timeline {
 
   // Makes the rows anew: after other channels were chosen, or another take compared.
   build() {
-    const { clip } = this;
+    const { showing } = this;
     this.readings = [];
-    this.lanes.replaceChildren(...clip.shown.map((name) => this.lane(name)));
-    const errors = document.getElementById("errors");
-    errors.hidden = clip.target === null;
+    this.lanes.replaceChildren(...showing.shown.map((name) => this.lane(name)));
+    const errors = $("errors");
+    errors.hidden = showing.target === null;
     if (!errors.hidden) this.buildStrips();
     this.redraw();
   }
 
   lane(name) {
     const readings = element("span", { className: "readings number" });
-    clip_takes(this.clip, name).forEach(({ take, index }) => {
+    this.showing.takesWith(name).forEach(({ take, index }) => {
       const place = element("span", { className: `value line-${take.line}` });
       readings.append(place);
       this.readings.push({ index, name, place });
     });
-    const remove = element("button", { className: "remove", ariaLabel: `Take ${name} away`, title: `Take ${name} away` }, "×");
-    remove.addEventListener("click", () => this.clip.toggle(name));
+    const remove = element(
+      "button",
+      { className: "remove", ariaLabel: `Take ${name} away`, title: `Take ${name} away` },
+      "×",
+    );
+    remove.addEventListener("click", () => this.showing.toggle(name));
     const canvas = element("canvas", {});
     canvas.dataset.channel = name;
-    const label = element("div", { className: "name" }, element("span", { className: "title" }, name), readings, remove);
+    const label = element(
+      "div",
+      { className: "name" },
+      element("span", { className: "title" }, name),
+      readings,
+      remove,
+    );
     return element("div", { className: "row lane" }, label, canvas);
   }
 
   buildStrips() {
-    const { clip } = this;
-    const ranked = clip.ranked;
+    const { showing } = this;
+    const ranked = showing.ranked;
     const rows = this.all ? ranked : ranked.slice(0, FIRST_ROWS);
-    this.strips.replaceChildren(...rows.map(({ name, error }) => {
-      const button = element("button", { className: "title", title: `Curve of ${name}` }, name);
-      button.setAttribute("aria-pressed", clip.shown.includes(name));
-      button.addEventListener("click", () => clip.toggle(name));
-      const canvas = element("canvas", {});
-      canvas.dataset.strip = name;
-      const label = element("div", { className: "name" }, button, element("span", { className: "number soft" }, error.toFixed(3)));
-      return element("div", { className: "row strip" }, label, canvas);
-    }));
-    const more = document.getElementById("more");
+    this.strips.replaceChildren(
+      ...rows.map(({ name, error }) => {
+        const button = element("button", { className: "title", title: `Curve of ${name}` }, name);
+        button.setAttribute("aria-pressed", showing.shown.includes(name));
+        button.addEventListener("click", () => showing.toggle(name));
+        const canvas = element("canvas", {});
+        canvas.dataset.strip = name;
+        const label = element(
+          "div",
+          { className: "name" },
+          button,
+          element("span", { className: "number soft" }, error.toFixed(3)),
+        );
+        return element("div", { className: "row strip" }, label, canvas);
+      }),
+    );
+    const more = $("more");
     more.hidden = ranked.length <= FIRST_ROWS;
     more.textContent = this.all ? "Only the largest" : `All ${ranked.length} channels`;
-    this.top = STRIP_TOP.find((top) => top >= clip.largestError * 0.7) ?? clip.largestError;
+    this.top = STRIP_TOP.find((top) => top >= showing.largestError * 0.7) ?? showing.largestError;
     const gradient = element("i", { className: "gradient" });
-    document.getElementById("scale").replaceChildren("0", gradient, `${this.top}`);
-    document.getElementById("error-of").textContent =
-      `|${clip.takes[clip.compared].label} − ${clip.takes[clip.target].label}|, means beside the names`;
+    $("scale").replaceChildren("0", gradient, `${this.top}`);
+    $("error-of").textContent =
+      `|${showing.takes[showing.compared].label} − ${showing.takes[showing.target].label}|, means beside the names`;
   }
 
   // Where the plots lie in the rows, px.
@@ -115,7 +134,7 @@ class Timeline {
     this.playhead.style.transform = `translateX(${left + place * width}px)`;
     this.playhead.hidden = place < 0 || place > 1;
     for (const { index, name, place: text } of this.readings) {
-      text.textContent = this.clip.value(index, name, this.clock.frame).toFixed(2);
+      text.textContent = this.showing.value(index, name, this.clock.frame).toFixed(2);
     }
   }
 
@@ -136,13 +155,15 @@ class Timeline {
 
   drawWave() {
     const [context, width, height] = this.paper(this.wave);
-    const { peaks, peaksHz, words } = this.clip;
+    const { peaks, peaksHz, words } = this.showing;
     const top = words.length ? 40 : 0;
     const middle = top + (height - top) / 2;
     const half = (height - top) / 2 - 2;
     context.fillStyle = colour("wave");
     for (let x = 0; x < width; x++) {
-      const [first, last] = [x, x + 1].map((edge) => Math.floor((this.from + ((this.to - this.from) * edge) / width) * peaksHz));
+      const [first, last] = [x, x + 1].map((edge) =>
+        Math.floor((this.from + ((this.to - this.from) * edge) / width) * peaksHz),
+      );
       let [low, high] = [0, 0];
       for (let i = first; i <= Math.max(first, last - 1); i++) {
         low = Math.min(low, peaks[2 * i] ?? 0);
@@ -156,10 +177,10 @@ class Timeline {
 
   // Tokens in two rows by turns; one that would run into the one before in its row is left out.
   drawWords(context, width, height) {
-    context.font = `13px ${FONT}`;
+    context.font = font(13);
     context.textBaseline = "middle";
     const ends = [-Infinity, -Infinity];
-    this.clip.words.forEach(([text, start, end], turn) => {
+    this.showing.words.forEach(([text, start, end], turn) => {
       const [x, far] = [this.across(start, width), this.across(end, width)];
       if (far < 0 || x > width) return;
       context.fillStyle = colour("line");
@@ -175,9 +196,11 @@ class Timeline {
 
   drawRuler() {
     const [context, width] = this.paper(this.ruler);
-    context.font = `11px ${FONT}`;
+    context.font = font(11);
     context.textBaseline = "top";
-    const step = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300].find((s) => (s / (this.to - this.from)) * width > 46) ?? 600;
+    const step =
+      [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300].find((s) => (s / (this.to - this.from)) * width > 46) ??
+      600;
     for (let i = Math.ceil(this.from / step); i * step <= this.to; i++) {
       const x = this.across(i * step, width);
       context.fillStyle = colour("faint");
@@ -190,25 +213,25 @@ class Timeline {
   }
 
   drawLanes() {
-    const { clip } = this;
-    const [low, high] = clip.span;
+    const { showing } = this;
+    const [low, high] = showing.span;
     for (const canvas of this.lanes.querySelectorAll("canvas")) {
       const name = canvas.dataset.channel;
       const [context, width, whole] = this.paper(canvas);
-      const strip = clip.target !== null && clip.error(name) ? 7 : 0;
+      const strip = showing.target !== null && showing.error(name) ? 7 : 0;
       const height = whole - strip - (strip ? 3 : 0);
       const y = (value) => height - 3 - ((value - low) / (high - low)) * (height - 6);
       context.fillStyle = colour("line");
       context.fillRect(0, Math.round(y(0)), width, 1);
       context.fillRect(0, Math.round(y(high)), width, 1);
-      for (const { take, index } of clip_takes(clip, name).reverse()) {
-        this.drawCurve(context, clip.curve(index, name), take.frames, width, y, take.line);
+      for (const { take, index } of showing.takesWith(name).reverse()) {
+        this.drawCurve(context, showing.curve(index, name), take.frames, width, y, take.line);
       }
       context.fillStyle = colour("soft");
-      context.font = `10px ${FONT}`;
+      context.font = font(10);
       context.textBaseline = "top";
       context.fillText(String(Number(high.toFixed(2))), 3, y(high) + 3);
-      if (strip) this.drawStrip(context, clip.error(name), width, whole - strip, strip);
+      if (strip) this.drawStrip(context, showing.error(name), width, whole - strip, strip);
     }
   }
 
@@ -229,7 +252,7 @@ class Timeline {
   drawStrips() {
     for (const canvas of this.strips.querySelectorAll("canvas")) {
       const [context, width, height] = this.paper(canvas);
-      this.drawStrip(context, this.clip.error(canvas.dataset.strip), width, 0, height);
+      this.drawStrip(context, this.showing.error(canvas.dataset.strip), width, 0, height);
     }
   }
 
@@ -238,7 +261,9 @@ class Timeline {
     const fps = this.clock.fps;
     const heat = heatColours();
     for (let x = 0; x < width; x++) {
-      const [first, last] = [x, x + 1].map((edge) => Math.floor((this.from + ((this.to - this.from) * edge) / width) * fps + 1e-6));
+      const [first, last] = [x, x + 1].map((edge) =>
+        Math.floor((this.from + ((this.to - this.from) * edge) / width) * fps + 1e-6),
+      );
       if (first >= errors.length) break;
       let error = errors[first];
       for (let i = first + 1; i < Math.min(last, errors.length); i++) error = Math.max(error, errors[i]);
@@ -252,7 +277,7 @@ class Timeline {
     const put = (event) => {
       const { left, width } = this.wave.getBoundingClientRect();
       const time = this.from + ((event.clientX - left) / width) * (this.to - this.from);
-      this.clip.scrub(Math.floor(Math.max(this.from, Math.min(time, this.to)) * this.clock.fps + 1e-6));
+      this.showing.scrub(Math.floor(Math.max(this.from, Math.min(time, this.to)) * this.clock.fps + 1e-6));
     };
     this.rows.addEventListener("pointerdown", (event) => {
       if (!(event.target instanceof HTMLCanvasElement) || event.button) return;
@@ -262,23 +287,22 @@ class Timeline {
     });
     this.rows.addEventListener("pointermove", (event) => dragging && put(event));
     for (const name of ["pointerup", "pointercancel"]) this.rows.addEventListener(name, () => (dragging = false));
-    this.rows.addEventListener("wheel", (event) => {
-      const { left, width } = this.wave.getBoundingClientRect();
-      const length = this.to - this.from;
-      if (event.ctrlKey || event.metaKey) {
-        event.preventDefault();
-        this.zoom(Math.exp(-event.deltaY * 0.004), this.from + ((event.clientX - left) / width) * length);
-      } else if (Math.abs(event.deltaX) > Math.abs(event.deltaY) && length < this.clock.duration) {
-        event.preventDefault();
-        this.look(this.from + (event.deltaX / width) * length, this.to + (event.deltaX / width) * length);
-      }
-    }, { passive: false });
+    this.rows.addEventListener(
+      "wheel",
+      (event) => {
+        const { left, width } = this.wave.getBoundingClientRect();
+        const length = this.to - this.from;
+        if (event.ctrlKey || event.metaKey) {
+          event.preventDefault();
+          this.zoom(Math.exp(-event.deltaY * 0.004), this.from + ((event.clientX - left) / width) * length);
+        } else if (Math.abs(event.deltaX) > Math.abs(event.deltaY) && length < this.clock.duration) {
+          event.preventDefault();
+          this.look(this.from + (event.deltaX / width) * length, this.to + (event.deltaX / width) * length);
+        }
+      },
+      { passive: false },
+    );
   }
-}
-
-// The takes that have a channel, with their place among all takes.
-function clip_takes(clip, name) {
-  return clip.takes.map((take, index) => ({ take, index })).filter(({ take }) => take.channels.includes(name));
 }
 
 // From the card's colour, over orange, to the ink's: told apart by lightness alone too.
@@ -287,7 +311,11 @@ let heatKnown = { theme: null, colours: [] };
 function heatColours() {
   const theme = document.documentElement.dataset.theme;
   if (heatKnown.theme === theme) return heatKnown.colours;
-  const stops = ["heat-0", "heat-1", "heat-2", "heat-3"].map((name) => colour(name).match(/\w\w/g).map((h) => parseInt(h, 16)));
+  const stops = ["heat-0", "heat-1", "heat-2", "heat-3"].map((name) =>
+    colour(name)
+      .match(/\w\w/g)
+      .map((h) => parseInt(h, 16)),
+  );
   const colours = Array.from({ length: 64 }, (_, i) => {
     const place = (i / 63) * (stops.length - 1);
     const stop = Math.min(stops.length - 2, Math.floor(place));

@@ -1,89 +1,91 @@
 """The viewer's page: HTML, style and scripts, the head, the curves and the sound in one file that needs no other."""
 
 import io
-import json
+import re
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import soundfile
+from markupsafe import Markup
 
-from config.pages import DAY, NIGHT
+from config import pages
 from dataset.audio import to_int16
 from dataset.blendshapes import ARKIT, GROUPS
 from postprocess.face.mesh import Head
-from postprocess.score.curve_plot import envelope
+from postprocess.film.studio import VIEWER_AMBIENT, VIEWER_FIELD_OF_VIEW_DEG, VIEWER_LIGHTS
+from postprocess.score.curve_plot import LIVELIEST, envelope
 from postprocess.viewer.bundle import packed
-from postprocess.viewer.clip import Clip
 from postprocess.viewer.geometry import head_arrays
+from postprocess.viewer.showing import Showing
 
-FOLDER = Path(__file__).parent
+TEMPLATE = Path(__file__).with_name("viewer.html")
+# JavaScript modules, each after those that it imports.
 SCRIPTS = (
-    "bundle.js",
-    "matrix.js",
-    "shaders.js",
-    "head.js",
-    "stage.js",
-    "clock.js",
-    "timeline.js",
-    "channels.js",
-    "pose.js",
-    "main.js",
-)
+    "bundle", "matrix", "shaders", "dom", "head", "stage", "clock", "showing", "timeline", "channels", "pose", "main",
+)  # fmt: skip
 PEAKS_HZ = 200  # of the drawn waveform: 5 ms are a pixel at the closest zoom
-PANELS = ("jaw", "mouth", "brow", "cheek_nose", "eye")  # of GROUPS, as the lists of channels are headed
+# The groups of the lists of channels, as they are headed.
+PANELS = {
+    "Jaw": GROUPS["jaw"], "Mouth": GROUPS["mouth"], "Brows": GROUPS["brow"], "Cheeks and nose": GROUPS["cheek_nose"],
+    "Eyes": GROUPS["eye"], "Tongue": ("TongueOut",),
+}  # fmt: skip
 
 
-def page(clip: Clip, head: Head, channels: Sequence[str]) -> str:
-    """The page as text; channels: whose curves are drawn at first."""
-    arrays = head_arrays(head) | curve_arrays(clip) | sound_arrays(clip)
+def write_viewer(path: Path, showing: Showing, head: Head, channels: Sequence[str]) -> None:
+    """Write the page, whole or not at all; channels: whose curves are drawn at first."""
+    arrays = head_arrays(head) | curve_arrays(showing) | sound_arrays(showing)
     block, places = packed(arrays)
-    about = {
-        "title": clip.title,
-        "fps": clip.fps,
-        "frames": clip.frames,
-        "takes": [{"label": take.label, "channels": take.channels, "frames": len(take.values)} for take in clip.takes],
-        "target": clip.target,
-        "words": [[word.text, round(word.start_s, 4), round(word.end_s, 4)] for word in clip.words],
+    told = about(showing, head, channels) | {"arrays": places}
+    pages.write_page(path, TEMPLATE, title=showing.title, about=told, block=block, script=script())
+
+
+def about(showing: Showing, head: Head, channels: Sequence[str]) -> dict[str, Any]:
+    """What the page is told besides arrays, JSON-able."""
+    takes = showing.takes
+    return {
+        "title": showing.title,
+        "fps": showing.fps,
+        "frames": showing.frames,
+        "takes": [{"label": take.label, "channels": take.channels, "frames": len(take.values)} for take in takes],
+        "target": showing.target,
+        "words": [[word.text, round(word.start_s, 4), round(word.end_s, 4)] for word in showing.words],
         "shown": list(channels),
+        "preset": LIVELIEST,
         "names": ARKIT,
-        "groups": {name: GROUPS[name] for name in PANELS} | {"tongue": [ARKIT[-1]]},
+        "groups": [{"title": title, "names": names} for title, names in PANELS.items()],
         "shapes": head.channels,
         "peaksHz": PEAKS_HZ,
-        "arrays": places,
+        "studio": {
+            "fieldOfViewDeg": VIEWER_FIELD_OF_VIEW_DEG,
+            "lights": {name: light._asdict() for name, light in VIEWER_LIGHTS.items()},
+            "ambient": VIEWER_AMBIENT._asdict(),
+        },
     }
-    replaced = {
-        "TITLE": escape(clip.title),
-        "STYLE": f":root {{ {DAY} }}\n:root[data-theme=dark] {{ {NIGHT} }}\n{_text('page.css')}",
-        "ABOUT": json.dumps(about, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
-        "BLOCK": block,
-        "SCRIPT": "\n".join(map(_text, SCRIPTS)),
-    }
-    pieces = _text("page.html").split("%%")  # text, name, text, name, … text
-    return "".join(replaced[piece] if turn % 2 else piece for turn, piece in enumerate(pieces))
 
 
-def curve_arrays(clip: Clip) -> dict[str, np.ndarray]:
+def script() -> Markup:
+    """The modules as one, which a page that may load nothing can hold: without what they import and export."""
+    modules = (TEMPLATE.with_name(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    return Markup("\n".join(re.sub(r"^import [^;]*;\n|^export ", "", module, flags=re.MULTILINE) for module in modules))
+
+
+def curve_arrays(showing: Showing) -> dict[str, np.ndarray]:
     """curves_<take> → (channels, frames) float32: a channel's frames lie together."""
-    return {f"curves_{index}": np.ascontiguousarray(take.values.T) for index, take in enumerate(clip.takes)}
+    return {f"curves_{index}": np.ascontiguousarray(take.values.T) for index, take in enumerate(showing.takes)}
 
 
-def sound_arrays(clip: Clip) -> dict[str, np.ndarray]:
+def sound_arrays(showing: Showing) -> dict[str, np.ndarray]:
     """sound: a FLAC file's bytes, which every browser plays and seeks to the sample; silent where there is no sound,
     so that one clock runs from the first frame to the last · peaks (columns, 2) int8: each column's lowest and highest.
     """
-    import soundfile
-
-    samples = max(len(clip.audio), round(clip.frames / clip.fps * clip.rate_hz))
-    file = io.BytesIO()
-    whole = np.pad(clip.audio, (0, samples - len(clip.audio)))
-    soundfile.write(file, to_int16(whole), clip.rate_hz, format="FLAC", subtype="PCM_16")
-    columns = max(1, round(len(whole) / clip.rate_hz * PEAKS_HZ))
+    audio, rate_hz = showing.audio, showing.rate_hz
+    samples = max(len(audio), round(showing.frames / showing.fps * rate_hz))
+    whole, file = np.pad(audio, (0, samples - len(audio))), io.BytesIO()
+    soundfile.write(file, to_int16(whole), rate_hz, format="FLAC", subtype="PCM_16")
+    columns = max(1, round(len(whole) / rate_hz * PEAKS_HZ))
     _, low, high = envelope(whole, columns)
     loudest = max(float(np.abs(whole).max()), 1e-3)
     peaks = np.column_stack([np.floor(low / loudest * 127), np.ceil(high / loudest * 127)])
     return {"sound": np.frombuffer(file.getvalue(), np.uint8), "peaks": np.clip(peaks, -127, 127).astype(np.int8)}
-
-
-def _text(name: str) -> str:
-    return (FOLDER / name).read_text(encoding="utf-8")

@@ -22,8 +22,8 @@ from postprocess.face.gltf import write_head
 from postprocess.face.heads import read_head
 from postprocess.face.mesh import Head, Mesh, Part
 from postprocess.viewer.bundle import packed, unpacked
-from postprocess.viewer.clip import labels_of, read_takes, target_of
 from postprocess.viewer.geometry import head_arrays
+from postprocess.viewer.showing import labels_of, read_takes, target_of
 from scripts import view as script
 from tests.heads import posed
 
@@ -122,6 +122,7 @@ def test_the_page_holds_curves_words_and_sound(pair: Path, clip: Path) -> None:
     assert [take["label"] for take in about["takes"]] == ["target", "prediction"]
     assert (about["target"], about["fps"], about["frames"]) == (0, FPS, FRAMES)
     np.testing.assert_allclose(arrays["curves_0"].reshape(52, FRAMES).T, target_curves(), atol=1e-6)
+    assert sorted(name for group in about["groups"] for name in group["names"]) == sorted(ARKIT)
     assert about["words"] == [["你", 0.2, 0.5], ["好", 0.5, 0.9], ["hello", 1.9, 2.5]]
     (clip / "back.flac").write_bytes(arrays["sound"].tobytes())
     sound, rate = soundfile.read(clip / "back.flac", dtype="int16")
@@ -143,7 +144,7 @@ def test_text_of_a_file_cannot_break_the_page(clip: Path, run_main: Callable[...
     run_main(script, "--csv", csv, "--head", clip / "head.glb", "--transcript_path", tmp_path / "a.tsv")
     page = tmp_path / "<i> & 'a'.html"
     assert content(page)[0]["words"] == [["</script><b>", 0, 1]]
-    assert "<title>&lt;i&gt; &amp; &#x27;a&#x27;</title>" in page.read_text(encoding="utf-8")
+    assert "<title>&lt;i&gt; &amp; &#39;a&#39;</title>" in page.read_text(encoding="utf-8")
 
 
 def test_a_head_comes_back_from_its_arrays() -> None:
@@ -174,7 +175,7 @@ def test_takes_of_other_rates_and_lengths_meet_on_the_highest(tmp_path: Path) ->
     write_curves(tmp_path / "a.csv", ramp)
     tongueless(tmp_path / "b.csv", 90, fps=60)
     assert read_recording(tmp_path / "b.csv").fps == 60
-    takes, fps = read_takes([tmp_path / "a.csv", tmp_path / "b.csv"], ["a", "b"], None)
+    takes, fps = read_takes([tmp_path / "a.csv", tmp_path / "b.csv"], ["a", "b"], FPS)
     assert fps == 60
     assert [take.channels for take in takes] == [ARKIT, ARKIT[:-1]]
     assert [len(take.values) for take in takes] == [62, 90]
@@ -215,7 +216,7 @@ def test_a_clip_of_another_length_and_a_head_that_lacks_shapes_are_named(
 ) -> None:
     run_main(script, *arguments(clip, "target"), "--out", tmp_path / "a.html", "--fps", 20)
     note, head, totals = capsys.readouterr().out.splitlines()
-    assert note.endswith("target.csv lasts 4.55 s, " + str(clip / "a.wav") + " 3.00 s: is --fps right?")
+    assert note.endswith("target.csv lasts 4.55 s at 20 fps, " + str(clip / "a.wav") + " 3.00 s: is --fps right?")
     assert head.startswith(f"{clip / 'head.glb'}: does not move for EyeBlinkLeft, ")
     assert totals.startswith("1 head, 4.5 s at 20 fps, ")
 
