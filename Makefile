@@ -36,3 +36,5 @@ check: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy .
+	@if [ -x node_modules/.bin/biome ]; then npx --no-install biome check --error-on-warnings; \
+	else echo "JavaScript and CSS are not linted: npm install --no-package-lock brings biome"; fi

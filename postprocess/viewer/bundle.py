@@ -21,13 +21,3 @@ def packed(arrays: Mapping[str, np.ndarray]) -> tuple[str, dict[str, Any]]:
         places[name] = {"type": ARRAYS[array.dtype.name], "offset": len(block), "length": array.size}
         block += array.astype(array.dtype.newbyteorder("<")).tobytes()
     return base64.b64encode(gzip.compress(bytes(block), mtime=0)).decode(), places
-
-
-def unpacked(text: str, places: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """What `packed` took, each array flat."""
-    block = gzip.decompress(base64.b64decode(text))
-    types = {script: name for name, script in ARRAYS.items()}
-    return {
-        name: np.frombuffer(block, types[place["type"]], place["length"], place["offset"])
-        for name, place in places.items()
-    }

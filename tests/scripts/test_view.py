@@ -1,5 +1,7 @@
 """The viewer's page: what it holds, and what a real browser makes of it."""
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -21,9 +23,10 @@ from dataset.transcript import Word, write_tsv
 from postprocess.face.gltf import write_head
 from postprocess.face.heads import read_head
 from postprocess.face.mesh import Head, Mesh, Part
-from postprocess.viewer.bundle import packed, unpacked
+from postprocess.viewer.bundle import ARRAYS, packed
 from postprocess.viewer.geometry import head_arrays
 from postprocess.viewer.showing import labels_of, read_takes, target_of
+from postprocess.viewer.viewer_page import SCRIPTS, TEMPLATE
 from scripts import view as script
 from tests.heads import posed
 
@@ -102,7 +105,24 @@ def content(page: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return about, unpacked(found["block"], about["arrays"])
 
 
+def unpacked(text: str, places: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What `packed` took, each array flat, as bundle.js reads it."""
+    block = gzip.decompress(base64.b64decode(text))
+    types = {script: name for name, script in ARRAYS.items()}
+    return {
+        name: np.frombuffer(block, types[place["type"]], place["length"], place["offset"])
+        for name, place in places.items()
+    }
+
+
 # What the page holds
+
+
+def test_every_module_is_on_the_page_after_those_that_it_imports() -> None:
+    modules = {file.stem: file.read_text(encoding="utf-8") for file in TEMPLATE.parent.glob("*.js")}
+    assert set(SCRIPTS) == set(modules)
+    for place, name in enumerate(SCRIPTS):
+        assert set(re.findall(r'from "\./(\w+)\.js"', modules[name])) <= set(SCRIPTS[:place])
 
 
 def test_arrays_come_back_as_they_were() -> None:
