@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -17,23 +16,9 @@ python scripts/render.py --csv bs/a.csv a.csv --label recorded predicted --wav a
 python scripts/render.py --csv a.csv --sheet a.png --transcript_path a.tsv --times 0.4 1.1 1.5
 python scripts/render.py --targets shapes.png --head mine.glb
 """
-SMALLEST, LARGEST = 64, 2160  # pixels of a head's side
-
-
-@dataclass(frozen=True)
-class Output:
-    """A file that can be asked for."""
-
-    suffix: str
-    size: int  # pixels of a head's side, unless told
-
-
-OUTPUTS = {
-    "out": Output(".mp4", 720),
-    "sheet": Output(".png", 320),
-    "gif": Output(".gif", 360),
-    "targets": Output(".png", 240),
-}
+SUFFIXES = {"out": ".mp4", "sheet": ".png", "gif": ".gif", "targets": ".png"}
+SIZES = {"out": 720, "sheet": 320, "gif": 360, "targets": 240}  # pixels of a head's side, unless told
+SMALLEST, LARGEST = 64, 2160
 
 
 def parse() -> argparse.Namespace:
@@ -60,13 +45,12 @@ def parse() -> argparse.Namespace:
 
 def check(given: argparse.Namespace) -> None:
     """Raises UserError for options that don't fit together."""
-    wanted = {name: path for name in OUTPUTS if (path := getattr(given, name)) is not None}
+    wanted = {name: path for name in SUFFIXES if (path := getattr(given, name)) is not None}
     if not wanted:
         raise UserError("nothing to draw: give --out, --sheet, --gif or --targets")
     for name, path in wanted.items():
-        suffix = OUTPUTS[name].suffix
-        if path.suffix.lower() != suffix:
-            raise UserError(f"--{name} {path}: is a {suffix} file; name it {path.stem}{suffix}")
+        if path.suffix.lower() != SUFFIXES[name]:
+            raise UserError(f"--{name} {path}: is a {SUFFIXES[name]} file; name it {path.stem}{SUFFIXES[name]}")
     if set(wanted) - {"targets"} and not given.csv:
         raise UserError(f"--{next(iter(wanted))} needs curves: give --csv")
     if given.label and len(given.label) != len(given.csv):
@@ -90,7 +74,7 @@ def main() -> None:
     footage.check_moments(given.times)
     for note in footage.notes():
         print(note)
-    sizes = {name: given.size or output.size for name, output in OUTPUTS.items()}
+    sizes = dict.fromkeys(SIZES, given.size) if given.size else SIZES
     if given.out:
         print(releases.write_movie(given.out, footage, sizes["out"]))
     if given.sheet:
