@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from config.errors import UserError
 from config.schema import Domain, Split
+from dataset.corpus import read_manifest
 
 
 class Listed(Protocol):
@@ -49,3 +51,34 @@ def split_clips(clips: Sequence[AnyListed], split: Split) -> tuple[list[AnyListe
         side = "training" if not train else "validation"
         raise UserError(f"no {side} clips among {len(clips)}; see data.split (by: {split.by})")
     return train, [clip for clip in clips if clip.id in held_out]
+
+
+def clip_folds(clips: Sequence[str], folds: int) -> list[Split]:
+    """The split of each fold: every folds-th clip is held out. clips: ids. Raises UserError for too few clips."""
+    _check_folds(folds)
+    if len(clips) < folds:
+        raise UserError(f"--folds {folds}: the corpus has {len(clips)} clips")
+    return [Split(by="fold", fold=fold, folds=folds, val=()) for fold in range(folds)]
+
+
+def speaker_folds(clips: Sequence[str], folds: int, manifest: Path) -> list[Split]:
+    """The split of each fold: the speakers, in the order of their first clips, are dealt out in turn. clips: ids.
+
+    Raises UserError for fewer speakers than folds, and a manifest that is missing or lacks a clip.
+    """
+    _check_folds(folds)
+    rows = read_manifest(manifest)
+    for clip in clips:
+        if not rows.get(clip, {}).get("speaker"):
+            raise UserError(f"{manifest}: no speaker of {clip}; --by speaker needs the columns id and speaker")
+    speakers = list(dict.fromkeys(rows[clip]["speaker"] for clip in clips))
+    if len(speakers) < folds:
+        raise UserError(f"--folds {folds}: {manifest} names {len(speakers)} speaker{'s' * (len(speakers) > 1)}")
+    dealt = {speaker: number % folds for number, speaker in enumerate(speakers)}
+    sides = [tuple(clip for clip in clips if dealt[rows[clip]["speaker"]] == fold) for fold in range(folds)]
+    return [Split(by="list", fold=0, folds=folds, val=side) for side in sides]
+
+
+def _check_folds(folds: int) -> None:
+    if folds < 2:
+        raise UserError(f"--folds {folds}: must be at least 2")

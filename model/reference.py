@@ -1,26 +1,26 @@
-"""Turn a published .bin checkpoint of the reference implementation into one of ours, without running its pickle."""
+"""Read a published .bin checkpoint of the reference implementation as one of ours, without running its pickle."""
 
 import json
-import sys
+import pickle
 import warnings
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import torch
 from pydantic import ValidationError
+from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from config.command import UserError, parser, run
+from config.errors import UserError
 from config.files import written_whole
 from config.load import ROOT, load_config
 from config.schema import Config
 from dataset.blendshapes import ARKIT, FACE, indices
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from dataset.stats import Stats
+from dataset.stats import Stats
+from model.checkpoint import WEIGHTS, Header, prefixed, save_checkpoint
+from model.decoder import build_decoder
 
 # Module of the reference → ours. HuBERT itself, text_encoder.* and the discriminator are not needed.
 MODULES = {
@@ -32,37 +32,24 @@ MODULES = {
 FEEDFORWARD = "encoder.0.linear1.weight"  # of (feedforward, width + one-hot)
 
 
-def main() -> None:
-    commands = parser(__doc__, "python scripts/import_reference.py checkpoint.bin result/reference/best.safetensors")
-    commands.add_argument("source", type=Path, help="the reference's .bin file, written by torch.save")
-    commands.add_argument("target", type=Path, help="our checkpoint, .safetensors")
-    arguments = commands.parse_args()
-    from model.checkpoint import WEIGHTS, Header, prefixed, save_checkpoint
+def import_checkpoint(source: Path, target: Path) -> tuple[Header, int]:
+    """Write the checkpoint that `source` holds, whole or not at all: (its header, how many tensors it has).
 
-    weights, published = read_reference(arguments.source)
-    config = config_of(arguments.source, weights, published)
-    header = Header(
-        config=config,
-        stats=stats_of(arguments.source, published).to_json(),
-        channels=FACE,
-        fps=config.data.fps,
-        encoder="",
-        feature_size=weights["project.weight"].shape[1],
-        step=0,
-    )
-    check_weights(arguments.source, header.config, header.feature_size, weights)
-    with written_whole(arguments.target) as partial:
+    source: the reference's .bin file, written by torch.save. Raises UserError for any other file.
+    """
+    weights, published = read_reference(source)
+    config = config_of(source, weights, published)
+    feature_size = weights["project.weight"].shape[1]
+    check_weights(source, config, feature_size, weights)
+    stats = stats_of(source, published).to_json()
+    header = Header(config, stats, FACE, config.data.fps, encoder="", feature_size=feature_size, step=0)
+    with written_whole(target) as partial:
         save_checkpoint(partial, header, prefixed(weights, WEIGHTS))
-    domains = "with" if config.one_hot_size else "without"
-    print(f"imported {len(weights)} tensors, {config.data.fps:g} fps, {domains} domain one-hot: {arguments.target}")
+    return header, len(weights)
 
 
-def read_reference(path: Path) -> tuple[dict[str, "Tensor"], Namespace]:
+def read_reference(path: Path) -> tuple[dict[str, Tensor], Namespace]:
     """(weights by our names, the published arguments). Raises UserError for any other file; no pickle code is run."""
-    import pickle
-
-    import torch
-
     try:
         with torch.serialization.safe_globals([Namespace]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch remarks on pickles that it did not write
@@ -81,7 +68,7 @@ def read_reference(path: Path) -> tuple[dict[str, "Tensor"], Namespace]:
     return weights, arguments
 
 
-def _renamed(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     plain = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     return {
         ours + name.removeprefix(theirs): tensor.float()
@@ -91,7 +78,7 @@ def _renamed(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
     }
 
 
-def config_of(path: Path, weights: Mapping[str, "Tensor"], published: Namespace) -> Config:
+def config_of(path: Path, weights: Mapping[str, Tensor], published: Namespace) -> Config:
     """config/aiwin.yml with the sizes that the weights and the published arguments tell."""
     base = load_config(ROOT / "config" / "aiwin.yml")
     try:
@@ -121,14 +108,11 @@ def config_of(path: Path, weights: Mapping[str, "Tensor"], published: Namespace)
         raise UserError(f"{path}: args or weights: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
 
 
-def stats_of(path: Path, published: Namespace) -> "Stats":
+def stats_of(path: Path, published: Namespace) -> Stats:
     """The published mean and std (lists of one-element lists, of the 37 or the 52 channels) as our stats.
 
     What was not published is set to what limits nothing: minimum 0 and maximum 1.
     """
-    import numpy as np
-
-    from dataset.stats import Stats
 
     def numbers(cells: Any) -> np.ndarray:
         return np.asarray_chkfinite(cells, np.float64).reshape(-1)
@@ -143,10 +127,8 @@ def stats_of(path: Path, published: Namespace) -> "Stats":
     return Stats(ARKIT, **rows, min=np.zeros(len(ARKIT)), max=np.ones(len(ARKIT)), frames=0, clips=())
 
 
-def check_weights(path: Path, config: Config, feature_size: int, weights: Mapping[str, "Tensor"]) -> None:
+def check_weights(path: Path, config: Config, feature_size: int, weights: Mapping[str, Tensor]) -> None:
     """Raises UserError where the weights are not those of the reference decoder."""
-    from model.decoder import build_decoder
-
     try:
         build_decoder(config, feature_size, len(FACE)).load_state_dict(weights)
     except RuntimeError as error:
@@ -158,7 +140,3 @@ def _published(path: Path, published: Namespace, name: str, kind: Callable[[Any]
         return kind(getattr(published, name))
     except (AttributeError, TypeError, ValueError):
         raise UserError(f"{path}: args has no {name} that reads as {kind.__name__}") from None
-
-
-if __name__ == "__main__":
-    run(main)

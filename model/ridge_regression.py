@@ -1,32 +1,22 @@
-"""Predict held-out clips by ridge regression on the speech features: the strongest simple thing, which to beat."""
+"""Ridge regression from speech features to curves, frame by frame: the strongest simple thing, which to beat."""
 
-import argparse
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
-from config.command import config_arguments, run
-from config.load import load_config
 from config.schema import Config
-from config.tables import table
 from dataset.blendshapes import ARKIT, GROUPS, indices, write_curves
+from dataset.feature_store import FeatureStore
 from dataset.split import split_clips
+from dataset.store import ClipInfo
+from dataset.windows import window_starts
+from model.encoders import build_encoder
 from model.features import extract, feature_keys, open_clips, validation_windows
-from postprocess.score.metrics import Scores, mean_scores
-from scripts.trials import COLUMNS, against, cells, check_held_out, check_pieces
+from model.trials import Scorer, Scores
 
-if TYPE_CHECKING:
-    from dataset.store import ClipInfo
-
-EXAMPLES = """
-    python scripts/ridge.py --config config/facegood.yml --out ridge/ --pieces 10
-    python scripts/ridge.py --config config/facegood.yml --out ridge/ data.split.fold=0
-"""
 SHRINKAGE = 0.3  # of a standardised feature's variance; on FACEGOOD's folds 0.1 does as well
 MOST_FRAMES = 200_000  # to fit: about two hours, more of which hardly changes a thousand weights a channel
 
@@ -43,7 +33,7 @@ class Ridge(NamedTuple):
         return (features - self.mean) @ self.weights + self.offset
 
 
-def fit(clips: Iterable[tuple[np.ndarray, np.ndarray]], shrinkage: float = SHRINKAGE) -> Ridge:
+def fit_ridge(clips: Iterable[tuple[np.ndarray, np.ndarray]], shrinkage: float = SHRINKAGE) -> Ridge:
     """The least squares fit that is shrunk (Hoerl & Kennard 1970), in closed form, a clip in memory at a time.
 
     clips: features (frames, size) and curves (frames, channels). Every feature is divided by its std, so that
@@ -63,13 +53,10 @@ def fit(clips: Iterable[tuple[np.ndarray, np.ndarray]], shrinkage: float = SHRIN
     return Ridge(mean, scale[:, None] * np.linalg.solve(scaled, scale[:, None] * shared), offset)
 
 
-class Material:
+class RidgeMaterial:
     """The cached features and the curves of a config's clips, frame by frame, as a decoder has them."""
 
     def __init__(self, config: Config) -> None:
-        from dataset.feature_store import FeatureStore
-        from model.encoders import build_encoder
-
         extract(config)
         self.config, self.store = config, open_clips(config)
         self.grid = validation_windows(config.windows)
@@ -78,10 +65,8 @@ class Material:
         self.cache = FeatureStore(config.features.cache)
         self.channels = GROUPS[config.model.channels]
 
-    def features(self, clip: "ClipInfo") -> np.ndarray:
+    def features(self, clip: ClipInfo) -> np.ndarray:
         """(frames, size): those of the encoder, and the domain's one-hot where the decoder has it."""
-        from dataset.windows import window_starts
-
         rows = self.cache[self.keys[clip.id]].astype(np.float32)
         if self.config.features.context == "window":
             window, windows = self.grid.window_frames, rows
@@ -93,7 +78,7 @@ class Material:
         one_hot = np.array([domain.name == clip.domain for domain in self.config.data.domains], np.float32)
         return np.hstack([rows, np.tile(one_hot, (len(rows), 1))])
 
-    def pairs(self, clips: Sequence["ClipInfo"]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def pairs(self, clips: Sequence[ClipInfo]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Features and curves of each clip; of every so many clips only, where all are more than MOST_FRAMES."""
         step = -(-sum(clip.frames for clip in clips) // MOST_FRAMES)
         for clip in clips[::step]:
@@ -102,46 +87,22 @@ class Material:
             yield features[:frames], curves[:frames]
 
 
-def run_ridge(configs: Sequence[Config], csvs: Path, pieces_s: float | None = None) -> Scores:
+def run_ridge(configs: Sequence[Config], csvs: Path, scorer: Scorer) -> Scores:
     """Scores of the clips that the configs hold out, each predicted by a fit on its config's training clips.
 
     The configs differ in their split only. csvs: the folder for the curves, clamped. The scores: "mean", "clips", each
-    as metrics.py gives them, and "train_s", the seconds of a fit.
+    as the scorer gives them, and "train_s", the seconds of a fit.
     """
-    material = Material(configs[0])
-    pieces = round(pieces_s * material.store.fps) if pieces_s else None
+    material = RidgeMaterial(configs[0])
     clips: dict[str, Scores] = {}
     train_s = 0.0
     for config in configs:
         train, held_out = split_clips(material.store.clips, config.data.split)
         began = time.perf_counter()
-        ridge = fit(material.pairs(train))
+        ridge = fit_ridge(material.pairs(train))
         train_s += (time.perf_counter() - began) / len(configs)
         for clip in held_out:
             curves = ridge.predict(material.features(clip)).clip(0, 1)
             write_curves(csvs / f"{clip.id}.csv", curves, material.channels)
-            clips[clip.id] = against(material.store[clip.id], curves, material.channels, pieces)
-    return {"mean": mean_scores(list(clips.values())), "train_s": train_s, "clips": dict(sorted(clips.items()))}
-
-
-def parse() -> argparse.Namespace:
-    commands = config_arguments(__doc__, EXAMPLES)
-    commands.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for the curves")
-    commands.add_argument("--pieces", type=float, metavar="SECONDS", help="score DTW over pieces of this length")
-    return commands.parse_args()
-
-
-def main() -> None:
-    given = parse()
-    config = load_config(given.config, given.overrides)
-    check_held_out(config)
-    check_pieces(given.pieces, config.data.fps)
-    scores = run_ridge([config], given.out, given.pieces)
-    rows = {**scores["clips"], "(mean)": scores["mean"]}
-    print(table(["clip", *COLUMNS], [[clip, *cells(found)] for clip, found in rows.items()]))
-    count = f"{len(scores['clips'])} held-out clip{'s' * (len(scores['clips']) > 1)}"
-    print(f"\nfitted in {scores['train_s']:.1f} s, {count}: {given.out}")
-
-
-if __name__ == "__main__":
-    run(main)
+            clips[clip.id] = scorer.clip(material.store[clip.id], curves, material.channels)
+    return {"mean": scorer.mean(list(clips.values())), "train_s": train_s, "clips": dict(sorted(clips.items()))}

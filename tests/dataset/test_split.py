@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from config.errors import UserError
 from config.schema import Domain, Split
-from dataset.split import domain_of, matches, split_clips
+from dataset.split import clip_folds, domain_of, matches, speaker_folds, split_clips
 from dataset.store import ClipInfo
 
 
@@ -64,3 +66,17 @@ def test_patterns_match_whole_names() -> None:
     assert matches("a1", ["a?"])
     assert not matches("ba1", ["a?"])
     assert not matches("a1", [])
+
+
+def test_every_clip_is_held_out_by_one_fold() -> None:
+    names = "a0 a1 a2 a3 a4 a5 a6"
+    held_out = [split_clips(clips(names), fold)[1] for fold in clip_folds(names.split(), 3)]
+    assert sorted(clip.id for side in held_out for clip in side) == names.split()
+
+
+def test_folds_by_speaker(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("id,speaker\na1,Li\na2,Wu\na3,Li\nb1,Ma\nb2,Wu\n")
+    names = ("a1", "a2", "a3", "b1", "b2")
+    assert [split.val for split in speaker_folds(names, 3, manifest)] == [("a1", "a3"), ("a2", "b2"), ("b1",)]
+    assert [split.val for split in speaker_folds(names, 2, manifest)] == [("a1", "a3", "b1"), ("a2", "b2")]

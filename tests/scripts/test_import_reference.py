@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from dataset.blendshapes import ARKIT, FACE, read_csv
 from dataset.stats import Stats, load_stats
 from model.checkpoint import load_decoder
+from model.reference import read_reference, stats_of
 from scripts import import_reference, synthesize
 
 SIZE = 16  # of the speech features; 1024 in the published files
@@ -95,10 +96,10 @@ def test_names_of_a_model_on_several_devices_and_stats_of_all_channels(tmp_path:
     several = {f"module.{name}": tensor.half() for name, tensor in model.state_dict().items()}
     everything = np.linspace(0, 1, len(ARKIT))
     publish(tmp_path / "several.bin", gen_dict=several, a_data_mean=column(everything))
-    weights, arguments = import_reference.read_reference(tmp_path / "several.bin")
-    assert weights.keys() == import_reference.read_reference(tmp_path / "one.bin")[0].keys()
+    weights, arguments = read_reference(tmp_path / "several.bin")
+    assert weights.keys() == read_reference(tmp_path / "one.bin")[0].keys()
     assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
-    stats = import_reference.stats_of(tmp_path / "several.bin", arguments)
+    stats = stats_of(tmp_path / "several.bin", arguments)
     np.testing.assert_array_equal(stats.mean, everything)
     np.testing.assert_array_equal(stats.select(FACE).std, STD)
 

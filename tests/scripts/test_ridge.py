@@ -9,8 +9,10 @@ from config.load import load_config
 from dataset.audio import read_audio
 from dataset.blendshapes import FACE, read_csv
 from dataset.split import split_clips
+from model import ridge_regression
 from model.encoders import build_encoder
 from model.features import audio_windows
+from model.ridge_regression import SHRINKAGE, fit_ridge
 from model.speech_encoder import encode_clip, encode_windows
 from postprocess.score.metrics import clip_scores
 from scripts import ridge
@@ -19,7 +21,7 @@ from scripts import ridge
 def by_least_squares(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Ridge as least squares with a row a feature more, each asking for a weight of 0."""
     mean, std = x.mean(axis=0), np.where(x.std(axis=0) > 1e-6, x.std(axis=0), 1)
-    asked = np.sqrt(ridge.SHRINKAGE * len(x)) * np.eye(x.shape[1])
+    asked = np.sqrt(SHRINKAGE * len(x)) * np.eye(x.shape[1])
     rows = np.concatenate([(x - mean) / std, asked])
     values = np.concatenate([y - y.mean(axis=0), np.zeros((x.shape[1], y.shape[1]))])
     return (new - mean) / std @ np.linalg.lstsq(rows, values, rcond=None)[0] + y.mean(axis=0)
@@ -30,7 +32,7 @@ def test_the_fit_is_that_of_shrunk_least_squares() -> None:
     x = random.normal(3, random.uniform(0.1, 5, 6), (80, 6))
     y = x[:, :2] @ random.random((2, 3)) + random.normal(0, 0.1, (80, 3))
     x[:, 5] = 7  # never changes: weighs nothing, whatever it is elsewhere
-    fitted = ridge.fit([(x[:30], y[:30]), (x[30:], y[30:])])
+    fitted = fit_ridge([(x[:30], y[:30]), (x[30:], y[30:])])
     new = random.random((5, 6))
     np.testing.assert_allclose(fitted.predict(new), by_least_squares(x, y, np.where(np.arange(6) == 5, 7, new)))
 
@@ -71,9 +73,9 @@ def test_held_out_clips_are_predicted_from_the_training_clips(
 
 
 def test_of_a_large_corpus_every_so_many_clips_are_taken(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    material = ridge.Material(load_config(packed))
+    material = ridge_regression.RidgeMaterial(load_config(packed))
     train = split_clips(material.store.clips, material.config.data.split)[0]
-    monkeypatch.setattr(ridge, "MOST_FRAMES", 2 * 75)
+    monkeypatch.setattr(ridge_regression, "MOST_FRAMES", 2 * 75)
     taken = list(material.pairs(train))
     assert len(taken) == 2
     np.testing.assert_array_equal(taken[1][0], material.features(train[2]))
