@@ -1,4 +1,4 @@
-"""Pack a corpus (wav/ + bs/ + tsv/) into an LMDB of clips, with the training clips' stats beside it."""
+"""Pack a corpus (wav/ + bs/ + tsv/) into an LMDB of clips."""
 
 import sys
 import time
@@ -16,13 +16,12 @@ from config.files import by_stem, find
 from config.load import load_config
 from config.processes import POLL_S, Meeting, share
 from config.schema import Data
-from config.suggest import nearest
 from config.units import SAMPLE_RATE, frame_count
 from data_process.stages import parallel, positive_number, stage_arguments
 from dataset.audio import AUDIO_SUFFIXES, read_audio, to_int16
 from dataset.blendshapes import ARKIT, read_csv
 from dataset.recordings.resample import resample_curves
-from dataset.split import domain_of, matches, split_clips
+from dataset.split import check_named, domain_of, matches
 from dataset.transcript import check_within, read_tsv
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def main() -> None:
     arguments = config_arguments(
         __doc__,
         """python -m data_process.pack --config config/facegood.yml
-        python -m data_process.pack --config config/aiwin.yml data.corpus=~/contest data.split.fold=2
+        python -m data_process.pack --config config/aiwin.yml data.corpus=~/contest
         python -m data_process.pack --config config/mine.yml --shards 8
         torchrun --nproc_per_node 4 -m data_process.pack --config config/mine.yml --shards 8""",
     )
@@ -63,7 +62,7 @@ def main() -> None:
 
 
 def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> None:
-    """Write the database in so many shards, its stats and pack.log, and print a line of totals.
+    """Write the database in so many shards and pack.log, and print a line of totals.
 
     The old database stays whole until the new one is complete. Under torchrun each process packs every n-th clip into
     shards of its own; the first one does the rest.
@@ -72,7 +71,7 @@ def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> No
     from dataset.store import write_shards
 
     recordings, files = find_recordings(data.corpus), shard_paths(data.lmdb, shards)
-    check_names(data, [recording.id for recording in recordings])
+    check_named(data, "exclude", data.exclude, [recording.id for recording in recordings])
     meeting = Meeting(data.lmdb.with_name(f".{data.lmdb.name}.ranks"))
     if shards % meeting.processes:
         raise UserError(
@@ -91,16 +90,6 @@ def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> No
         close(data, files, parts)
 
 
-def check_names(data: Data, ids: list[str]) -> None:
-    """Raises UserError for a clip named in vain: a slip in data.exclude would train on the clip that was meant."""
-    named = {"data.exclude": data.exclude, "data.split.val": data.split.val if data.split.by == "list" else ()}
-    for key, patterns in named.items():
-        for pattern in patterns:
-            if not any(matches(clip_id, [pattern]) for clip_id in ids):
-                mend = nearest(pattern, ids) or "; take it out or mend it"
-                raise UserError(f"{data.corpus}: {key} names {pattern}, but there is no such clip{mend}")
-
-
 def wait_for_the_old_set(lmdb: Path, meeting: Meeting) -> None:
     """Finish what a process killed in its last step left, in the first process while the others wait."""
     from dataset.shards import finish_replacing, is_being_replaced
@@ -112,29 +101,22 @@ def wait_for_the_old_set(lmdb: Path, meeting: Meeting) -> None:
 
 
 def close(data: Data, files: list[Path], parts: list[Any]) -> None:
-    """Put the new database in place, with its stats, and say what it holds. Raises UserError when it is no use."""
+    """Put the new database in place and say what it holds. Raises UserError when it holds nothing."""
     from dataset.shards import discard, replace_set
-    from dataset.stats import save_stats, stats_path, training_stats
-    from dataset.store import ClipInfo, ClipStore
+    from dataset.store import ClipInfo
 
     clips = sorted((ClipInfo(**info) for infos, _ in parts for info in infos), key=lambda clip: clip.id)
     dropped = sorted(line for _, lines in parts for line in lines)
-    try:
-        if not clips:
-            raise UserError(f"{data.corpus}: no usable clip; the first was dropped because {dropped[0]}")
-        train, val = split_clips(clips, data.split)
-    except UserError:
+    if not clips:
         discard(files)
-        raise
-    stats_path(data.lmdb).unlink(missing_ok=True)  # whenever the run is killed: no old stats beside new clips
+        raise UserError(f"{data.corpus}: no usable clip; the first was dropped because {dropped[0]}")
     replace_set(data.lmdb, files)
     log = data.lmdb.with_name("pack.log")
     log.write_text("".join(f"{line}\n" for line in dropped), encoding="utf-8")
-    save_stats(stats_path(data.lmdb), training_stats(ClipStore(data.lmdb), train))
     frames = sum(clip.frames for clip in clips)
     print(
-        f"packed {len(clips)} clips ({len(train)} train, {len(val)} val), {frames:,} frames "
-        f"({frames / data.fps / 60:.1f} min), {len(dropped)} dropped{f': see {log}' if dropped else ''}\n"
+        f"packed {len(clips)} clips, {frames:,} frames ({frames / data.fps / 60:.1f} min), "
+        f"{len(dropped)} dropped{f': see {log}' if dropped else ''}\n"
         f"{data.lmdb}{f' in {len(files)} shards' if len(files) > 1 else ''}"
     )
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from config.errors import UserError
-from config.schema import Domain, Split
+from config.schema import Data, Domain, Split
+from config.suggest import nearest
 from dataset.corpus import read_manifest
 
 
@@ -36,13 +37,26 @@ def domain_of(clip_id: str, domains: Sequence[Domain]) -> str:
     raise UserError(f"{clip_id}: matches no domain; add its pattern to data.domains")
 
 
-def split_clips(clips: Sequence[AnyListed], split: Split) -> tuple[list[AnyListed], list[AnyListed]]:
-    """(training clips, validation clips). Raises UserError when a side is empty that should not be."""
+def check_named(data: Data, key: str, patterns: Sequence[str], ids: Sequence[str]) -> None:
+    """Raises UserError for a clip that the config names in vain: a slip would train on the clip that was meant."""
+    for pattern in patterns:
+        if not any(matches(clip_id, [pattern]) for clip_id in ids):
+            mend = nearest(pattern, ids) or "; take it out or mend it"
+            raise UserError(f"{data.corpus}: data.{key} names {pattern}, but there is no such clip{mend}")
+
+
+def split_clips(clips: Sequence[AnyListed], data: Data) -> tuple[list[AnyListed], list[AnyListed]]:
+    """(training clips, validation clips) as data.split says.
+
+    Raises UserError when a side is empty that should not be, or data.split.val names a clip that there is not.
+    """
+    split = data.split
     if split.by == "none":
         return list(clips), []
     if split.by == "fold":
         held_out = {clip.id for index, clip in enumerate(clips) if index % split.folds == split.fold}
     elif split.by == "list":
+        check_named(data, "split.val", split.val, [clip.id for clip in clips])
         held_out = {clip.id for clip in clips if matches(clip.id, split.val)}
     else:
         held_out = {clip.id for clip in clips if clip.folder == "val"}

@@ -1,4 +1,4 @@
-"""What the training clips' curves look like, channel by channel: computed by pack, carried by every checkpoint."""
+"""What the training clips' curves look like, channel by channel: computed by training, carried by every checkpoint."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from dataset.blendshapes import ARKIT, indices
 if TYPE_CHECKING:
     from dataset.store import ClipInfo, ClipStore
 
-CHECKPOINT_KEY = "stats"  # where a checkpoint's safetensors header holds the same JSON
+STATS = "stats.json"  # its name in a run's folder, beside the checkpoints
 _ROWS = ("mean", "std", "min", "max")
 
 
@@ -30,6 +30,10 @@ class Stats:
     max: np.ndarray
     frames: int
     clips: tuple[str, ...]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other says the same, to the last bit."""
+        return isinstance(other, Stats) and self.to_json() == other.to_json()
 
     def select(self, wanted: tuple[str, ...]) -> "Stats":
         """The same statistics for the wanted channels, in that order. Raises KeyError for one that is not there."""
@@ -110,9 +114,27 @@ def compute_stats(curves: Iterable[np.ndarray], clip_ids: Iterable[str]) -> Stat
     )
 
 
-def stats_path(lmdb: Path) -> Path:
-    """Where pack puts the stats of a clip database: beside it."""
-    return lmdb.with_name("stats.json")
+def merged_stats(parts: Sequence[Stats]) -> Stats:
+    """Statistics over every frame of the parts, a clip counting once for each part that it is in.
+
+    parts: one at least, of the same channels; they go by name. With the folds of a cross-validation every clip counts
+    equally often, so that these are the statistics of the whole corpus.
+    """
+    parts = [part.select(parts[0].channels) for part in parts]
+    share = np.array([part.frames for part in parts]) / max(1, sum(part.frames for part in parts))
+    mean = share @ np.stack([part.mean for part in parts])
+    variance = share @ np.stack([part.std**2 + (part.mean - mean) ** 2 for part in parts])
+    lowest, highest = np.min([part.min for part in parts], axis=0), np.max([part.max for part in parts], axis=0)
+    flat = lowest == highest
+    return Stats(
+        channels=parts[0].channels,
+        mean=np.where(flat, lowest, mean),
+        std=np.where(flat, 0.0, np.sqrt(variance)),
+        min=lowest,
+        max=highest,
+        frames=sum(part.frames for part in parts),
+        clips=tuple(sorted({clip for part in parts for clip in part.clips})),
+    )
 
 
 def training_stats(store: "ClipStore", train: Sequence["ClipInfo"]) -> Stats:
@@ -121,42 +143,24 @@ def training_stats(store: "ClipStore", train: Sequence["ClipInfo"]) -> Stats:
 
 
 def save_stats(path: Path, stats: Stats) -> None:
-    """Write stats.json, whole or not at all."""
+    """Write a stats.json, whole or not at all."""
     with written_whole(path) as partial:
         partial.write_text(stats.to_json() + "\n", encoding="utf-8")
 
 
 def load_stats(path: Path) -> Stats:
-    """Stats from a stats.json, or from the header of a .safetensors checkpoint (no weight is loaded).
+    """Stats from a stats.json, or from the one beside a checkpoint or in an ensemble's folder.
 
-    Raises UserError for a file that is missing, is neither of the two, or is a checkpoint without stats.
+    Raises UserError for a file that is missing or holds no stats, and for a checkpoint without a stats.json beside it.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    text = _checkpoint_header(path) if path.suffix == ".safetensors" else _text(path)
+    file = path / STATS if path.is_dir() else path.with_name(STATS) if path.suffix == ".safetensors" else path
     try:
-        return Stats.from_json(text)
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: not stats as data_process.pack writes them: {error}") from None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
+        return Stats.from_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        mend = "" if file == path else f"; the stats of {path} stand there, where training wrote them"
+        raise UserError(f"{file}: no such file{mend}") from None
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not a stats.json, nor a checkpoint named .safetensors") from None
-
-
-def _checkpoint_header(path: Path) -> str:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as checkpoint:
-            header = checkpoint.metadata() or {}
-    except (SafetensorError, OSError):
-        raise UserError(f"{path}: not a safetensors file; a renamed pickle is never loaded") from None
-    if CHECKPOINT_KEY not in header:
-        raise UserError(f"{path}: a safetensors file without stats; expected a checkpoint of scripts/train.py")
-    return header[CHECKPOINT_KEY]
+        raise UserError(f"{file}: {error.strerror}") from None
+    except (ValueError, TypeError) as error:
+        kind = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
+        raise UserError(f"{file}: not stats as training writes them: {kind}") from None

@@ -12,6 +12,7 @@ from torch import Tensor
 from config.errors import UserError
 from config.load import portable
 from config.schema import Config
+from dataset.stats import Stats
 from model.decoder import Decoder, build_decoder
 
 FORMAT = "speech-driven-expressions checkpoint"
@@ -24,7 +25,7 @@ class Header:
     """What a checkpoint says of itself."""
 
     config: Config  # read back, its paths below the repository's root are relative to it
-    stats: str  # the training stats as JSON, as dataset/stats.py writes and reads it
+    stats: Stats  # of the training clips, all 52 channels
     channels: tuple[str, ...]  # of the curves, in the model's order
     fps: float
     encoder: str  # the speech encoder's identity; "" when it is not known
@@ -37,7 +38,7 @@ class Header:
             "format": FORMAT,
             "version": str(VERSION),
             "config": json.dumps(portable(self.config)),
-            "stats": self.stats,
+            "stats": self.stats.to_json(),
             "channels": json.dumps(self.channels),
             "fps": repr(self.fps),
             "encoder": self.encoder,
@@ -52,7 +53,7 @@ class Header:
             raise ValueError(f"{metadata['format']} version {metadata['version']}")
         return cls(
             config=Config.model_validate_json(metadata["config"]),
-            stats=metadata["stats"],
+            stats=Stats.from_json(metadata["stats"]),
             channels=tuple(json.loads(metadata["channels"])),
             fps=float(metadata["fps"]),
             encoder=metadata["encoder"],
@@ -101,10 +102,14 @@ def load_decoder(path: Path) -> tuple[Header, Decoder]:
     return header, decoder.eval().requires_grad_(False)
 
 
-def copy_weights(source: Path, target: Path) -> None:
-    """The checkpoint without what only resuming needs: its averaged weights where there are any. Raises UserError."""
+def copy_weights(source: Path, target: Path) -> Header:
+    """Copy the checkpoint without what only resuming needs, its averaged weights where there are any; its header.
+
+    Raises UserError as load_decoder does.
+    """
     header, decoder = load_decoder(source)
     save_checkpoint(target, header, prefixed(decoder.state_dict(), WEIGHTS))
+    return header
 
 
 def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

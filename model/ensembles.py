@@ -6,6 +6,7 @@ from pathlib import Path
 
 from config.command import UserError
 from config.files import written_whole
+from dataset.stats import STATS, merged_stats, save_stats
 
 SHIPPED = Path(__file__).resolve().parents[1] / "result" / "facegood_logmel" / "best.safetensors"
 WEIGHTS = "ensemble.json"
@@ -15,13 +16,18 @@ OF_A_RUN = {f"best{SUFFIX}", f"last{SUFFIX}"}
 
 
 def write_ensemble(folder: Path, checkpoints: Mapping[str, Path], weights: Mapping[str, float] | None = None) -> None:
-    """Copy checkpoints' weights into a folder, by the names they get there, and note their shares, equal by default."""
+    """Copy checkpoints' weights into a folder, by the names they get there, and note their shares, equal by default.
+
+    The folder's stats.json is over all that one of them was trained on.
+    """
     from model.checkpoint import copy_weights
 
     weights = weights or dict.fromkeys(checkpoints, 1 / len(checkpoints))
+    stats = []
     for name, checkpoint in checkpoints.items():
         with written_whole(folder / f"{name}{SUFFIX}") as partial:
-            copy_weights(checkpoint, partial)
+            stats.append(copy_weights(checkpoint, partial).stats)
+    save_stats(folder / STATS, merged_stats(stats))
     content = {"weights": {f"{name}{SUFFIX}": weights[name] for name in checkpoints}}
     with written_whole(folder / WEIGHTS) as partial:
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from config.files import written_whole
 from config.load import ROOT, load_config
 from config.schema import Config
 from dataset.blendshapes import ARKIT, FACE, indices
-from dataset.stats import Stats
+from dataset.stats import STATS, Stats, save_stats
 from model.checkpoint import WEIGHTS, Header, prefixed, save_checkpoint
 from model.decoder import build_decoder
 
@@ -33,7 +33,7 @@ FEEDFORWARD = "encoder.0.linear1.weight"  # of (feedforward, width + one-hot)
 
 
 def import_checkpoint(source: Path, target: Path) -> tuple[Header, int]:
-    """Write the checkpoint that `source` holds, whole or not at all: (its header, how many tensors it has).
+    """Write the checkpoint that `source` holds, and its stats.json beside it: (its header, how many tensors it has).
 
     source: the reference's .bin file, written by torch.save. Raises UserError for any other file.
     """
@@ -41,10 +41,11 @@ def import_checkpoint(source: Path, target: Path) -> tuple[Header, int]:
     config = config_of(source, weights, published)
     feature_size = weights["project.weight"].shape[1]
     check_weights(source, config, feature_size, weights)
-    stats = stats_of(source, published).to_json()
+    stats = stats_of(source, published)
     header = Header(config, stats, FACE, config.data.fps, encoder="", feature_size=feature_size, step=0)
     with written_whole(target) as partial:
         save_checkpoint(partial, header, prefixed(weights, WEIGHTS))
+    save_stats(target.with_name(STATS), stats)
     return header, len(weights)
 
 

@@ -97,7 +97,7 @@ def run_ridge(configs: Sequence[Config], csvs: Path, scorer: Scorer) -> Scores:
     clips: dict[str, Scores] = {}
     train_s = 0.0
     for config in configs:
-        train, held_out = split_clips(material.store.clips, config.data.split)
+        train, held_out = split_clips(material.store.clips, config.data)
         began = time.perf_counter()
         ridge = fit_ridge(material.pairs(train))
         train_s += (time.perf_counter() - began) / len(configs)

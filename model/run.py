@@ -25,8 +25,8 @@ from dataset.augment import copies_name, masks, with_copies
 from dataset.blendshapes import GROUPS
 from dataset.feature_store import FeatureStore
 from dataset.split import split_clips
-from dataset.stats import Stats, load_stats, save_stats, stats_path, training_stats
-from dataset.store import ClipInfo, ClipStore
+from dataset.stats import STATS, save_stats, training_stats
+from dataset.store import ClipInfo
 from dataset.windows import WindowDataset, epoch_batches, versions
 from model import checkpoint
 from model.checkpoint import Header, prefixed, unprefixed
@@ -66,8 +66,8 @@ class Data:
 
     def __init__(self, config: Config, accelerator: Accelerator) -> None:
         self.store = open_clips(config)
-        train, val = split_clips(self.store.clips, config.data.split)
-        self.stats = _stats(config.data.lmdb, self.store, train)
+        train, val = split_clips(self.store.clips, config.data)
+        self.stats = training_stats(self.store, train)
         copies: list[ClipInfo] = []
         if config.augment.copies:
             make = partial(with_copies, self.store, train, config.augment, config.run.seed, config.run_dir)
@@ -113,15 +113,6 @@ class Data:
         norm.std.copy_(torch.from_numpy(np.maximum(std, CACHED_STD_FLOOR)))
 
 
-def _stats(lmdb: Path, store: ClipStore, train: list[ClipInfo]) -> Stats:
-    """The stats that pack wrote, computed anew where this run trains on other clips."""
-    if stats_path(lmdb).exists():
-        stats = load_stats(stats_path(lmdb))
-        if stats.clips == tuple(clip.id for clip in train):
-            return stats
-    return training_stats(store, train)
-
-
 class Training:
     """The state of a run. Everything that the next step depends on is in last.safetensors, bit for bit."""
 
@@ -150,7 +141,7 @@ class Training:
         elif accelerator.is_main_process:
             _clear(folder, self.data.store.files)
             save_config(config, folder / "config.yml")
-            save_stats(folder / "stats.json", self.data.stats)
+            save_stats(folder / STATS, self.data.stats)
         self.log = Log(folder, self.epoch, self.step - self.batch) if accelerator.is_main_process else None
         self._set_learning_rate()
 
@@ -281,7 +272,7 @@ class Training:
     def _header(self) -> Header:
         return Header(
             config=self.config,
-            stats=self.data.stats.to_json(),
+            stats=self.data.stats,
             channels=GROUPS[self.config.model.channels],
             fps=self.data.store.fps,
             encoder=self.data.encoder_identity,

@@ -10,7 +10,6 @@ from torch import Tensor
 from config.command import UserError
 from config.units import SAMPLE_RATE, frame_count
 from dataset.audio import audio_blocks, sample_count
-from dataset.stats import Stats
 from dataset.text_stream import text_stream
 from dataset.transcript import Word
 from model.checkpoint import load_decoder
@@ -58,7 +57,7 @@ class Synthesizer:
                 f"{checkpoint}: trained on features of another encoder: {self.header.encoder}; "
                 f"this one is {self.encoder.identity}"
             )
-        stats = Stats.from_json(self.header.stats).select(self.header.channels)
+        stats = self.header.stats.select(self.header.channels)
         self.mean = stats.mean.astype(np.float32)
         self.scale = stats.scale(self.header.config.model.curve_scale)
 

@@ -53,7 +53,7 @@ class Scorer(Protocol):
 
 def held_out_clips(config: Config) -> list[str]:
     """The ids of the clips to score. Raises UserError when data.split holds out none."""
-    held_out = split_clips(open_clips(config).clips, config.data.split)[1]
+    held_out = split_clips(open_clips(config).clips, config.data)[1]
     if not held_out:
         raise UserError(f"data.split: by: {config.data.split.by} holds out no clip to score; by: fold does")
     return [clip.id for clip in held_out]
@@ -177,18 +177,17 @@ def _score(config: Config, checkpoint: Path, csvs: Path, scorer: Scorer) -> Scor
     store = open_clips(config)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     synthesizer = Synthesizer(checkpoint, config.features.model, device)
-    stats = Stats.from_json(synthesizer.header.stats)
     channels = synthesizer.header.channels
     clips: dict[str, Scores] = {}
     floors: list[Scores] = []
     alone: list[Scores] = []
-    held_out = split_clips(store.clips, config.data.split)[1]
+    held_out = split_clips(store.clips, config.data)[1]
     for info in tqdm(held_out, "scored", unit="clip", disable=None, leave=False):
         clip = store[info.id]
         curves = synthesizer.synthesize(to_float(clip.audio), clip.domain, words=clip.words).clip(0, 1)
         write_curves(_csv(csvs, clip.id), curves, channels)
         clips[clip.id] = scorer.clip(clip, curves, channels)
-        floors.append(scorer.mean_face(clip, stats))
+        floors.append(scorer.mean_face(clip, synthesizer.header.stats))
         if synthesizer.reads_text:
             curves = synthesizer.synthesize(to_float(clip.audio), clip.domain).clip(0, 1)
             alone.append(scorer.clip(clip, curves, channels))

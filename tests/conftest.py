@@ -24,7 +24,7 @@ from tests.helpers import DEMO, ROOT, Corpus, run_command
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with five clips of the demo corpus, packed and trained on for an epoch by the real commands.
 
-    It holds demo.yml, corpus/, clips.lmdb, features.lmdb and result/demo/; not to be written to.
+    It holds demo.yml, corpus/, clips.lmdb, features and result/demo/; not to be written to.
     """
     folder = tmp_path_factory.mktemp("demo").resolve()
     shutil.copy(ROOT / "config" / "demo.yml", folder)
@@ -33,7 +33,7 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for clip in ("en_001", "en_002", "zh_001", "zh_002", "zh_003"):
             (file,) = (DEMO / kind).glob(f"{clip}.*")
             shutil.copy(file, folder / "corpus" / kind)
-    places = ("data.corpus=corpus", "data.lmdb=clips.lmdb", "features.cache=features.lmdb", "run.dir=result")
+    places = ("data.corpus=corpus", "data.lmdb=clips.lmdb", "features.cache=features", "run.dir=result")
     small = ("windows.window_frames=55", "train.epochs=1")
     for words in (
         (ROOT / "data_process" / "pack.py", "--config", "demo.yml", *places),
@@ -84,7 +84,8 @@ def make_checkpoint(packed: Path, tmp_path: Path) -> Callable[..., Path]:
         import torch
 
         from dataset.blendshapes import GROUPS
-        from dataset.stats import load_stats
+        from dataset.stats import STATS, save_stats, training_stats
+        from dataset.store import ClipStore
         from model.checkpoint import WEIGHTS, Header, prefixed, save_checkpoint
         from model.decoder import build_decoder
         from model.encoders import build_encoder
@@ -94,10 +95,12 @@ def make_checkpoint(packed: Path, tmp_path: Path) -> Callable[..., Path]:
         torch.manual_seed(0)
         channels = GROUPS[config.model.channels]
         decoder = build_decoder(config, encoder.size, len(channels))
-        stats = load_stats(packed.with_name("stats.json")).to_json()
+        store = ClipStore(config.data.lmdb)
+        stats = training_stats(store, store.clips[1:])  # fold 0
         header = Header(config, stats, channels, config.data.fps, encoder.identity, encoder.size, 0)
         path = tmp_path / f"{name}.safetensors"
         save_checkpoint(path, header, prefixed(decoder.state_dict(), WEIGHTS))
+        save_stats(path.with_name(STATS), stats)
         return path
 
     return make

@@ -30,7 +30,7 @@ SMOOTH = "python postprocess/smooth.py --output out.csv --input"
 EVALUATE = f"python scripts/evaluate.py --json out.json --targets {GOOD_CSV} --predictions"
 PLOT = f"python scripts/plot.py --out_path out.png --csv {GOOD_CSV} --wav {GOOD_WAV} --transcript_path"
 PACK = "python -m data_process.pack --config demo.yml data.lmdb=new.lmdb data.corpus="
-TRAIN = "python scripts/train.py --config demo.yml data.lmdb=clips.lmdb features.cache=new/f.lmdb run.dir=new"
+TRAIN = "python scripts/train.py --config demo.yml data.lmdb=clips.lmdb features.cache=new/features run.dir=new"
 
 
 class Row(NamedTuple):
@@ -318,13 +318,13 @@ MODELS = [
         "result/demo: a folder; name the checkpoint in it, such as best.safetensors"),
     Row("ceilings that are no stats", file("bad.json", '{"max": 1}'),
         f"python postprocess/deflate.py --input {GOOD_CSV} --output out.csv --ceilings bad.json",
-        "bad.json: not stats as data_process.pack writes them: no channels, mean, std, min, frames, clips"),
+        "bad.json: not stats as training writes them: no channels, mean, std, min, frames, clips"),
     Row("ceilings that are no JSON", file("bad.json", "max: 1"),
         f"python postprocess/deflate.py --input {GOOD_CSV} --output out.csv --ceilings bad.json",
-        "bad.json: not stats as data_process.pack writes them: Expecting value: line 1 column 1 (char 0)"),
-    Row("ceilings in a pickle named safetensors", file("bad.safetensors", pickle.dumps(Malice())),
-        f"python postprocess/deflate.py --input {GOOD_CSV} --output out.csv --ceilings bad.safetensors",
-        "bad.safetensors: not a safetensors file; a renamed pickle is never loaded"),
+        "bad.json: not stats as training writes them: Expecting value: line 1 column 1 (char 0)"),
+    Row("ceilings of a checkpoint that stands alone", file("bad/best.safetensors", pickle.dumps(Malice())),
+        f"python postprocess/deflate.py --input {GOOD_CSV} --output out.csv --ceilings bad/best.safetensors",
+        "bad/stats.json: no such file; the stats of bad/best.safetensors stand there, where training wrote them"),
     Row("a reference checkpoint with code in it", file("bad.bin", pickle.dumps(Malice())),
         "python scripts/import_reference.py bad.bin out.safetensors",
         "bad.bin: holds more than tensors and an argparse Namespace, or is no torch file"),
@@ -350,9 +350,9 @@ DATABASES = [
         f"{PACK}bad",
         "bad: no usable clip; the first was dropped because a: matches no domain; add its pattern to data.domains"),
     Row("a validation list with a clip that is nowhere", None,
-        f"{PACK}corpus data.split.by=list data.split.val=[fr_*]",
+        f"{TRAIN} data.corpus=corpus data.split.by=list data.split.val=[fr_*]",
         "corpus: data.split.val names fr_*, but there is no such clip; take it out or mend it"),
-    Row("a split without a clip to train on", None, f"{PACK}corpus data.split.by=list \"data.split.val=['*']\"",
+    Row("a split without a clip to train on", None, f"{TRAIN} data.split.by=list \"data.split.val=['*']\"",
         "no training clips among 5; see data.split (by: list)"),
     Row("no such database", None, TRAIN.replace("clips.lmdb", "bad.lmdb"),
         "bad.lmdb: no such database; make it with: python -m data_process.pack --config <yml>"),
@@ -369,8 +369,10 @@ DATABASES = [
         "result/demo: holds a run; add --resume or --overwrite, or choose another run.name"),
     Row("a file for the run's folder", None, f"{TRAIN} run.dir={GOOD_CSV}",
         "corpus/bs/en_001.csv: a file where the run's folder would be; choose another run.dir or run.name"),
-    Row("a feature cache in the clips' place", None, TRAIN.replace("new/f.lmdb", "clips.lmdb"),
-        "demo.yml: features.cache and data.lmdb are the same file; give each its own"),
+    Row("a feature cache of before, in one file", file("bad.lmdb", "hello"), TRAIN.replace("new/features", "bad.lmdb"),
+        "bad.lmdb: a file, but features.cache is a folder; name one, features are made again"),
+    Row("a feature cache in the clips' place", None, TRAIN.replace("new/features", "clips.lmdb"),
+        "demo.yml: features.cache and data.lmdb are the same path; give each its own"),
 ]  # fmt: skip
 
 
@@ -421,8 +423,8 @@ COMMANDS = [
         "python postprocess/ensemble.py --input corpus/bs one --output mixed",
         "one: no curves of en_002, which corpus/bs has; mix folders of the same clips"),
     Row("unseen clips of which none is left", copy("corpus/bs/zh_003.csv", "csvs/zh_003.csv"),
-        "python scripts/evaluate.py --predictions csvs --targets corpus/bs --stats stats.json --unseen",
-        "stats.json: trained on every clip that there is a prediction for; none is unseen"),
+        "python scripts/evaluate.py --predictions csvs --targets corpus/bs --stats result/demo --unseen",
+        "result/demo: trained on every clip that there is a prediction for; none is unseen"),
     Row("unseen clips of no stats", None, f"{EVALUATE} {GOOD_CSV} --unseen",
         "--unseen needs --stats: a stats.json or checkpoint, which names its training clips"),
     Row("a plot of an unknown kind", None, f"python scripts/plot.py --csv {GOOD_CSV} --wav {GOOD_WAV} --out_path a.txt",

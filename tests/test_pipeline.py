@@ -18,6 +18,7 @@ from config.load import load_config
 from dataset.blendshapes import ARKIT, EYE, FACE, GROUPS, read_csv
 from dataset.stats import load_stats
 from dataset.store import ClipStore
+from model.checkpoint import load_checkpoint
 from tests.helpers import ROOT, run_command
 from tests.test_imports import COMMANDS
 
@@ -63,12 +64,13 @@ def predictions(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def test_pack_and_train_leave_what_the_next_stage_needs(demo_run: Path) -> None:
     store = ClipStore(demo_run / "clips.lmdb")
     assert {clip.id for clip in store.clips} == HELD_OUT | TRAINED_ON
-    assert set(load_stats(demo_run / "stats.json").clips) == TRAINED_ON
     assert (demo_run / "pack.log").read_text() == ""
     run_folder = demo_run / "result" / "demo"
     config = load_config(run_folder / "config.yml")
     assert config.data.lmdb == demo_run / "clips.lmdb" and config.train.epochs == 1
-    assert load_stats(run_folder / "best.safetensors").to_json() == load_stats(demo_run / "stats.json").to_json()
+    stats = load_stats(run_folder / "best.safetensors")
+    assert set(stats.clips) == TRAINED_ON
+    assert stats == load_checkpoint(run_folder / "best.safetensors")[0].stats
     assert {row["split"] for row in losses(run_folder)} == {"step", "train", "val"}
     assert not list(demo_run.rglob("*.partial"))
 
@@ -76,7 +78,7 @@ def test_pack_and_train_leave_what_the_next_stage_needs(demo_run: Path) -> None:
 def test_from_the_root_as_modules_the_same_comes_out(demo_run: Path, predictions: Path, tmp_path: Path) -> None:
     for line in (
         f"data_process.pack --config config/demo.yml data.corpus={demo_run}/corpus data.lmdb={tmp_path}/clips.lmdb",
-        f"scripts.train --config config/demo.yml data.lmdb={tmp_path}/clips.lmdb features.cache={tmp_path}/f.lmdb "
+        f"scripts.train --config config/demo.yml data.lmdb={tmp_path}/clips.lmdb features.cache={tmp_path}/features "
         f"run.dir={tmp_path} windows.window_frames=55 train.epochs=1",
         f"scripts.synthesize --ckpt_path {tmp_path}/demo/best.safetensors --wav_path {demo_run}/corpus/wav/zh_001.flac "
         f"--out_path {tmp_path}/zh_001.csv",

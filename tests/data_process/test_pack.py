@@ -33,7 +33,7 @@ def test_a_clip_comes_through_unharmed(corpus: Corpus) -> None:
     curves = corpus.noise("a")
     corpus.transcribe("a")
     out = pack_all(corpus)
-    assert out == f"packed 1 clips (1 train, 0 val), 30 frames (0.0 min), 0 dropped\n{corpus.lmdb}\n"
+    assert out == f"packed 1 clips, 30 frames (0.0 min), 0 dropped\n{corpus.lmdb}\n"
     clip = corpus.store["a"]
     assert np.array_equal(clip.audio, to_int16(read_audio(corpus.folder / "wav" / "a.wav")))
     assert np.array_equal(clip.curves, curves.astype(np.float32))
@@ -142,48 +142,27 @@ def test_curves_of_another_rate_and_stereo_sound_are_resampled(corpus: Corpus) -
     assert np.abs(clip.curves[5:-5, 0] - np.arange(25)[5:-5] / 25).max() < 1e-3
 
 
-def split(corpus: Corpus, *overrides: str) -> tuple[str, list[str]]:
-    """The line of totals, and the clips that the stats were taken from."""
-    out = pack_all(corpus, *overrides)
-    return out, corpus.stats["clips"]  # type: ignore[return-value]
-
-
-def test_splits_by_fold_list_and_folder(corpus: Corpus) -> None:
+def test_train_and_val_folders_are_noted_and_no_other_split_is_made(corpus: Corpus) -> None:
     for number in range(6):
         corpus.noise(f"c{number}")
-    out, train = split(corpus, "data.split.by=fold", "data.split.folds=3", "data.split.fold=1")
-    assert "6 clips (4 train, 2 val)" in out
-    assert train == ["c0", "c2", "c3", "c5"]
-    assert split(corpus, "data.split.by=list", "data.split.val=[c5, c0]")[1] == ["c1", "c2", "c3", "c4"]
-    for number in range(6):
         wav = corpus.folder / "wav" / f"c{number}.wav"
         folder = wav.parent / ("val" if number < 2 else "train")
         folder.mkdir(exist_ok=True)
         wav.rename(folder / wav.name)
-    assert split(corpus, "data.split.by=folder")[1] == ["c2", "c3", "c4", "c5"]
+    assert "packed 6 clips, 180 frames" in corpus.pack("data.split={by: list, val: [nobody]}")
     assert [clip.folder for clip in corpus.store.clips] == ["val"] * 2 + ["train"] * 4
     assert corpus.store["c0"].source == "wav/val/c0.wav"
+    assert {file.name for file in corpus.lmdb.parent.iterdir()} == {corpus.lmdb.name, "pack.log"}
 
 
-def test_stats_come_from_the_training_clips_alone(corpus: Corpus) -> None:
-    curves = [corpus.noise(f"c{number}") for number in range(4)]
-    split(corpus, "data.split.by=list", "data.split.val=[c1]")
-    train = np.concatenate([curves[0], curves[2], curves[3]])
-    np.testing.assert_allclose(corpus.stats["mean"], train.mean(0), atol=1e-6)
-    np.testing.assert_allclose(corpus.stats["std"], train.std(0), atol=1e-6)
-    np.testing.assert_allclose(corpus.stats["max"], train.max(0), atol=1e-6)
-    assert corpus.stats["channels"] == list(ARKIT)
-
-
-def test_packing_twice_gives_the_same_records_and_stats(corpus: Corpus) -> None:
+def test_packing_twice_gives_the_same_records(corpus: Corpus) -> None:
     for name in ("b", "a", "c"):
         corpus.noise(name, rate=22_050)
         corpus.transcribe(name)
     pack_all(corpus)
-    records, stats = lmdb_records(corpus.lmdb), corpus.stats
+    records = lmdb_records(corpus.lmdb)
     pack_all(corpus)
     assert lmdb_records(corpus.lmdb) == records
-    assert corpus.stats == stats
     assert corpus.ids == ["a", "b", "c"]
 
 
@@ -201,7 +180,7 @@ pack.main()
 """
 
 
-def test_a_killed_pack_leaves_the_old_database_and_its_stats(corpus: Corpus) -> None:
+def test_a_killed_pack_leaves_the_old_database(corpus: Corpus) -> None:
     corpus.noise("a")
     pack_all(corpus)
     before = {path.name: path.read_bytes() for path in corpus.lmdb.parent.iterdir()}
@@ -212,18 +191,16 @@ def test_a_killed_pack_leaves_the_old_database_and_its_stats(corpus: Corpus) -> 
     assert before.items() <= {path.name: path.read_bytes() for path in corpus.lmdb.parent.iterdir()}.items()
     assert corpus.ids == ["a"]
     pack_all(corpus)
-    assert corpus.ids == corpus.stats["clips"] == ["a", "b"]
+    assert corpus.ids == ["a", "b"]
     assert len(list(corpus.lmdb.parent.iterdir())) == len(before)
 
 
-def test_a_pack_that_fails_leaves_the_old_database_and_its_stats(corpus: Corpus, refusal: Callable[..., str]) -> None:
+def test_a_pack_that_fails_leaves_the_old_database(corpus: Corpus, refusal: Callable[..., str]) -> None:
     corpus.noise("a")
     pack_all(corpus)
-    stats = corpus.stats
     message = refusal(pack, *corpus.words("data.exclude=['*']"))
     assert message.endswith("no usable clip; the first was dropped because a: excluded by data.exclude")
     assert corpus.ids == ["a"]
-    assert corpus.stats == stats
 
 
 MISTAKES: list[tuple[Callable[[Corpus], object], str]] = [
@@ -251,7 +228,6 @@ def test_a_mistake_is_one_line(
     [
         (["data.exclude=[bad_2]"], "data.exclude names bad_2, but there is no such clip; did you mean bad_1?"),
         (["data.exclude=['x*']"], "data.exclude names x*, but there is no such clip; take it out or mend it"),
-        (["data.split={by: list, val: [A]}"], "data.split.val names A, but there is no such clip; did you mean a?"),
     ],
 )
 def test_a_clip_that_the_config_names_in_vain(
@@ -260,11 +236,6 @@ def test_a_clip_that_the_config_names_in_vain(
     corpus.noise("a")
     corpus.noise("bad_1")
     assert refusal(pack, *corpus.words(*overrides)).endswith(line)
-
-
-def test_an_empty_side_of_the_split_is_one_line(corpus: Corpus, refusal: Callable[..., str]) -> None:
-    corpus.noise("a")
-    assert "no validation clips among 1" in refusal(pack, *corpus.words("data.split.by=list"))
 
 
 @pytest.mark.parametrize("words", [["data_process/pack.py"], ["-m", "data_process.pack"]])
@@ -282,7 +253,7 @@ def test_a_real_clip(corpus: Corpus) -> None:
     wav = FACEGOOD / facegood.SOUND / "1114_3_15.wav"
     (corpus.folder / "wav" / "1114_3_15.wav").symlink_to(wav)
     out = pack_all(corpus)
-    assert "packed 1 clips (1 train, 0 val), 1,472 frames (0.8 min), 0 dropped" in out
+    assert "packed 1 clips, 1,472 frames (0.8 min), 0 dropped" in out
     clip = corpus.store["1114_3_15"]
     sound, _ = soundfile.read(wav, dtype="int16")
     assert np.array_equal(clip.audio, sound[: len(clip.audio)])

@@ -30,13 +30,13 @@ def sequential(corpus: Corpus) -> dict[bytes, bytes]:
 def test_two_processes_write_what_one_writes(
     corpus: Corpus, sequential: dict[bytes, bytes], monkeypatch: pytest.MonkeyPatch, shards: int
 ) -> None:
-    alone, stats, one = corpus.store.clips, corpus.stats, corpus.lmdb.read_bytes()
+    alone, one = corpus.store.clips, corpus.lmdb.read_bytes()
     monkeypatch.setattr(pack, "CLIPS_A_PROCESS", 1)
     said = corpus.pack("data.split.by=none", "--jobs=2", f"--shards={shards}")
     files = sorted(corpus.lmdb.parent.glob("clips*.lmdb"))
     assert len(files) == shards
     assert clip_records(*files) == sequential and len(sequential) == 8
-    assert corpus.store.clips == alone and corpus.stats == stats
+    assert corpus.store.clips == alone
     assert corpus.log == ["k4: no csv of this name in bs/"]
     assert "packed 8 clips" in said and (shards == 1 or said.endswith(f"{corpus.lmdb} in 3 shards\n"))
     assert shards > 1 or corpus.lmdb.read_bytes() == one
@@ -50,7 +50,7 @@ def launch_packing(corpus: Corpus, *words: str) -> list[subprocess.CompletedProc
 def test_two_launched_processes_share_the_clips_and_the_first_one_closes(
     corpus: Corpus, sequential: dict[bytes, bytes]
 ) -> None:
-    alone, stats = corpus.store.clips, corpus.stats
+    alone = corpus.store.clips
     ranks = corpus.lmdb.with_name(".clips.lmdb.ranks")
     ranks.mkdir()
     (ranks / "rank1.json").write_text('{"token": "of a killed run", "part": [[], []]}')
@@ -60,9 +60,9 @@ def test_two_launched_processes_share_the_clips_and_the_first_one_closes(
     files = sorted(corpus.lmdb.parent.glob("clips-*.lmdb"))
     assert [len(ClipStore([file]).clips) for file in files] == [2, 2, 2, 2]
     assert clip_records(*files) == sequential
-    assert corpus.store.clips == alone and corpus.stats == stats
+    assert corpus.store.clips == alone
     assert corpus.log == ["k4: no csv of this name in bs/"]
-    assert {file.name for file in corpus.lmdb.parent.iterdir()} == {*(f.name for f in files), "pack.log", "stats.json"}
+    assert {file.name for file in corpus.lmdb.parent.iterdir()} == {*(f.name for f in files), "pack.log"}
 
 
 def test_shards_that_processes_cannot_share(corpus: Corpus) -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from config.errors import UserError
-from config.schema import Domain, Split
+from config.load import ROOT, load_config
+from config.schema import Data, Domain, Split
 from dataset.split import clip_folds, domain_of, matches, speaker_folds, split_clips
 from dataset.store import ClipInfo
 
@@ -13,9 +14,13 @@ def clips(names: str, folders: str = "") -> list[ClipInfo]:
     return [ClipInfo(name, "d", folder, 1, 1, 0, "") for name, folder in zip(names.split(), each, strict=True)]
 
 
+def data_of(split: Split) -> Data:
+    return load_config(ROOT / "config" / "default.yml").data.model_copy(update={"corpus": Path("c"), "split": split})
+
+
 def split(by: str, names: str, folders: str = "", **options: object) -> tuple[str, str]:
     settings = {"by": by, "fold": 0, "folds": 5, "val": ()} | options
-    train, val = split_clips(clips(names, folders), Split(**settings))  # type: ignore[arg-type]
+    train, val = split_clips(clips(names, folders), data_of(Split(**settings)))  # type: ignore[arg-type]
     return " ".join(clip.id for clip in train), " ".join(clip.id for clip in val)
 
 
@@ -42,7 +47,7 @@ def test_by_folder_and_none() -> None:
     ("by", "folders", "options", "side"),
     [
         ("fold", "", {"fold": 4}, "validation"),
-        ("list", "", {"val": ("z",)}, "validation"),
+        ("list", "", {"val": ()}, "validation"),
         ("list", "", {"val": ("*",)}, "training"),
         ("folder", "", {}, "validation"),
         ("folder", "val val", {}, "training"),
@@ -51,6 +56,15 @@ def test_by_folder_and_none() -> None:
 def test_an_empty_side_is_refused(by: str, folders: str, options: dict[str, object], side: str) -> None:
     with pytest.raises(UserError, match=rf"no {side} clips among 2; see data.split \(by: {by}\)"):
         split(by, "a b", folders, **options)
+
+
+@pytest.mark.parametrize(
+    ("val", "mend"), [("A", "did you mean a?"), ("x*", "take it out or mend it"), ("bad_2", "did you mean bad_1?")]
+)
+def test_a_validation_clip_named_in_vain_is_refused(val: str, mend: str) -> None:
+    with pytest.raises(UserError) as caught:
+        split("list", "a bad_1", val=("a", val))
+    assert str(caught.value) == f"c: data.split.val names {val}, but there is no such clip; {mend}"
 
 
 def test_the_first_domain_that_matches() -> None:
@@ -70,7 +84,7 @@ def test_patterns_match_whole_names() -> None:
 
 def test_every_clip_is_held_out_by_one_fold() -> None:
     names = "a0 a1 a2 a3 a4 a5 a6"
-    held_out = [split_clips(clips(names), fold)[1] for fold in clip_folds(names.split(), 3)]
+    held_out = [split_clips(clips(names), data_of(fold))[1] for fold in clip_folds(names.split(), 3)]
     assert sorted(clip.id for side in held_out for clip in side) == names.split()
 
 

@@ -1,15 +1,13 @@
 import json
-import pickle
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from config.errors import UserError
 from dataset.blendshapes import ARKIT, FACE
-from dataset.stats import Stats, compute_stats, load_stats, save_stats
+from dataset.stats import Stats, compute_stats, load_stats, merged_stats, save_stats
 from tests import helpers
 
 refused = partial(helpers.refused_file, load_stats)
@@ -80,36 +78,31 @@ def test_saved_stats_come_back_bit_for_bit(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["stats.json"]
 
 
-def test_stats_come_out_of_a_checkpoint_header(tmp_path: Path) -> None:
+def test_a_checkpoint_and_an_ensemble_have_their_stats_beside_them(tmp_path: Path) -> None:
     stats = compute_stats(clips(11), ["a"])
     path = tmp_path / "best.safetensors"
-    save_file({"weight": np.zeros(3, np.float32)}, path, metadata={"stats": stats.to_json()})
-    assert same(load_stats(path), stats)
+    path.write_bytes(b"weights, which nobody reads here")
+    assert helpers.refused(load_stats, path) == (
+        f"{tmp_path}/stats.json: no such file; the stats of {path} stand there, where training wrote them"
+    )
+    save_stats(tmp_path / "stats.json", stats)
+    assert load_stats(path) == load_stats(tmp_path) == stats
+
+
+def test_merged_stats_are_those_of_all_frames() -> None:
+    curves = clips(7, 1, 230)
+    folds = [compute_stats([curves[i] for i in fold], ["abc"[i] for i in fold]) for fold in ((1, 2), (0, 2), (0, 1))]
+    merged, whole = merged_stats(folds), compute_stats(curves, ["a", "b", "c"])
+    for row in ("mean", "std", "min", "max"):
+        np.testing.assert_allclose(getattr(merged, row), getattr(whole, row), rtol=1e-12)
+    assert merged.clips == ("a", "b", "c") and merged.frames == 2 * whole.frames
+    np.testing.assert_allclose(merged_stats([whole]).std, whole.std, rtol=1e-12)
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     assert refused(tmp_path / "none.json") == "no such file"
-    assert refused(tmp_path / "none.safetensors") == "no such file"
-    assert refused(tmp_path) == "no such file"
-
-
-def test_checkpoints_that_hold_no_stats(tmp_path: Path) -> None:
-    path = tmp_path / "weights.safetensors"
-    save_file({"weight": np.zeros(3, np.float32)}, path)
-    assert refused(path) == "a safetensors file without stats; expected a checkpoint of scripts/train.py"
-
-
-class Bomb:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return exec, ("raise SystemExit('the pickle was loaded')",)
-
-
-def test_a_pickle_renamed_is_never_loaded(tmp_path: Path) -> None:
-    path = tmp_path / "renamed.safetensors"
-    path.write_bytes(pickle.dumps(Bomb()))
-    assert refused(path) == "not a safetensors file; a renamed pickle is never loaded"
-    path = path.rename(tmp_path / "renamed.json")
-    assert refused(path) == "not a stats.json, nor a checkpoint named .safetensors"
+    (tmp_path / "text.json").write_bytes(b"\xff\xfe")
+    assert refused(tmp_path / "text.json") == "not stats as training writes them: not UTF-8 text"
 
 
 @pytest.mark.parametrize(
@@ -128,11 +121,11 @@ def test_stats_that_are_damaged(tmp_path: Path, change: dict[str, object], reaso
     fields = json.loads(compute_stats(clips(3), ["a"]).to_json()) | change
     path = tmp_path / "stats.json"
     path.write_text(json.dumps({name: value for name, value in fields.items() if value is not None}))
-    assert refused(path) == f"not stats as data_process.pack writes them: {reason}"
+    assert refused(path) == f"not stats as training writes them: {reason}"
 
 
 @pytest.mark.parametrize("text", ["", "hello", "[1, 2]", "3"])
 def test_text_that_is_no_stats(tmp_path: Path, text: str) -> None:
     path = tmp_path / "stats.json"
     path.write_text(text)
-    assert refused(path).startswith("not stats as data_process.pack writes them: ")
+    assert refused(path).startswith("not stats as training writes them: ")

@@ -7,6 +7,7 @@ import pytest
 
 from config.load import load_config
 from dataset.blendshapes import FACE, read_csv
+from dataset.stats import load_stats
 from model.checkpoint import copy_weights, load_checkpoint
 from model.synthesis import Synthesizer
 from model.trials import run_trial
@@ -39,7 +40,8 @@ def test_every_clip_is_predicted_by_the_model_that_never_heard_it(result: Path, 
     for number, (clip,) in enumerate(fold["clips"] for fold in folds):
         checkpoint = result / variant / f"fold_{number}" / "last.safetensors"
         header = load_checkpoint(checkpoint)[0]
-        assert set(json.loads(header.stats)["clips"]) == CLIPS - {clip}
+        assert set(header.stats.clips) == CLIPS - {clip}
+        assert load_stats(checkpoint) == header.stats
         assert header.config.model.domain_one_hot == (variant == "base")
         wav = packed.parent / "wav" / f"{clip}.wav"
         alone = Synthesizer(checkpoint).synthesize(wav, domain=clip[0]).clip(0, 1)
@@ -69,6 +71,7 @@ def test_the_folds_are_one_ensemble(result: Path, packed: Path, run_main: Callab
     expected = np.mean([Synthesizer(run).synthesize(wav) for run in runs], axis=0)
     np.testing.assert_allclose(read_csv(tmp_path / "a.csv").select(FACE), expected, atol=2e-6)
     kept = ensemble / "fold_0.safetensors"
+    assert load_stats(kept).clips == load_stats(ensemble).clips == ("a1", "a2", "a3", "b1", "b2")
     assert kept.stat().st_size < 0.6 * runs[0].stat().st_size  # nothing of what only resuming needs
     assert load_checkpoint(kept)[0] == load_checkpoint(runs[0])[0]
 

@@ -74,7 +74,7 @@ def test_held_out_clips_are_predicted_from_the_training_clips(
 
 def test_of_a_large_corpus_every_so_many_clips_are_taken(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     material = ridge_regression.RidgeMaterial(load_config(packed))
-    train = split_clips(material.store.clips, material.config.data.split)[0]
+    train = split_clips(material.store.clips, material.config.data)[0]
     monkeypatch.setattr(ridge_regression, "MOST_FRAMES", 2 * 75)
     taken = list(material.pairs(train))
     assert len(taken) == 2

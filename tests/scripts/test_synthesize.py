@@ -15,7 +15,6 @@ from config.units import SAMPLE_RATE
 from dataset.audio import read_audio
 from dataset.blendshapes import ARKIT, FACE, read_csv
 from dataset.recordings.resample import resample_curves
-from dataset.stats import Stats
 from model import synthesis
 from model.checkpoint import load_checkpoint, load_decoder, save_checkpoint
 from model.encoders import build_encoder
@@ -79,7 +78,7 @@ def test_no_overlap_is_plain_concatenation_of_windows(
     else:
         features = encode_clip(encoder, audio, 25).reshape(count, WINDOW, -1)
     normalised = decoder(features, torch.ones(count, dtype=torch.long)).reshape(-1, len(FACE))[:frames].numpy()
-    stats = Stats.from_json(packed.with_name("stats.json").read_text()).select(FACE)
+    stats = header.stats.select(FACE)
     written = run(checkpoint, tmp_path / "a.wav", "--overlap", 0, "--domain", "b", "--no_clamp")
     assert normalised.std() > 0.1
     columns = [ARKIT.index(name) for name in FACE]
