@@ -187,7 +187,7 @@ class Config(Section):
         if self.windows.min_tokens and not self.data.require_transcripts:
             raise ValueError("windows.min_tokens needs data.require_transcripts: true")
         if self.features.cache == self.data.lmdb:
-            raise ValueError("features.cache and data.lmdb are the same file; give each its own")
+            raise ValueError("features.cache and data.lmdb are the same path; give each its own")
         return self
 
     @property

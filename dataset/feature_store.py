@@ -1,71 +1,107 @@
-"""The feature cache: what a frozen speech encoder gives for a clip, as float16 in an LMDB of its own.
+"""The feature cache: what a frozen speech encoder gives for a clip, as a float16 file named for all that it depends on.
 
-An entry's key is a digest of everything its values depend on, so that a changed encoder or clip misses the cache and
-a stale entry is never served.
+A file's name is a digest, so that a changed encoder or clip misses the cache and a stale entry is never served; and
+what is there is never changed. So any number of processes and hosts may read and write at once, without a lock.
 """
 
 import hashlib
-import io
+import secrets
+import sys
+from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import lmdb
 import numpy as np
-import pyarrow as pa
+from numpy.lib.format import open_memmap
 
 from config.errors import UserError
-from dataset.store import open_for_writing, open_snapshot, put
+
+MOST_OPEN = 128  # entries held open for reading: each is an open file, of which some systems allow 256
 
 
-def feature_key(encoder_identity: str, grid: str, audio_hash: str) -> bytes:
-    """The key of a clip's features.
+def feature_key(encoder_identity: str, grid: str, audio_hash: str) -> str:
+    """The key of a clip's features: 64 hex digits.
 
     encoder_identity: the encoder's own words; grid: how features lie on motion frames; audio_hash: ClipInfo's.
     """
-    return hashlib.sha256("\n".join((encoder_identity, grid, audio_hash)).encode()).hexdigest().encode()
+    return hashlib.sha256("\n".join((encoder_identity, grid, audio_hash)).encode()).hexdigest()
 
 
 class FeatureStore:
-    """float16 arrays by key, in a file that several runs may share; it is open only while an array is held.
+    """float16 arrays by key, in files <folder>/<first two digits>/<key>.npy that are read as mapped memory.
 
-    Processes of one host may write at once: LMDB lets them in one after another, and a killed one bars nobody. Hosts
-    that write at once need a file each, for LMDB's lock ends at the host.
-    Raises UserError, on use, for a file that is no cache or a place that cannot be written to.
+    Raises UserError for a folder that is a file, as caches of before were, and for a place that cannot be written to.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, folder: Path) -> None:
+        if folder.is_file():
+            raise UserError(f"{folder}: a file, but features.cache is a folder; name one, features are made again")
+        self.folder = folder
+        self._open: OrderedDict[str, np.ndarray] = OrderedDict()  # the last one used stands last
 
-    def __contains__(self, key: bytes) -> bool:
-        return self._get(key) is not None
-
-    def __getitem__(self, key: bytes) -> np.ndarray:
-        """A read-only float16 view into the database. Raises KeyError."""
-        value = self._get(key)
-        if value is None:
-            raise KeyError(key)
-        header = io.BytesIO(value[:256])
-        np.lib.format.read_magic(header)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(header)
-        return np.frombuffer(value, dtype, int(np.prod(shape)), header.tell()).reshape(shape)
-
-    def __setitem__(self, key: bytes, features: np.ndarray) -> None:
-        """Store features as float16, in one transaction: a killed run leaves whole entries only.
-
-        LMDB lets a process open a file once only, so no array read from it may still be held here.
-        """
-        buffer = io.BytesIO()
-        np.save(buffer, np.ascontiguousarray(features, np.float16))
+    def __contains__(self, key: str) -> bool:
+        """Whether there is a whole entry; of a damaged one, which is then to be made again, a line says so."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return self._map(key) is not None
+        except UserError as error:
+            print(error, file=sys.stderr)
+            return False
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        """The features, read-only; their memory is the file's. Raises KeyError, and UserError for a damaged entry."""
+        features = self._open.get(key)
+        if features is None:
+            features = self._map(key)
+            if features is None:
+                raise KeyError(key)
+            self._open[key] = features
+            if len(self._open) > MOST_OPEN:
+                self._open.popitem(last=False)
+        self._open.move_to_end(key)
+        return features
+
+    def __setitem__(self, key: str, features: np.ndarray) -> None:
+        """Store features as float16, whole or not at all; where the entry is there already, it stays."""
+        if self._is_whole(key):
+            return
+        path = self._path(key)
+        partial = path.with_name(f".{key}.{secrets.token_hex(8)}.partial")  # no other writer's, on whichever host
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("xb") as file:
+                np.save(file, np.ascontiguousarray(features, np.float16))
+            partial.replace(path)
         except OSError as error:
-            raise UserError(f"{self.path}: cannot be written: {error.strerror}") from None
-        with open_for_writing(self.path) as environment:
-            put(environment, key, buffer.getvalue())
+            # Windows replaces no file that is being read: then another writer has just put the same features there.
+            if not self._is_whole(key):
+                raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
+        finally:
+            with suppress(OSError):
+                partial.unlink()
 
-    def _get(self, key: bytes) -> pa.Buffer | None:
-        if not self.path.is_file():
-            return None
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_open": OrderedDict()}
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.npy"
+
+    def _is_whole(self, key: str) -> bool:
+        with suppress(UserError):
+            return self._map(key) is not None
+        return False
+
+    def _map(self, key: str) -> np.ndarray | None:
+        """The entry's memory, None where there is none. Raises UserError for one that is damaged or cannot be read."""
+        path = self._path(key)
         try:
-            return open_snapshot(self.path, lock=True).get(key)
-        except lmdb.Error as error:
-            raise UserError(f"{self.path}: not a feature cache ({error}); delete it, it is made again") from None
+            features = open_memmap(path, mode="r")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror or error}") from None
+        except (ValueError, EOFError):  # no such header, or less after it than it says
+            features = None
+        if features is None or features.dtype != np.float16:
+            raise UserError(f"{path}: a damaged entry of the feature cache; delete it, it is made again")
+        return features.view(np.ndarray)

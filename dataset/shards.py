@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,10 +68,23 @@ def discard(files: Iterable[Path]) -> None:
 
 
 def finish_replacing(path: Path) -> None:
-    """What a process did not come to that was killed in replace_set; nothing where none was."""
+    """What a process did not come to that was killed in replace_set; nothing where none was.
+
+    Raises UserError where a file that is being read cannot be replaced, as on Windows.
+    """
     names = _names_on_their_way(path)
     if names is None:
         return
+    try:
+        _put_in_place(path, names)
+    except PermissionError as error:  # Windows: the new set is whole and is what is read, under its other names
+        raise UserError(
+            f"{error.filename2 or error.filename}: cannot be replaced while another program reads it; end that one, "
+            "then pack again"
+        ) from None
+
+
+def _put_in_place(path: Path, names: Sequence[str]) -> None:
     for final in (path.with_name(name) for name in names):
         with suppress(FileNotFoundError):
             partial_path(final).replace(final)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -65,11 +65,11 @@ def write_shards(files: Mapping[int, Path], records: Iterable[tuple[int, Record]
         with ExitStack() as stack:
             environments = {shard: stack.enter_context(_new_environment(path)) for shard, path in partials.items()}
             for shard, (info, record) in records:
-                put(environments[shard], _key(info.id), record)
+                _put(environments[shard], _key(info.id), record)
                 infos[shard].append(info)
             for shard, environment in environments.items():
                 index = {"version": VERSION, "fps": fps, "clips": [asdict(info) for info in infos[shard]]}
-                put(environment, INDEX, json.dumps(index).encode())
+                _put(environment, INDEX, json.dumps(index).encode())
                 environment.sync(True)
     except BaseException:
         discard(files.values())
@@ -84,29 +84,15 @@ def _new_environment(path: Path) -> Iterator[Any]:
         path.unlink(missing_ok=True)  # what a killed run left
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
-    with open_for_writing(path, lock=False, sync=False) as environment:
-        yield environment
-
-
-def _open(path: Path, **options: Any) -> Any:
-    for _ in range(MAP_FULL_TRIES):
-        with suppress(lmdb.MapResizedError):  # another process let it grow while it was being opened
-            return lmdb.open(str(path), subdir=False, **options)
-    raise lmdb.MapResizedError("grows without end")
-
-
-@contextmanager
-def open_for_writing(path: Path, **options: bool) -> Iterator[Any]:
-    """An LMDB environment, closed at the end. Raises UserError for what is no LMDB or cannot be written."""
     try:
-        with _open(path, map_size=FIRST_MAP_BYTES, **options) as environment:
+        with lmdb.open(str(path), subdir=False, map_size=FIRST_MAP_BYTES, lock=False, sync=False) as environment:
             yield environment
     except lmdb.Error as error:
         raise UserError(f"{path}: cannot be written: {error}") from None
 
 
-def put(environment: Any, key: bytes, value: bytes) -> None:
-    """Store one item; the map doubles whenever it is full, and follows when another process let it grow."""
+def _put(environment: Any, key: bytes, value: bytes) -> None:
+    """Store one item; the map doubles whenever it is full."""
     for _ in range(MAP_FULL_TRIES):
         try:
             with environment.begin(write=True) as transaction:
@@ -114,8 +100,6 @@ def put(environment: Any, key: bytes, value: bytes) -> None:
             return
         except lmdb.MapFullError:
             environment.set_mapsize(2 * environment.info()["map_size"])
-        except lmdb.MapResizedError:
-            environment.set_mapsize(0)
     raise UserError(f"{environment.path()}: cannot grow; is the disk full?")
 
 
@@ -126,18 +110,18 @@ def _key(clip_id: str) -> bytes:
 
 
 class Snapshot:
-    """What an LMDB holds when it is opened. Raises lmdb.Error for a file that is no LMDB or not a whole one.
+    """What an LMDB holds, to which nobody writes any more.
 
-    A forked worker goes on reading its parent's snapshot, which is nothing but mapped memory.
+    Raises lmdb.Error for a file that is no LMDB or not a whole one. A forked worker goes on reading its parent's snapshot, which is nothing but mapped memory.
     """
 
-    def __init__(self, path: Path, lock: bool) -> None:
-        environment = _open(path, readonly=True, lock=lock, readahead=False)
+    def __init__(self, path: Path) -> None:
+        environment = lmdb.open(str(path), subdir=False, readonly=True, lock=False, readahead=False)
         pages = environment.info()["last_pgno"] + 1
         if pages * environment.stat()["psize"] > path.stat().st_size:
             environment.close()
             raise lmdb.CorruptedError("truncated")  # to read past a mapped file's end would kill the process
-        self._transaction = _begin_reading(environment)
+        self._transaction = environment.begin(buffers=True)
 
     def get(self, key: bytes) -> pa.Buffer | None:
         """A view into the database that keeps it open: it can be read for as long as anyone holds it."""
@@ -147,25 +131,16 @@ class Snapshot:
         )
 
 
-def _begin_reading(environment: Any) -> Any:
-    for _ in range(MAP_FULL_TRIES):
-        try:
-            return environment.begin(buffers=True)
-        except lmdb.MapResizedError:  # another process has let it grow just now
-            environment.set_mapsize(0)
-    raise lmdb.MapResizedError("grows without end")
-
-
 _snapshots: WeakValueDictionary[tuple[int, int], Snapshot] = WeakValueDictionary()
 
 
-def open_snapshot(path: Path, lock: bool) -> Snapshot:
+def open_snapshot(path: Path) -> Snapshot:
     """The snapshot of a file that all its readers in this process share: LMDB lets a process open a file once only.
 
-    lock: whether others may be writing to the file. Raises what Snapshot raises.
+    Raises what Snapshot raises.
     """
     file = path.stat().st_dev, path.stat().st_ino
-    snapshot = _snapshots.get(file) or Snapshot(path, lock)
+    snapshot = _snapshots.get(file) or Snapshot(path)
     _snapshots[file] = snapshot
     return snapshot
 
@@ -229,7 +204,7 @@ class ClipStore:
 
     def _get(self, shard: int, key: bytes) -> pa.Buffer | None:
         if shard not in self._snapshots:
-            self._snapshots[shard] = open_snapshot(self.files[shard], lock=False)
+            self._snapshots[shard] = open_snapshot(self.files[shard])
         return self._snapshots[shard].get(key)
 
 

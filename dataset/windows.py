@@ -60,7 +60,7 @@ class WindowDataset:
         self,
         store: ClipStore,
         features: FeatureStore,
-        keys: dict[str, bytes],  # clip id → feature key
+        keys: dict[str, str],  # clip id → feature key
         clips: Sequence[ClipInfo],
         domains: Sequence[str],
         windows: Windows,
@@ -79,7 +79,7 @@ class WindowDataset:
         self.examples = np.array(list(self._examples(windows)), np.int64).reshape(-1, 3)  # clip, number, first frame
         if not len(self.examples):
             raise UserError(f"{store.path}: no window has {windows.min_tokens} tokens; see windows.min_tokens")
-        self._open_clips: dict[int, tuple[np.ndarray, np.ndarray, TextStream | None]] = {}
+        self._open_clips: dict[int, tuple[np.ndarray, TextStream | None]] = {}
 
     def _examples(self, windows: Windows) -> Iterator[tuple[int, int, int]]:
         for index, clip in enumerate(self.clips):
@@ -96,25 +96,25 @@ class WindowDataset:
         """The batch of these examples; torch's loader calls this once a batch."""
         rows = self.examples[np.asarray(items)]
         features = np.stack([self._features(*row) for row in rows])
-        curves = np.stack([cut(self._clip(clip)[1], start, self.window) for clip, _, start in rows])
+        curves = np.stack([cut(self._clip(clip)[0], start, self.window) for clip, _, start in rows])
         target = (curves[:, :, self.channels] - self.mean) / self.scale
         return Batch(features, target, self.domain[rows[:, 0]], *self._text(rows))
 
     def _features(self, clip: int, number: int, start: int) -> np.ndarray:
-        features = self._clip(clip)[0]
+        features = self.features[self.keys[self.clips[clip].id]]
         return features[number] if self.per_window else cut(features, start, self.window)
 
     def _text(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
         """(unit, position), each (B, T); nothing without a text stream."""
-        cuts = [[cut(part, start, self.window) for part in self._clip(clip)[2] or ()] for clip, _, start in rows]
+        cuts = [[cut(part, start, self.window) for part in self._clip(clip)[1] or ()] for clip, _, start in rows]
         return tuple(map(np.stack, zip(*cuts, strict=True)))
 
-    def _clip(self, index: int) -> tuple[np.ndarray, np.ndarray, TextStream | None]:
-        """(features, curves, text) of a clip, the first two views into the databases."""
+    def _clip(self, index: int) -> tuple[np.ndarray, TextStream | None]:
+        """(curves, text) of a clip, the curves a view into the database."""
         if index not in self._open_clips:
             clip = self.store[self.clips[index].id]
             text = text_stream(clip.words, len(clip.curves), self.store.fps) if self.with_text else None
-            self._open_clips[index] = self.features[self.keys[clip.id]], clip.curves, text
+            self._open_clips[index] = clip.curves, text
         return self._open_clips[index]
 
     def __getstate__(self) -> dict[str, object]:

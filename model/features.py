@@ -102,7 +102,7 @@ def buckets(clips: Sequence["ClipInfo"], encoder: "SpeechEncoder", config: Confi
 
 def feature_keys(
     clips: Sequence["ClipInfo"], encoder: "SpeechEncoder", config: Config, windows: Windows
-) -> dict[str, bytes]:
+) -> dict[str, str]:
     """Clip id → the key of its features in the cache, for whole clips or for the windows of this grid."""
     from dataset.feature_store import feature_key
 

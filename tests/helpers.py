@@ -228,7 +228,7 @@ class Corpus:
         """`out` is the folder of the database, the corpus folder itself unless told."""
         self.folder, self.config = folder, config
         self.lmdb = (out or folder) / "clips.lmdb"
-        self.cache = self.lmdb.with_name("features.lmdb")
+        self.cache = self.lmdb.with_name("features")
 
     def sound(self, name: str, samples: np.ndarray, rate: int = SAMPLE_RATE) -> Path:
         path = self.folder / "wav" / f"{name}.wav"
@@ -294,7 +294,3 @@ class Corpus:
     @property
     def log(self) -> list[str]:
         return self.lmdb.with_name("pack.log").read_text(encoding="utf-8").splitlines()
-
-    @property
-    def stats(self) -> dict[str, list[float]]:
-        return json.loads(self.lmdb.with_name("stats.json").read_text(encoding="utf-8"))

@@ -35,7 +35,7 @@ RECIPE = (
 
 def noise_config(folder: Path, *overrides: str) -> Config:
     """config/aiwin.yml for a run whose files are all in the folder."""
-    places = (f"run.dir={folder}", f"data.lmdb={folder}/clips.lmdb", f"features.cache={folder}/features.lmdb")
+    places = (f"run.dir={folder}", f"data.lmdb={folder}/clips.lmdb", f"features.cache={folder}/features")
     return load_config(ROOT / "config" / "aiwin.yml", (*RECIPE, *places, *overrides))
 
 

@@ -158,3 +158,25 @@ def test_nothing_there(tmp_path: Path) -> None:
         assert refused(path).startswith(f"{path}: no such database; make it with: python -m data_process.pack")
         with pytest.raises(UserError):
             current_files(path)
+
+
+def test_a_set_that_is_being_read_where_files_in_use_stay_is_replaced_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clips.lmdb"
+    write_set(path, 1)
+    replace = Path.replace
+
+    def as_on_windows(self: Path, target: Path) -> Path:
+        if target == path:
+            raise PermissionError(13, "Access is denied", str(self), None, str(target))
+        return replace(self, target)
+
+    with monkeypatch.context() as patch, pytest.raises(UserError) as caught:
+        patch.setattr(Path, "replace", as_on_windows)
+        write_set(path, 1, ("x", "y"))
+    line = f"{path}: cannot be replaced while another program reads it; end that one, then pack again"
+    assert str(caught.value) == line
+    assert ids(path) == "xy"
+    write_set(path, 1, ("n",))
+    assert ids(path) == "n" and list(tmp_path.iterdir()) == [path]

@@ -10,7 +10,7 @@ from config.errors import UserError
 from config.schema import Windows
 from dataset.blendshapes import ARKIT, FACE
 from dataset.clip import Clip
-from dataset.feature_store import FeatureStore
+from dataset.feature_store import FeatureStore, feature_key
 from dataset.stats import compute_stats
 from dataset.store import ClipStore, write_store
 from dataset.text_units import NONE, PAUSE, UNITS
@@ -54,6 +54,10 @@ def test_a_token_counts_where_it_sounds_in_part() -> None:
     assert [tokens_in(words, *span) for span in ((0, 1), (0.9, 1.1), (1.2, 1.3), (2, 2.5), (0, 9))] == [1, 2, 1, 0, 3]
 
 
+def key_of(name: str, per_window: bool = False) -> str:
+    return feature_key("an encoder", "windows" if per_window else "clips", name)
+
+
 class ThreeClips:
     """Three clips at 10 fps of two domains, with curves and features that say where they come from."""
 
@@ -62,13 +66,13 @@ class ThreeClips:
         self.curves = {name: random.random((length, 52), np.float32) for name, length in LENGTHS.items()}
         for curves in self.curves.values():
             curves[:, FLAT] = 0.25
-        self.cache = FeatureStore(folder / "features.lmdb")
+        self.cache = FeatureStore(folder / "features")
         self.features = {name: random.normal(size=(length, SIZE)) for name, length in LENGTHS.items()}
         clips = [self.clip(name) for name in LENGTHS]
         write_store(folder / "clips.lmdb", ((clip, "") for clip in clips), 10.0)
         self.store = ClipStore(folder / "clips.lmdb")
         for name, features in self.features.items():
-            self.cache[name.encode()] = features
+            self.cache[key_of(name)] = features
         self.stats = compute_stats(self.curves.values(), self.curves)
 
     def clip(self, name: str) -> Clip:
@@ -85,7 +89,7 @@ class ThreeClips:
         with_text: bool = False,
     ) -> WindowDataset:
         windows = Windows(window_frames=10, stride_frames=5, min_tokens=min_tokens)
-        keys, stats = {name: name.encode() for name in LENGTHS}, self.stats.select(channels)
+        keys, stats = {name: key_of(name, per_window) for name in LENGTHS}, self.stats.select(channels)
         clips, domains = self.store.clips, ("zh", "en")
         return WindowDataset(self.store, self.cache, keys, clips, domains, windows, stats, scale, per_window, with_text)
 
@@ -147,7 +151,7 @@ def test_features_of_each_window_on_its_own(corpus: ThreeClips) -> None:
     random = np.random.default_rng(1)
     windows = {name: random.normal(size=(sum(n == name for n, _ in EXAMPLES), 10, SIZE)) for name in LENGTHS}
     for name, features in windows.items():
-        corpus.cache[name.encode()] = features
+        corpus.cache[key_of(name, per_window=True)] = features
     everything = np.concatenate(list(windows.values())).astype(np.float16)
     assert np.array_equal(corpus.dataset(per_window=True).__getitems__(range(12)).features, everything)
     filtered = corpus.dataset(min_tokens=1, per_window=True)  # a's last window stays its fourth
