@@ -1,7 +1,7 @@
 """default.yml ← a person's YAML ← key=value overrides → Config; a mistake becomes one line with its place and mend."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -50,8 +50,21 @@ def portable(config: Config) -> Tree:
     tree = config.model_dump(mode="json")
     for section, key in PATH_KEYS:
         place = Path(tree[section][key])
-        tree[section][key] = str(place.relative_to(ROOT) if place.is_relative_to(ROOT) else place)
+        tree[section][key] = place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else str(place)
     return tree
+
+
+def difference(before: Config, now: Config, free: Collection[str] = ()) -> str:
+    """`trained with section.key a, the config says b` of the first key that differs; "" where none does.
+
+    free: dotted keys that may differ.
+    """
+    after = now.model_dump()
+    for section, keys in before.model_dump().items():
+        for key, value in keys.items():
+            if after[section][key] != value and f"{section}.{key}" not in free:
+                return f"trained with {section}.{key} {value}, the config says {after[section][key]}"
+    return ""
 
 
 def read_sections(path: Path) -> tuple[Tree, Places]:

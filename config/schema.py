@@ -143,13 +143,21 @@ class Loss(Section):
     dtw_mode: Literal["exact", "fastdtw"]
     dtw_band: Positive | None
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """The losses that are computed, by name: those whose weight is not 0, in the order above."""
+        return {name: getattr(self, name) for name in LOSS_NAMES if getattr(self, name)}
+
     @model_validator(mode="after")
     def _some_loss(self) -> "Loss":
-        if not (self.dtw or self.mse or self.l1 or self.velocity):
-            raise ValueError("every loss weight is 0; give at least one of dtw, mse, l1, velocity a weight")
+        if not self.weights:
+            raise ValueError(f"every loss weight is 0; give at least one of {', '.join(LOSS_NAMES)} a weight")
         if self.dtw_band and self.dtw_mode == "fastdtw":
             raise ValueError("dtw_band is for dtw_mode: exact; fastdtw has a window of its own")
         return self
+
+
+LOSS_NAMES = tuple(name for name, field in Loss.model_fields.items() if field.annotation is float)
 
 
 class Train(Section):

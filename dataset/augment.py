@@ -7,19 +7,19 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy.signal import lfilter, oaconvolve
+from tqdm import tqdm
 
 from config.schema import Augment
 from config.units import SAMPLE_RATE, frame_count
 from dataset.audio import INT16_SCALE, resample_audio, to_float, to_int16
+from dataset.clip import Clip
 from dataset.recordings.resample import resample_curves
+from dataset.store import ClipInfo, ClipStore, write_store
 from dataset.transcript import Word
-
-if TYPE_CHECKING:
-    from dataset.clip import Clip
-    from dataset.store import ClipInfo, ClipStore
 
 VERSION = 1  # of what an alteration does to a clip: a database of another is not taken for this one's
 NOISES: tuple[Literal["white", "pink"], ...] = ("white", "pink")
@@ -57,7 +57,7 @@ def draw(settings: Augment, random: np.random.Generator) -> Alteration:
     )
 
 
-def alter(clip: "Clip", how: Alteration) -> "Clip":
+def alter(clip: Clip, how: Alteration) -> Clip:
     """The clip, altered, under its own id: at another pace, in a room, with the noise of that room, louder or softer.
 
     A sound that would leave [-1, 1] is made as much softer as it takes not to.
@@ -92,15 +92,11 @@ def impulse_response(reverb_s: float, share: float, random: np.random.Generator)
 
 def reverberate(audio: np.ndarray, response: np.ndarray) -> np.ndarray:
     """(samples,) float32 through an impulse response, cut at the sound's own end."""
-    from scipy.signal import oaconvolve
-
     return oaconvolve(audio, response)[: len(audio)].astype(np.float32)
 
 
 def add_noise(audio: np.ndarray, kind: str, snr_db: float, random: np.random.Generator) -> np.ndarray:
     """(samples,) float32 with noise of its mean power less snr_db decibels; silence stays silent."""
-    from scipy.signal import lfilter
-
     noise = random.standard_normal(len(audio), np.float32)
     if kind == "pink":
         noise = lfilter(PINK_ZEROS, PINK_POLES, noise).astype(np.float32)
@@ -109,17 +105,13 @@ def add_noise(audio: np.ndarray, kind: str, snr_db: float, random: np.random.Gen
 
 
 def with_copies(
-    store: "ClipStore", clips: Sequence["ClipInfo"], settings: Augment, seed: int, folder: Path
-) -> "tuple[ClipStore, list[ClipInfo]]":
+    store: ClipStore, clips: Sequence[ClipInfo], settings: Augment, seed: int, folder: Path
+) -> tuple[ClipStore, list[ClipInfo]]:
     """(the store's clips and the copies, the copies: the first of each of the clips, then the second of each, …).
 
     The copies' database in the folder is named for all that it depends on; one that is there is not made again.
     How a clip is altered follows from its sound and the seed, not from the clips beside it.
     """
-    from tqdm import tqdm
-
-    from dataset.store import ClipStore, write_store
-
     plan = [(clip, number) for number in range(1, settings.copies + 1) for clip in clips]
     recipes = {copy_id(clip.id, number): _recipe(clip, number, settings, seed) for clip, number in plan}
     parts = [VERSION, *((clip.id, clip.audio_hash, *recipes[copy_id(clip.id, number)]) for clip, number in plan)]
@@ -138,6 +130,7 @@ def copies_name(digest: str) -> str:
 
 
 def copy_id(clip_id: str, number: int) -> str:
+    """The id of a clip's copy; number: from 1."""
     return f"{clip_id}~{number}"
 
 
@@ -168,13 +161,13 @@ def _runs(random: np.random.Generator, examples: int, widest: int, size: int) ->
     return (place >= first) & (place < first + width)
 
 
-def _recipe(clip: "ClipInfo", number: int, settings: Augment, seed: int) -> Alteration:
+def _recipe(clip: ClipInfo, number: int, settings: Augment, seed: int) -> Alteration:
     return draw(settings, np.random.default_rng((seed, number, int(clip.audio_hash, 16))))
 
 
 def _copies(
-    store: "ClipStore", plan: "Sequence[tuple[ClipInfo, int]]", recipes: dict[str, Alteration]
-) -> "Iterator[tuple[Clip, str]]":
+    store: ClipStore, plan: Sequence[tuple[ClipInfo, int]], recipes: dict[str, Alteration]
+) -> Iterator[tuple[Clip, str]]:
     for clip, number in plan:
         name = copy_id(clip.id, number)
         yield replace(alter(store[clip.id], recipes[name]), id=name), clip.folder

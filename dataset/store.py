@@ -112,7 +112,8 @@ def _key(clip_id: str) -> bytes:
 class Snapshot:
     """What an LMDB holds, to which nobody writes any more.
 
-    Raises lmdb.Error for a file that is no LMDB or not a whole one. A forked worker goes on reading its parent's snapshot, which is nothing but mapped memory.
+    Raises lmdb.Error for a file that is no LMDB or not a whole one. A forked worker goes on reading its parent's
+    snapshot, which is nothing but mapped memory.
     """
 
     def __init__(self, path: Path) -> None:

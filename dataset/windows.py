@@ -1,8 +1,9 @@
 """Clips cut into training examples: a window of features, the window of curves beside it, and the clip's domain."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -15,15 +16,28 @@ from dataset.store import ClipInfo, ClipStore
 from dataset.text_stream import TextStream, text_stream
 from dataset.transcript import Word
 
+AnyArray = TypeVar("AnyArray")
+OtherArray = TypeVar("OtherArray")
 
-class Batch(NamedTuple):
-    """B examples of T motion frames."""
 
-    features: np.ndarray  # (B, T, feature size) float16, as cached
-    target: np.ndarray  # (B, T, channels) float32, normalised by the training stats
-    domain: np.ndarray  # (B,) int64
-    unit: np.ndarray | None = None  # (B, T) uint8, what is said (dataset/text_stream.py); None without a text stream
-    position: np.ndarray | None = None  # (B, T) float32 within the unit
+@dataclass(frozen=True)
+class Batch(Generic[AnyArray]):
+    """B examples of T motion frames: numpy arrays here, tensors in training."""
+
+    features: AnyArray  # (B, T, feature size) float16, as cached
+    target: AnyArray  # (B, T, channels) float32, normalised by the training stats
+    domain: AnyArray  # (B,) int64
+    unit: AnyArray | None = None  # (B, T) uint8, what is said (dataset/text_stream.py); None without a text stream
+    position: AnyArray | None = None  # (B, T) float32 within the unit
+
+    def map(self, function: Callable[[AnyArray], OtherArray]) -> "Batch[OtherArray]":
+        """The batch with the function's result in the place of each array that there is."""
+        text = (None if array is None else function(array) for array in (self.unit, self.position))
+        return Batch(function(self.features), function(self.target), function(self.domain), *text)
+
+    def with_features(self, features: AnyArray) -> "Batch[AnyArray]":
+        """The batch with other features, (B, T, feature size)."""
+        return replace(self, features=features)
 
 
 def window_starts(frames: int, window: int, stride: int) -> np.ndarray:
@@ -92,7 +106,7 @@ class WindowDataset:
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitems__(self, items: Sequence[int]) -> Batch:
+    def __getitems__(self, items: Sequence[int]) -> Batch[np.ndarray]:
         """The batch of these examples; torch's loader calls this once a batch."""
         rows = self.examples[np.asarray(items)]
         features = np.stack([self._features(*row) for row in rows])

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from config.errors import UserError
@@ -64,16 +66,12 @@ class Header:
 
 def save_checkpoint(path: Path, header: Header, tensors: Mapping[str, Tensor], **more: str) -> None:
     """Write the header, `more` keys of it, and the tensors. The caller sees to it that the file appears whole."""
-    from safetensors.torch import save_file
-
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     save_file(contiguous, path, header.to_metadata() | more)
 
 
 def load_checkpoint(path: Path) -> tuple[Header, dict[str, Tensor], dict[str, str]]:
     """(header, tensors, the header's raw strings). Raises UserError for anything but a whole checkpoint of ours."""
-    from safetensors import SafetensorError, safe_open
-
     if path.is_dir():
         raise UserError(f"{path}: a folder; name the checkpoint in it, such as best.safetensors")
     if not path.is_file():
@@ -113,10 +111,12 @@ def copy_weights(source: Path, target: Path) -> Header:
 
 
 def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors with the prefix before their names."""
     return {prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def unprefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those of the tensors whose names begin with the prefix, without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

@@ -32,7 +32,7 @@ class Decoder(nn.Module):
         self.position = SinusoidalPosition(width) if config.positional == "sinusoidal" else nn.Identity()
         self.encoder = nn.ModuleList(_layers(EncoderLayer, config.encoder_layers, width, config))
         self.decoder = nn.ModuleList(_layers(DecoderLayer, config.decoder_layers, width, config))
-        self.head = Head(width, channels, config.head_dropout, config.output)
+        self.head = CurveHead(width, channels, config.head_dropout, config.output)
 
     def forward(
         self, features: Tensor, domain: Tensor, unit: Tensor | None = None, position: Tensor | None = None
@@ -63,7 +63,7 @@ def _layers(kind: type[EncoderLayer | DecoderLayer], count: int, width: int, con
     return [kind(width, config.heads, config.feedforward, config.dropout) for _ in range(count)]
 
 
-class Head(nn.Module):
+class CurveHead(nn.Module):
     """(B, T, width) → (B, T, channels); tanh bounds normalised curves to mean ± 1 std."""
 
     def __init__(self, width: int, channels: int, dropout: float, output: str) -> None:

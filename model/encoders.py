@@ -1,24 +1,14 @@
 """The speech encoders by name."""
 
 from config.schema import Features
+from model.logmel import LogMelEncoder
 from model.speech_encoder import SpeechEncoder
 
 
 def build_encoder(features: Features, fps: float) -> SpeechEncoder:
     """The encoder that config section `features` names, for motion at fps. Raises UserError when it cannot be had."""
     if features.encoder == "hubert":
-        from model.hubert import HubertEncoder
+        from model.hubert import HubertEncoder  # and with it transformers, which log-mel features need not wait for
 
         return HubertEncoder(features.model, features.layer, features.precision)
-    from model.logmel import LogMelEncoder
-
-    logmel = features.logmel
-    return LogMelEncoder(
-        fps,
-        bands=logmel.bands,
-        window_ms=logmel.window_ms,
-        steps_per_frame=logmel.steps_per_frame,
-        context_steps=logmel.context_steps,
-        fmin_hz=logmel.fmin_hz,
-        fmax_hz=logmel.fmax_hz,
-    )
+    return LogMelEncoder(fps, features.logmel)

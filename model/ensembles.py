@@ -6,13 +6,12 @@ from pathlib import Path
 
 from config.command import UserError
 from config.files import written_whole
+from config.mixing import check_weight, sum_to_one
+from config.run_folder import BEST, LAST, SUFFIX
 from dataset.stats import STATS, merged_stats, save_stats
 
 SHIPPED = Path(__file__).resolve().parents[1] / "result" / "facegood_logmel" / "best.safetensors"
 WEIGHTS = "ensemble.json"
-SUFFIX = ".safetensors"
-TOLERANCE = 1e-6  # how far from 1 the weights may sum
-OF_A_RUN = {f"best{SUFFIX}", f"last{SUFFIX}"}
 
 
 def write_ensemble(folder: Path, checkpoints: Mapping[str, Path], weights: Mapping[str, float] | None = None) -> None:
@@ -41,7 +40,7 @@ def read_ensemble(folder: Path) -> dict[Path, float]:
     if (folder / WEIGHTS).is_file():
         return _read_weights(folder / WEIGHTS)
     found = sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
-    if not found or OF_A_RUN & {path.name for path in found}:
+    if not found or {BEST, LAST} & {path.name for path in found}:
         raise UserError(f"{folder}: a folder; name the checkpoint in it, such as best.safetensors")
     return dict.fromkeys(found, 1 / len(found))
 
@@ -54,8 +53,7 @@ def _read_weights(path: Path) -> dict[Path, float]:
         example = '{"weights": {"fold_0.safetensors": 0.5, …}}'
         raise UserError(f"{path}: not the weights of checkpoints in this folder; expected {example}") from None
     for checkpoint, weight in weights.items():
-        if not 0 <= weight < float("inf"):
-            raise UserError(f"{path}: {checkpoint.name}: {weight:g} is not a weight; give numbers from 0 up")
-    if abs(sum(weights.values()) - 1) > TOLERANCE:
+        check_weight(f"{path}: {checkpoint.name}", weight)
+    if not sum_to_one(weights.values()):
         raise UserError(f"{path}: the weights sum to {sum(weights.values()):g}, not 1")
     return weights

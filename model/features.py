@@ -2,22 +2,30 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
 
-from config.command import UserError
+from config.errors import UserError
 from config.processes import share
 from config.schema import Config, Windows
 from config.units import SAMPLE_RATE
-
-if TYPE_CHECKING:
-    import torch
-
-    from dataset.clip import Clip
-    from dataset.feature_store import FeatureStore
-    from dataset.store import ClipInfo, ClipStore
-    from model.speech_encoder import SpeechEncoder
+from dataset.audio import to_float
+from dataset.clip import Clip
+from dataset.feature_store import FeatureStore, feature_key
+from dataset.store import ClipInfo, ClipStore
+from dataset.windows import window_starts
+from model.encoders import build_encoder
+from model.memory import keep_freed_memory
+from model.speech_encoder import (
+    BatchingEncoder,
+    SpeechEncoder,
+    encode_clip,
+    encode_clips,
+    encode_windows,
+)
 
 
 def extract(config: Config) -> tuple[int, float, int]:
@@ -25,12 +33,6 @@ def extract(config: Config) -> tuple[int, float, int]:
 
     Under torchrun or accelerate launch each process does its share of the clips.
     """
-    import torch
-
-    from dataset.feature_store import FeatureStore
-    from model.encoders import build_encoder
-    from model.memory import keep_freed_memory
-
     keep_freed_memory()
     store, cache = open_clips(config), FeatureStore(config.features.cache)
     encoder = build_encoder(config.features, store.fps)
@@ -43,10 +45,8 @@ def extract(config: Config) -> tuple[int, float, int]:
     return len(made), sum(clip.samples for clip in made) / SAMPLE_RATE, len(clips)
 
 
-def open_clips(config: Config) -> "ClipStore":
+def open_clips(config: Config) -> ClipStore:
     """The clip database of the config. Raises UserError when it was packed at another rate or for other domains."""
-    from dataset.store import ClipStore
-
     store = ClipStore(config.data.lmdb)
     if store.fps != config.data.fps:
         raise UserError(
@@ -65,16 +65,14 @@ def validation_windows(windows: Windows) -> Windows:
 
 
 def cache_features(
-    cache: "FeatureStore",
-    store: "ClipStore",
-    clips: Sequence["ClipInfo"],
-    encoder: "SpeechEncoder",
+    cache: FeatureStore,
+    store: ClipStore,
+    clips: Sequence[ClipInfo],
+    encoder: SpeechEncoder,
     config: Config,
     windows: Windows,
-) -> "list[ClipInfo]":
+) -> list[ClipInfo]:
     """Encode those of the clips that the cache lacks, the longest first; those clips."""
-    from tqdm import tqdm
-
     keys = feature_keys(clips, encoder, config, windows)
     missing = [clip for clip in clips if keys[clip.id] not in cache]
     missing.sort(key=lambda clip: -clip.samples)  # memory is at its peak at once, not after hours
@@ -87,7 +85,7 @@ def cache_features(
     return missing
 
 
-def buckets(clips: Sequence["ClipInfo"], encoder: "SpeechEncoder", config: Config) -> Iterator[list["ClipInfo"]]:
+def buckets(clips: Sequence[ClipInfo], encoder: SpeechEncoder, config: Config) -> Iterator[list[ClipInfo]]:
     """Neighbours in the order of length that share a forward, of as much audio, padding included, as a chunk holds."""
     most = config.features.chunk_s * SAMPLE_RATE if encoder.batches and config.features.context == "clip" else 0
     bucket: list[ClipInfo] = []
@@ -100,12 +98,8 @@ def buckets(clips: Sequence["ClipInfo"], encoder: "SpeechEncoder", config: Confi
         yield bucket
 
 
-def feature_keys(
-    clips: Sequence["ClipInfo"], encoder: "SpeechEncoder", config: Config, windows: Windows
-) -> dict[str, str]:
+def feature_keys(clips: Sequence[ClipInfo], encoder: SpeechEncoder, config: Config, windows: Windows) -> dict[str, str]:
     """Clip id → the key of its features in the cache, for whole clips or for the windows of this grid."""
-    from dataset.feature_store import feature_key
-
     grid = f"{config.data.fps!r} fps, "
     if config.features.context == "window":
         grid += f"windows of {windows.window_frames} frames, {windows.stride_frames} apart"
@@ -114,28 +108,15 @@ def feature_keys(
     return {clip.id: feature_key(encoder.identity, grid, clip.audio_hash) for clip in clips}
 
 
-def clips_features(
-    clips: Sequence["Clip"], encoder: "SpeechEncoder", config: Config, windows: Windows
-) -> "list[torch.Tensor]":
+def clips_features(clips: Sequence[Clip], encoder: SpeechEncoder, config: Config, windows: Windows) -> list[Tensor]:
     """The features of a bucket's clips, as clip_features gives them."""
-    import torch
-
-    from dataset.audio import to_float
-    from model.speech_encoder import BatchingEncoder, encode_clips
-
     if len(clips) > 1 and isinstance(encoder, BatchingEncoder):
         return encode_clips(encoder, [torch.from_numpy(to_float(clip.audio)) for clip in clips], clips[0].fps)
     return [clip_features(clip, encoder, config, windows) for clip in clips]
 
 
-def clip_features(clip: "Clip", encoder: "SpeechEncoder", config: Config, windows: Windows) -> "torch.Tensor":
+def clip_features(clip: Clip, encoder: SpeechEncoder, config: Config, windows: Windows) -> Tensor:
     """Motion-rate features of a clip: (frames, size), or with features.context: window (windows, frames, size)."""
-    import torch
-
-    from dataset.audio import to_float
-    from dataset.windows import window_starts
-    from model.speech_encoder import encode_clip, encode_windows
-
     audio = torch.from_numpy(to_float(clip.audio))
     if config.features.context == "clip":
         return encode_clip(encoder, audio, clip.fps, config.features.chunk_s)
@@ -145,10 +126,8 @@ def clip_features(clip: "Clip", encoder: "SpeechEncoder", config: Config, window
     )
 
 
-def audio_windows(audio: "torch.Tensor", starts: np.ndarray, window_frames: int, fps: float) -> "torch.Tensor":
+def audio_windows(audio: Tensor, starts: np.ndarray, window_frames: int, fps: float) -> Tensor:
     """(samples,) → (windows, samples of a window): the sound of each window of motion frames, zeros past the end."""
-    import torch
-
     first, length = window_samples(starts, window_frames, fps)
     padded = torch.nn.functional.pad(audio, (0, max(0, int(first[-1]) + length - len(audio))))
     return torch.stack([padded[start : start + length] for start in first])

@@ -9,20 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from huggingface_hub import snapshot_download
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.nn.utils import parametrize
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers.utils import logging
 
 from config.errors import UserError
 from config.units import SAMPLE_RATE
 from model.packed_linear import pack_linears, quantise_linears
 from model.speech_encoder import BatchingEncoder
-
-if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel
 
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")  # in the order of preference
 ONLY_FOR_TRAINING = "masked_spec_embed"
@@ -73,7 +74,7 @@ class HubertEncoder(BatchingEncoder):
         self.model: PreTrainedModel | None = None
         self.register_buffer("place", torch.empty(0), persistent=False)  # on the device that the weights will go to
 
-    def load(self) -> "PreTrainedModel":
+    def load(self) -> PreTrainedModel:
         """The model with its weights, read at the first call. Raises UserError where their files are not whole."""
         if self.model is None:
             with torch.inference_mode(False):  # weights as any other, whoever asks first
@@ -83,7 +84,7 @@ class HubertEncoder(BatchingEncoder):
             self.requires_grad_(False).eval()
         return self.model
 
-    def _keep_layers(self, model: "PreTrainedModel") -> None:
+    def _keep_layers(self, model: PreTrainedModel) -> None:
         """Make layer's hidden state the model's last one."""
         encoder: Any = model.encoder
         if self.layer == len(encoder.layers):
@@ -110,7 +111,7 @@ class HubertEncoder(BatchingEncoder):
         """N for an item of so many samples; 0 where not even one feature has all of its sound."""
         return max(0, samples - self.receptive_field + self.hop) // self.hop
 
-    def _pack(self, model: "PreTrainedModel") -> None:
+    def _pack(self, model: PreTrainedModel) -> None:
         """Bring the linear layers into the form this device is fastest with. Raises UserError for int8 on a GPU."""
         if self.device.type == "cpu":
             change = quantise_linears if self.precision == "int8" else pack_linears
@@ -151,8 +152,6 @@ def _how_to_get(model: str) -> str:
 
 def _find_on_hub(model: str) -> Path | None:
     """The snapshot of a hub id: from the local cache without asking the network, else downloaded."""
-    from huggingface_hub import snapshot_download
-
     for offline in (True, False):
         for weights in WEIGHTS:
             wanted = ["config.json", "preprocessor_config.json", f"{weights.partition('*')[0]}*.index.json", weights]
@@ -169,14 +168,11 @@ def _weight_files(folder: Path) -> list[Path]:
     return [file for pattern in WEIGHTS for file in sorted(folder.glob(pattern))]
 
 
-def _load(folder: Path) -> "PreTrainedModel":
+def _load(folder: Path) -> PreTrainedModel:
     """The model with every one of its weights from the folder, float32. Nothing pickled and no code there is run.
 
     Raises UserError for files that cannot be read, and for weights that are missing, left over or of another shape.
     """
-    from safetensors import SafetensorError
-    from transformers import AutoModel
-
     config = _load_config(folder)
     try:
         with _quiet():
@@ -200,9 +196,7 @@ def _load(folder: Path) -> "PreTrainedModel":
     return model
 
 
-def _load_config(folder: Path) -> "PretrainedConfig":
-    from transformers import AutoConfig
-
+def _load_config(folder: Path) -> PretrainedConfig:
     try:
         with _quiet():
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
@@ -221,8 +215,6 @@ def _load_config(folder: Path) -> "PretrainedConfig":
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without transformers' own reports and progress bars; what matters in them becomes a UserError."""
-    from transformers.utils import logging
-
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()
@@ -236,7 +228,7 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _check_complete(folder: Path, model: "PreTrainedModel", report: dict) -> None:
+def _check_complete(folder: Path, model: PreTrainedModel, report: dict) -> None:
     """Raise UserError unless the file filled the whole model, and held no more of it than the config says.
 
     Weights of heads (a CTC layer, quantisers) stand beside the encoder's parts and may be left over.

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from config.errors import UserError
+from config.schema import LogMel
 from config.units import SAMPLE_RATE, frame_count
 from model.speech_encoder import SpeechEncoder, samples_per
 
@@ -30,32 +31,20 @@ class LogMelEncoder(SpeechEncoder):
     window: Tensor
     filters: Tensor
 
-    def __init__(
-        self,
-        fps: float,
-        bands: int = 80,
-        window_ms: float = 25.0,
-        steps_per_frame: int = 3,
-        context_steps: int = 6,
-        fmin_hz: float = 50.0,
-        fmax_hz: float = 8000.0,
-    ) -> None:
-        """Raises UserError when the window is too short for so many bands."""
+    def __init__(self, fps: float, settings: LogMel) -> None:
+        """fps: motion frames a second. Raises UserError when the window is too short for so many bands."""
         super().__init__()
-        window = max(2, round(window_ms * SAMPLE_RATE / 1000))
+        bands, fmin_hz, fmax_hz = settings.bands, settings.fmin_hz, settings.fmax_hz
+        steps_per_frame, context_steps = settings.steps_per_frame, settings.context_steps
+        window = max(2, round(settings.window_ms * SAMPLE_RATE / 1000))
         self.fft_size = 2 ** math.ceil(math.log2(window))
         filters = mel_filters(bands, self.fft_size, fmin_hz, fmax_hz)
         if not (filters.amax(dim=0) > 0).all():
             raise UserError(
-                f"features.logmel: a {window_ms:g} ms window cannot tell {bands} bands from {fmin_hz:g} to {fmax_hz:g}"
-                " Hz apart; take fewer bands or a longer window"
+                f"features.logmel: a {settings.window_ms:g} ms window cannot tell {bands} bands from {fmin_hz:g} to"
+                f" {fmax_hz:g} Hz apart; take fewer bands or a longer window"
             )
-        self.fps, self.bands, self.steps_per_frame, self.context_steps = (
-            float(fps),
-            bands,
-            steps_per_frame,
-            context_steps,
-        )
+        self.fps, self.steps_per_frame, self.context_steps = float(fps), steps_per_frame, context_steps
         self.spacing = samples_per(fps) / steps_per_frame
         self.rate_hz = self.fps
         self.steps_stacked = 2 * context_steps + 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from config.files import written_whole
 from config.look import COLOURS, FONT_POINTS, INK
 from config.schema import Config
-from model.losses import TOTAL, loss_names
+from model.losses import TOTAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def draw(losses: Losses, config: Config, best_epoch: int) -> "Figure":
     """The figure: a panel a loss with training dashed and validation whole, the best epoch marked in each."""
     from matplotlib.figure import Figure
 
-    weights = {name: getattr(config.loss, name) for name in loss_names(config.loss)}
+    weights = config.loss.weights
     parts = list(weights) if len(weights) > 1 else []
     figure = Figure(figsize=(13.3, 7.5), layout="constrained")
     layout = [[TOTAL, part] for part in parts] or [[TOTAL]]

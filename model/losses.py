@@ -11,11 +11,12 @@ TOTAL = "total"
 
 
 def _dtw(prediction: Tensor, target: Tensor, loss: Loss) -> Tensor:
-    from model.dtw_loss import dtw_loss
+    from model.dtw_loss import dtw_loss  # with kernels that few configs need compiled
 
     return dtw_loss(prediction, target, mode=loss.dtw_mode, band=loss.dtw_band)
 
 
+# For each of config.schema's LOSS_NAMES.
 LOSSES: dict[str, Callable[[Tensor, Tensor, Loss], Tensor]] = {
     "dtw": _dtw,
     "mse": lambda prediction, target, _: functional.mse_loss(prediction, target),
@@ -24,13 +25,9 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Loss], Tensor]] = {
 }
 
 
-def loss_names(loss: Loss) -> list[str]:
-    """Those with a weight."""
-    return [name for name in LOSSES if getattr(loss, name)]
-
-
 def compute_losses(prediction: Tensor, target: Tensor, loss: Loss) -> dict[str, Tensor]:
     """prediction, target: (B, T, channels), normalised → every loss with a weight, and their weighted `total`."""
-    losses = {name: LOSSES[name](prediction, target, loss) for name in loss_names(loss)}
-    losses[TOTAL] = sum((getattr(loss, name) * value for name, value in losses.items()), start=prediction.new_zeros(()))
+    losses = {name: LOSSES[name](prediction, target, loss) for name in loss.weights}
+    weighted = (weight * losses[name] for name, weight in loss.weights.items())
+    losses[TOTAL] = sum(weighted, start=prediction.new_zeros(()))
     return losses

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,9 +10,6 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from config.units import SAMPLE_RATE, frame_count
-
-if TYPE_CHECKING:
-    pass
 
 LONGEST_PERIOD = 1001  # the denominator of 30000/1001; rates are taken as fractions with at most this one
 

@@ -1,25 +1,26 @@
 """The training loop: batch → model → losses → backward → clip → step → log."""
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm import tqdm
 
 from config.schema import Config
-
-if TYPE_CHECKING:
-    from model.run import Batch, Training
+from dataset.windows import Batch
+from model.losses import TOTAL, compute_losses
+from model.memory import keep_freed_memory
+from model.run_state import RunState
 
 
 def train(config: Config, resume: bool = False) -> None:
-    """Train for config.train.epochs, or until train.patience_epochs is used up; the run is in config.run_dir."""
-    from accelerate import Accelerator
-    from tqdm import tqdm
+    """Train for config.train.epochs, or until train.patience_epochs is used up; the run is in config.run_dir.
 
-    from model.memory import keep_freed_memory
-    from model.run import Training
-
+    resume: go on from the run's last.safetensors, if it has one. Raises UserError for what cannot be trained on.
+    """
     keep_freed_memory()
     accelerator = Accelerator(mixed_precision="no")  # losses sum over paths of hundreds of cells, in float32
-    with closing(Training(config, accelerator, resume)) as run:
+    with closing(RunState(config, accelerator, resume)) as run:
         bar = tqdm(total=run.total_steps, initial=run.step, unit="step", disable=not accelerator.is_main_process)
         while run.epoch < config.train.epochs and not run.out_of_patience:
             bar.set_description(f"epoch {run.epoch + 1}/{config.train.epochs}")
@@ -29,17 +30,16 @@ def train(config: Config, resume: bool = False) -> None:
                 bar.update()
             bar.set_postfix(run.finish_epoch())
         bar.close()
-    run.draw_losses()
+    if run.log:
+        run.log.draw(config, run.best_epoch)
     accelerator.print(run.summary())
 
 
-def step(run: "Training", batch: "Batch") -> None:
+def step(run: RunState, batch: Batch[Tensor]) -> None:
     """One batch: model → losses → backward → clip → step → log."""
-    from model.losses import compute_losses
-
     prediction = run.model(batch.features, batch.domain, batch.unit, batch.position)
     losses = compute_losses(prediction, batch.target, run.config.loss)
-    run.accelerator.backward(losses["total"])
+    run.accelerator.backward(losses[TOTAL])
     if run.config.train.clip_norm:
         run.accelerator.clip_grad_norm_(run.model.parameters(), run.config.train.clip_norm)
     run.optimizer.step()

@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from config.errors import UserError
 from config.files import write_json
-from config.load import load_config
+from config.load import difference, load_config
+from config.run_folder import BEST, LAST
 from config.schema import Config, Run, Split
 from config.study import Epoch
 from dataset.audio import to_float
@@ -29,6 +30,7 @@ from model.synthesis import Synthesizer
 from model.training import train
 
 SCORES = "scores.json"
+FREE_TO_CHANGE = {"run.dir", "features.cache"}  # without becoming another trial
 
 Scores = dict[str, Any]
 """Scores by name, as the scorer gives them."""
@@ -121,7 +123,7 @@ def _placed(config: Config, folder: Path, name: str, seed: int) -> Config:
 
 def checkpoint_of(config: Config, epoch: Epoch) -> Path:
     """The checkpoint of a trial that is scored."""
-    return config.run_dir / f"{epoch}.safetensors"
+    return config.run_dir / {"best": BEST, "last": LAST}[epoch]
 
 
 def run_trial(config: Config, csvs: Path, scorer: Scorer, epoch: Epoch = "last", overwrite: bool = False) -> Scores:
@@ -154,14 +156,8 @@ def _csv(csvs: Path, clip: str) -> Path:
 
 def _difference(config: Config) -> str:
     """What the run in the trial's folder was trained with instead; "" when it is this trial, or none yet."""
-    if not (config.run_dir / "config.yml").is_file():
-        return ""
-    before = load_config(config.run_dir / "config.yml").model_dump()
-    for section, keys in config.model_dump().items():
-        for key, value in keys.items():
-            if before[section][key] != value and (section, key) != ("run", "dir"):
-                return f"trained with {section}.{key} {before[section][key]}, the config says {value}"
-    return ""
+    path = config.run_dir / "config.yml"
+    return difference(load_config(path), config, FREE_TO_CHANGE) if path.is_file() else ""
 
 
 def _train(config: Config, resume: bool) -> float | None:

@@ -9,6 +9,8 @@ from config.command import UserError, config_arguments, run
 from config.grid import choose, load_grid, load_variants
 from config.study import add_trial_options, check_pieces
 from config.tables import table
+from postprocess.score.ablation import ablation_rows, write_ablation_page, write_ablation_picture
+from postprocess.score.held_out import HeldOutScorer
 
 EXAMPLES = """
     python scripts/ablate.py --config config/facegood.yml --grid config/grids/ablation.yml --pieces 10
@@ -37,8 +39,6 @@ def main() -> None:
     check_pieces(given.pieces, first.data.fps)
     from model.ridge_regression import run_ridge
     from model.trials import held_out_clips, run_grid
-    from postprocess.score.ablation import ablation_rows, write_ablation_page, write_ablation_picture
-    from postprocess.score.held_out import HeldOutScorer
 
     held_out, scorer = held_out_clips(first), HeldOutScorer(given.pieces)
     folder = first.run.dir / f"{first.run.name}_ablation"

@@ -25,8 +25,9 @@ from dataset.blendshapes import FACE
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from dataset.windows import Batch
     from model.bench.scaling import Point
-    from model.run import Batch, Training
+    from model.run_state import RunState
 
 EXAMPLES = """
 python scripts/benchmark.py
@@ -188,7 +189,9 @@ def train_step(effort: Effort) -> Timing:
     )
 
 
-def _steps_beside_bare_ones(run: "Training", step: "Callable[[Training, Batch], None]") -> list[tuple[float, float]]:
+def _steps_beside_bare_ones(
+    run: "RunState", step: "Callable[[RunState, Batch[Tensor]], None]"
+) -> list[tuple[float, float]]:
     """(seconds of a step, its wait for the batch included; of a bare forward and backward of it), over an epoch.
 
     Side by side, so that what else the machine does is in both. The first step, which warms up, and short batches are
@@ -235,7 +238,7 @@ def loader(effort: Effort) -> Timing:
     )
 
 
-def _exhaust(run: "Training") -> None:
+def _exhaust(run: "RunState") -> None:
     for _ in run.batches():
         pass
 

@@ -9,6 +9,9 @@ from config.command import config_arguments, run
 from config.files import write_json
 from config.grid import BASE, choose, load_grid, load_variants
 from config.study import add_trial_options, check_pieces
+from dataset.split import clip_folds, speaker_folds
+from postprocess.score.fold_table import fold_table, gain_lines
+from postprocess.score.held_out import HeldOutScorer
 
 EXAMPLES = """
     python scripts/kfold.py --config config/facegood.yml --pieces 10
@@ -40,12 +43,9 @@ def main() -> None:
     variants = load_variants(given.config, given.overrides, grid)
     first = next(iter(variants.values()))
     check_pieces(given.pieces, first.data.fps)
-    from dataset.split import clip_folds, speaker_folds
     from model.features import open_clips
     from model.ridge_regression import run_ridge
     from model.trials import run_folds, with_split
-    from postprocess.score.fold_table import fold_table, gain_lines
-    from postprocess.score.held_out import HeldOutScorer
 
     clips = [clip.id for clip in open_clips(first).clips]
     folds = first.data.split.folds if given.folds is None else given.folds

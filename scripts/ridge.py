@@ -8,6 +8,7 @@ from config.command import config_arguments, run
 from config.load import load_config
 from config.study import add_pieces, check_pieces
 from config.tables import table
+from postprocess.score.held_out import COLUMNS, HeldOutScorer, cells
 
 EXAMPLES = """
     python scripts/ridge.py --config config/facegood.yml --out ridge/ --pieces 10
@@ -24,7 +25,6 @@ def main() -> None:
     check_pieces(given.pieces, config.data.fps)
     from model.ridge_regression import run_ridge
     from model.trials import held_out_clips
-    from postprocess.score.held_out import COLUMNS, HeldOutScorer, cells
 
     held_out = held_out_clips(config)
     scores = run_ridge([config], given.out, HeldOutScorer(given.pieces))

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from config.command import UserError, config_arguments, run
+from config.command import config_arguments, run
 from config.load import load_config
+from config.run_folder import check_run_folder
 
 EXAMPLES = """
     python scripts/train.py --config config/facegood.yml
@@ -22,13 +23,7 @@ def main() -> None:
     either.add_argument("--overwrite", action="store_true", help="start afresh where the run's folder holds a run")
     arguments = commands.parse_args()
     config = load_config(arguments.config, arguments.overrides)
-    standing = next(path for path in (config.run_dir, *config.run_dir.parents) if path.exists())
-    if not standing.is_dir():
-        raise UserError(f"{standing}: a file where the run's folder would be; choose another run.dir or run.name")
-    held = {path.name for path in config.run_dir.glob("*.safetensors")}
-    if held and not arguments.overwrite and not (arguments.resume and "last.safetensors" in held):
-        mend = "it has no last.safetensors to resume from; add" if arguments.resume else "add --resume or"
-        raise UserError(f"{config.run_dir}: holds a run; {mend} --overwrite, or choose another run.name")
+    check_run_folder(config.run_dir, arguments.resume, arguments.overwrite)
     from model.training import train
 
     train(config, resume=arguments.resume)

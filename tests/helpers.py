@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import io
-import json
 import os
 import subprocess
 import sys
@@ -11,19 +10,22 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import yaml
 
 from config.errors import UserError
-from config.load import DEFAULT, ROOT
+from config.load import DEFAULT, ROOT, load_config
 from config.units import SAMPLE_RATE
 from dataset.blendshapes import ARKIT, write_curves
 from dataset.clip import Clip
 from dataset.store import ClipInfo, ClipStore, write_store
 from dataset.transcript import Word, write_tsv
+
+if TYPE_CHECKING:
+    from model.logmel import LogMelEncoder
 
 # Places
 
@@ -195,6 +197,17 @@ def lmdb_records(path: Path) -> dict[bytes, bytes]:
 def clip_records(*files: Path) -> dict[bytes, bytes]:
     """The clips' records of a database's files; the index of each differs by what is where."""
     return {key: record for file in files for key, record in lmdb_records(file).items() if key != b"index"}
+
+
+# Speech encoders
+
+
+def logmel_encoder(fps: float, **changes: float) -> "LogMelEncoder":
+    """The log-mel encoder of config/default.yml, with some of its settings changed."""
+    from model.logmel import LogMelEncoder
+
+    settings = load_config(DEFAULT).features.logmel
+    return LogMelEncoder(fps, settings.model_copy(update=changes))
 
 
 # Corpora

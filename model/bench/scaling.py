@@ -59,9 +59,9 @@ def decoder_work(batch: int) -> Work:
     import torch
 
     from config.load import ROOT, load_config
+    from dataset.windows import Batch
     from model.bench.workloads import forward_backward
     from model.decoder import build_decoder
-    from model.run import Batch
 
     decoder = build_decoder(load_config(ROOT / "config" / "aiwin.yml", ()), 1024, CHANNELS).train()
     given = Batch(torch.randn(batch, 55, 1024), torch.empty(0), torch.zeros(batch, dtype=torch.long))

@@ -20,7 +20,8 @@ from model.features import feature_keys
 from model.speech_encoder import encode_windows
 
 if TYPE_CHECKING:
-    from model.run import Batch, Training
+    from dataset.windows import Batch
+    from model.run_state import RunState
     from model.synthesis import Synthesizer
 
 # The reference recipe. Its encoder stands in for HuBERT-large, with as many features, and is never run.
@@ -68,16 +69,16 @@ def cache_noise(config: Config) -> None:
         cache[key] = random.random(shape, np.float32).astype(np.float16)
 
 
-def training_on_noise(folder: Path, clips: int, seconds: float, *overrides: str) -> "Training":
+def training_on_noise(folder: Path, clips: int, seconds: float, *overrides: str) -> "RunState":
     """A run as scripts/train.py begins it, its features cached."""
     from accelerate import Accelerator
 
-    from model.run import Training
+    from model.run_state import RunState
 
     config = noise_config(folder, *overrides)
     pack_noise(config, clips, seconds)
     cache_noise(config)
-    return Training(config, Accelerator(cpu=True), resume=False)
+    return RunState(config, Accelerator(cpu=True), resume=False)
 
 
 class PlainDecoder(nn.Module):
@@ -97,14 +98,14 @@ class PlainDecoder(nn.Module):
         return self.head(self.decoder(self.encoder(memory), memory))
 
 
-def forward_backward(model: nn.Module, batch: "Batch") -> None:
+def forward_backward(model: nn.Module, batch: "Batch[Tensor]") -> None:
     """A step without its loss and optimiser."""
     prediction = model(batch.features, batch.domain)
     prediction.backward(torch.ones_like(prediction))
     model.zero_grad()
 
 
-def plain_batch(run: "Training", examples: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+def plain_batch(run: "RunState", examples: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
     """(features, target, domain) of these examples, each on its own, its clip read and decoded for it."""
     data = run.data.train
     windows = []

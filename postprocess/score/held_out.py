@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dataset.blendshapes import ARKIT, to_arkit
-from dataset.clip import Clip
 from dataset.stats import Stats
 from postprocess.score.metrics import Scores, clip_scores, mean_scores
+
+if TYPE_CHECKING:
+    from dataset.clip import Clip
 
 # Heading → a score of a clip or of several clips' mean, and how it is written.
 COLUMNS: dict[str, tuple[Callable[[Scores], float | None], str]] = {
@@ -32,13 +35,13 @@ class HeldOutScorer:
 
     pieces_s: float | None = None
 
-    def clip(self, clip: Clip, curves: np.ndarray, channels: tuple[str, ...]) -> Scores:
+    def clip(self, clip: "Clip", curves: np.ndarray, channels: tuple[str, ...]) -> Scores:
         """The scores of a clip's predicted curves, (frames, len(channels)), against its own 52 channels."""
         prediction = to_arkit(curves.astype(np.float64), channels)
         pieces = round(self.pieces_s * clip.fps) if self.pieces_s else None
         return clip_scores(prediction, clip.curves.astype(np.float64), ARKIT, clip.fps, pieces)
 
-    def mean_face(self, clip: Clip, stats: Stats) -> Scores:
+    def mean_face(self, clip: "Clip", stats: Stats) -> Scores:
         """The scores of the training mean held still for as long as the clip."""
         return self.clip(clip, np.tile(stats.mean, (len(clip.curves), 1)), stats.channels)
 

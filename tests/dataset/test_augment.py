@@ -19,7 +19,7 @@ from dataset.clip import Clip
 from dataset.store import ClipStore, write_store
 from dataset.transcript import Word
 from dataset.windows import epoch_batches, versions
-from model.logmel import LogMelEncoder
+from tests.helpers import logmel_encoder
 
 FPS = 30.0
 JAW = ARKIT.index("JawOpen")
@@ -242,7 +242,7 @@ def test_masks_have_the_widths_that_are_asked_for() -> None:
 @pytest.mark.parametrize(("steps_per_frame", "context_steps"), [(3, 6), (1, 1), (2, 0), (4, 2)])
 def test_masks_of_stacked_features_hide_the_same_sound_in_every_frame(steps_per_frame: int, context_steps: int) -> None:
     """Sounds that differ in the hidden time or bands alone give features that differ only where they are hidden."""
-    encoder = LogMelEncoder(25, bands=8, steps_per_frame=steps_per_frame, context_steps=context_steps, window_ms=10)
+    encoder = logmel_encoder(25, bands=8, steps_per_frame=steps_per_frame, context_steps=context_steps, window_ms=10)
     frames, stacked = 20, encoder.steps_stacked
     hidden = masks(
         Augment(time_mask_frames=6, band_mask_share=0.5), np.random.default_rng(0), 50, frames, 8, stacked,

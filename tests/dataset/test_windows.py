@@ -99,6 +99,10 @@ def corpus(tmp_path: Path) -> ThreeClips:
     return ThreeClips(tmp_path)
 
 
+def arrays(batch: Batch[np.ndarray]) -> list[np.ndarray]:
+    return [batch.features, batch.target, batch.domain]
+
+
 EXAMPLES = [("a", start) for start in (0, 5, 10, 13)] + [("b", 0)] + [("c", start) for start in range(0, 31, 5)]
 
 
@@ -108,7 +112,7 @@ def test_every_window_of_every_clip_is_an_example(corpus: ThreeClips) -> None:
     batch = dataset.__getitems__(range(len(dataset)))
     assert batch.features.shape == (12, 10, SIZE)
     assert batch.target.shape == (12, 10, 37)
-    assert [array.dtype for array in batch[:3]] == [np.float16, np.float32, np.int64]
+    assert [array.dtype for array in arrays(batch)] == [np.float16, np.float32, np.int64]
     assert batch.domain.tolist() == [0] * 4 + [1] * 8
     std = np.where(corpus.stats.std > 0, corpus.stats.std, 1)
     normal = {name: (curves - corpus.stats.mean) / std for name, curves in corpus.curves.items()}
@@ -123,7 +127,7 @@ def test_items_come_in_the_order_asked_for(corpus: ThreeClips) -> None:
     dataset = corpus.dataset()
     everything = dataset.__getitems__(range(12))
     some = dataset.__getitems__([11, 0, 4, 0])
-    for whole, part in zip(everything[:3], some[:3], strict=True):
+    for whole, part in zip(arrays(everything), arrays(some), strict=True):
         assert np.array_equal(part, whole[[11, 0, 4, 0]])
 
 
@@ -184,7 +188,7 @@ def test_a_torch_loader_gives_the_same_batches_with_workers(corpus: ThreeClips, 
     loader = DataLoader(dataset, batch_sampler=batches, collate_fn=lambda batch: batch, num_workers=workers)  # type: ignore[arg-type,var-annotated]
     for got, wanted in zip(loader, expected, strict=True):
         assert isinstance(got, Batch)
-        assert all(np.array_equal(one, two) for one, two in zip(got[:3], wanted[:3], strict=True))
+        assert all(np.array_equal(one, two) for one, two in zip(arrays(got), arrays(wanted), strict=True))
 
 
 def seen(batches: list[list[int]]) -> Counter[int]:

@@ -8,8 +8,9 @@ import torch
 
 from config.errors import UserError
 from config.units import frame_count
-from model.logmel import FLOOR, LogMelEncoder, mel_filters
+from model.logmel import FLOOR, mel_filters
 from model.speech_encoder import encode_clip
+from tests.helpers import logmel_encoder
 
 
 def noise(samples: int, seed: int = 0) -> torch.Tensor:
@@ -31,7 +32,7 @@ def test_filters_are_slaneys(bands: int, fft_size: int, fmin: float, fmax: float
 
 def test_features_are_librosas_log_mel_where_the_grids_agree() -> None:
     audio, context = noise(16000), 3
-    encoder = LogMelEncoder(25, bands=64, steps_per_frame=4, context_steps=context, fmin_hz=40, fmax_hz=7600)
+    encoder = logmel_encoder(25, bands=64, steps_per_frame=4, context_steps=context, fmin_hz=40, fmax_hz=7600)
     mel = librosa.feature.melspectrogram(
         y=audio.numpy(), sr=16000, n_fft=512, hop_length=160, win_length=400, window="hann", center=True,
         pad_mode="constant", power=2.0, n_mels=64, fmin=40, fmax=7600,
@@ -46,7 +47,7 @@ def test_features_are_librosas_log_mel_where_the_grids_agree() -> None:
 @pytest.mark.parametrize("fps", [24, 25, 29.97, 30, 30000 / 1001, 59.94])
 def test_steps_stand_at_their_times_for_any_frame_rate(fps: float) -> None:
     audio, steps, context = noise(20000), 3, 2
-    encoder = LogMelEncoder(fps, bands=20, steps_per_frame=steps, context_steps=context)
+    encoder = logmel_encoder(fps, bands=20, steps_per_frame=steps, context_steps=context)
     features = encoder(audio[None])[0]
     assert features.shape == (frame_count(20000, fps), 20 * 5)
     filters = librosa.filters.mel(sr=16000, n_fft=512, n_mels=20, fmin=50, fmax=8000)
@@ -64,18 +65,18 @@ def test_steps_stand_at_their_times_for_any_frame_rate(fps: float) -> None:
 @pytest.mark.parametrize("fps", [24, 25, 29.97, 30, 30000 / 1001, 60])
 @pytest.mark.parametrize("chunk_s", [0.01, 0.3, 1.0, 100.0])
 def test_chunks_equal_the_whole(fps: float, chunk_s: float) -> None:
-    audio, encoder = noise(37123), LogMelEncoder(fps)
+    audio, encoder = noise(37123), logmel_encoder(fps)
     torch.testing.assert_close(encode_clip(encoder, audio, fps, chunk_s), encoder(audio[None])[0], atol=1e-4, rtol=0)
 
 
 def test_chunks_equal_the_whole_beyond_the_period_of_a_fractional_rate() -> None:
     """At 29.97 fps only every 2997th frame (100 s) stands on a sample."""
-    audio, encoder = noise(16000 * 230), LogMelEncoder(29.97, bands=8, steps_per_frame=1, context_steps=1)
+    audio, encoder = noise(16000 * 230), logmel_encoder(29.97, bands=8, steps_per_frame=1, context_steps=1)
     torch.testing.assert_close(encode_clip(encoder, audio, 29.97, 20.0), encoder(audio[None])[0], atol=1e-4, rtol=0)
 
 
 def test_what_comes_later_changes_nothing_before_the_margin() -> None:
-    audio, encoder = noise(32000), LogMelEncoder(30)
+    audio, encoder = noise(32000), logmel_encoder(30)
     whole, prefix = encoder(audio[None])[0], encoder(audio[None, :16000])[0]
     settled = math.floor((1 - encoder.margin_s) * 30)
     assert settled >= 24
@@ -83,14 +84,14 @@ def test_what_comes_later_changes_nothing_before_the_margin() -> None:
 
 
 def test_values_depend_on_loudness_so_nothing_is_normalised_per_clip() -> None:
-    audio, encoder = noise(8000), LogMelEncoder(25)
+    audio, encoder = noise(8000), logmel_encoder(25)
     louder = encoder(2 * audio[None]) - encoder(audio[None])
     torch.testing.assert_close(louder.median(), torch.tensor(math.log(4.0)), atol=1e-2, rtol=0)
 
 
 @pytest.mark.parametrize(("samples", "frames"), [(0, 0), (1, 0), (319, 0), (320, 1), (640, 1), (960, 2), (1600, 3)])
 def test_short_audio(samples: int, frames: int) -> None:
-    encoder = LogMelEncoder(25)
+    encoder = logmel_encoder(25)
     features = encoder(torch.zeros(2, samples))
     assert features.shape == (2, frames, encoder.size)
     torch.testing.assert_close(features, torch.full_like(features, math.log(FLOOR)))
@@ -101,11 +102,11 @@ def test_identity_tells_every_parameter() -> None:
         {}, {"fps": 30}, {"bands": 40}, {"window_ms": 32.0}, {"steps_per_frame": 2}, {"context_steps": 5},
         {"fmin_hz": 60.0}, {"fmax_hz": 7600.0},
     ]  # fmt: skip
-    identities = [LogMelEncoder(**{"fps": 25, **change}).identity for change in changes]
+    identities = [logmel_encoder(**{"fps": 25, **change}).identity for change in changes]
     assert len(set(identities)) == len(changes)
-    assert LogMelEncoder(25).identity == LogMelEncoder(25.0).identity == identities[0]
+    assert logmel_encoder(25).identity == logmel_encoder(25.0).identity == identities[0]
 
 
 def test_too_many_bands_for_the_window() -> None:
     with pytest.raises(UserError, match=r"features\.logmel: a 5 ms window cannot tell 80 bands"):
-        LogMelEncoder(25, window_ms=5.0)
+        logmel_encoder(25, window_ms=5.0)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from config.load import ROOT, load_config
-from config.schema import Loss
-from model.losses import compute_losses, loss_names
+from config.schema import LOSS_NAMES, Loss
+from model.losses import LOSSES, compute_losses
 
 
 def loss_of(**weights: object) -> Loss:
@@ -62,4 +62,5 @@ def test_dtw_is_told_its_mode_and_band_and_left_alone_without_a_weight(
 
 
 def test_names_in_the_order_of_the_log() -> None:
-    assert loss_names(loss_of(velocity=1.0, dtw=1.0)) == ["dtw", "velocity"]
+    assert list(loss_of(velocity=1.0, dtw=1.0).weights) == ["dtw", "velocity"]
+    assert tuple(LOSSES) == LOSS_NAMES

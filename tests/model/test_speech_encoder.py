@@ -1,15 +1,14 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from config.load import load_config
 from config.units import frame_count
 from model.encoders import build_encoder
-from model.logmel import LogMelEncoder
 from model.speech_encoder import SpeechEncoder, encode_clip, encode_stream, encode_windows, to_motion_rate
+from tests.helpers import ROOT, logmel_encoder
 
 
 class Receptive(SpeechEncoder):
@@ -79,12 +78,12 @@ def test_stream_reads_forward_in_bounded_pieces() -> None:
 
 @pytest.mark.parametrize("samples", [0, 1, 319])
 def test_clip_too_short_for_a_frame(samples: int) -> None:
-    encoder = LogMelEncoder(25)
+    encoder = logmel_encoder(25)
     assert encode_clip(encoder, torch.zeros(samples), 25).shape == (0, encoder.size)
 
 
 def test_windows_are_encoded_each_on_its_own() -> None:
-    windows, encoder = torch.randn(5, 35200), LogMelEncoder(25)
+    windows, encoder = torch.randn(5, 35200), logmel_encoder(25)
     encoded = encode_windows(encoder, windows, 55, 25, batch=2)
     assert encoded.shape == (5, 55, encoder.size)
     for window, rows in zip(windows, encoded, strict=True):
@@ -100,8 +99,8 @@ def test_encoder_stays_frozen_in_a_model_that_trains() -> None:
 
 
 def test_build_logmel_from_config() -> None:
-    logmel = SimpleNamespace(bands=32, window_ms=20.0, steps_per_frame=2, context_steps=3, fmin_hz=80.0, fmax_hz=7000.0)
-    features = SimpleNamespace(encoder="logmel", model="", layer=-1, logmel=logmel)
-    encoder = build_encoder(features, 30.0)  # type: ignore[arg-type]
-    assert encoder.identity == LogMelEncoder(30.0, 32, 20.0, 2, 3, 80.0, 7000.0).identity
+    words = ("features.logmel={bands: 32, window_ms: 20.0, steps_per_frame: 2, context_steps: 3, fmin_hz: 80.0}",)
+    encoder = build_encoder(load_config(ROOT / "config" / "default.yml", words).features, 30.0)
+    changes = {"bands": 32, "window_ms": 20.0, "steps_per_frame": 2, "context_steps": 3, "fmin_hz": 80.0}
+    assert encoder.identity == logmel_encoder(30.0, **changes).identity
     assert (encoder.rate_hz, encoder.size) == (30.0, 32 * 7)

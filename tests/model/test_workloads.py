@@ -17,10 +17,12 @@ from model.training import step
 @pytest.mark.parametrize("context", ["clip", "window"])
 def test_the_plain_loader_gives_what_the_loader_gives(context: str, tmp_path: Path) -> None:
     run = training_on_noise(tmp_path, 3, 3.0, f"features.context={context}", "train.batch_size=4")
-    (first, *_) = run._batches_of(0)
+    (first, *_) = run.data.epoch_examples(0)
     batch = next(run.batches())
     assert batch.features.shape == (4, 55, 1024) and batch.target.shape == (4, 55, 37)
-    torch.testing.assert_close(tuple(batch[:3]), plain_batch(run, run.data.train.examples[first]))
+    torch.testing.assert_close(
+        (batch.features, batch.target, batch.domain), plain_batch(run, run.data.train.examples[first])
+    )
     assert set(run.data.train.domain.tolist()) == {0, 1}
 
 

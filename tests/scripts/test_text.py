@@ -14,7 +14,7 @@ from dataset.blendshapes import ARKIT, read_csv
 from dataset.text_stream import text_stream
 from dataset.text_units import NONE, UNITS
 from dataset.transcript import Word
-from model import run as model_run
+from model import run_state
 from model.ensembles import write_ensemble
 from model.synthesis import Synthesizer, open_synthesizer
 from scripts import ablate, synthesize, train
@@ -104,13 +104,13 @@ def test_training_and_synthesis_read_alike(
     """Each window that a decoder was validated on, and the same window when it synthesizes, overlap 0."""
     seen: list[tuple[torch.Tensor, ...]] = []
     read: list[tuple[torch.Tensor, ...]] = []
-    validate = model_run.Training.validate
+    validate = run_state.RunState.validate
 
-    def spied(run: model_run.Training) -> dict[str, float]:
+    def spied(run: run_state.RunState) -> dict[str, float]:
         monkeypatch.setattr(run.decoder, "forward", noting(run.decoder.forward, seen))
         return validate(run)
 
-    monkeypatch.setattr(model_run.Training, "validate", spied)
+    monkeypatch.setattr(run_state.RunState, "validate", spied)
     folder = run(*READS, "train.epochs=1", "windows.window_frames=25")
     validated = [torch.cat([part.flatten() for part in parts]) for parts in zip(*seen, strict=True)]
     synthesizer = Synthesizer(folder / "last.safetensors")
@@ -125,15 +125,15 @@ def test_training_and_synthesis_read_alike(
 def test_a_resumed_run_hides_the_same_texts(run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     words = (*READS, "train.epochs=2", "train.workers=1", "train.checkpoint_steps=1")
     whole = run(*words, name="whole")
-    finish_step = model_run.Training.finish_step
+    finish_step = run_state.RunState.finish_step
 
-    def stopping(run: model_run.Training, losses: dict[str, torch.Tensor]) -> None:
+    def stopping(run: run_state.RunState, losses: dict[str, torch.Tensor]) -> None:
         finish_step(run, losses)
         if run.step == 3:
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(model_run.Training, "finish_step", stopping)
+        patch.setattr(run_state.RunState, "finish_step", stopping)
         run(*words, name="broken")
     broken = run(*words, "--resume", name="broken")
     first, second = (load_file(folder / "last.safetensors") for folder in (whole, broken))

@@ -17,8 +17,7 @@ from config.load import ROOT, load_config
 from dataset.blendshapes import read_csv
 from dataset.feature_store import FeatureStore
 from dataset.stats import Stats, load_stats
-from model import features
-from model import run as model_run
+from model import features, run_data, run_state
 from model.checkpoint import load_checkpoint, load_decoder
 from model.encoders import build_encoder
 from model.hubert import HubertEncoder
@@ -110,14 +109,14 @@ class KilledError(Exception):
 
 
 def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish_step = model_run.Training.finish_step
+    finish_step = run_state.RunState.finish_step
 
-    def stopping(run: model_run.Training, losses: Any) -> None:
+    def stopping(run: run_state.RunState, losses: Any) -> None:
         finish_step(run, losses)
         if run.step == step:
             raise KilledError
 
-    monkeypatch.setattr(model_run.Training, "finish_step", stopping)
+    monkeypatch.setattr(run_state.RunState, "finish_step", stopping)
 
 
 @pytest.mark.parametrize(
@@ -146,14 +145,14 @@ def test_augmentation_is_of_training_alone(run: Run, monkeypatch: pytest.MonkeyP
     """What a run measures, it measures on the clips as recorded; it has as many steps, and hears something else."""
     plain = run("train.epochs=1", name="plain")
     heard: list[set[str]] = []
-    encode = model_run.cache_features
+    encode = run_data.cache_features
 
     def listening(*arguments: Any) -> list[Any]:
         encoded = encode(*arguments)
         heard[-1].update(clip.id for clip in encoded)
         return encoded
 
-    monkeypatch.setattr(model_run, "cache_features", listening)
+    monkeypatch.setattr(run_data, "cache_features", listening)
     words = ("train.epochs=1", "run.seed=5", *AUGMENTED)
     for name in ("one", "two"):
         heard.append(set())
@@ -189,13 +188,13 @@ def test_copies_pass_through_a_pretrained_encoder_by_the_same_path(
 KILL = """
 import os, signal, sys
 from scripts import train
-from model import run as model_run
-finish_step = model_run.Training.finish_step
+from model import run_data, run_state
+finish_step = run_state.RunState.finish_step
 def kill(run, losses):
     finish_step(run, losses)
     if run.step == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-model_run.Training.finish_step = kill
+run_state.RunState.finish_step = kill
 train.main()
 """
 
@@ -217,15 +216,15 @@ def test_killed_between_the_log_and_the_checkpoint(name: str, run: Run) -> None:
     """The epoch's rows are there, its checkpoint is not: they are written again, not twice."""
     words = ("train.epochs=3", f"train.checkpoint_steps={STEPS_AN_EPOCH}")
     whole = run(*words, name="whole")
-    save = model_run.Training._save
+    save = run_state.RunState._save
 
-    def stopping(run: model_run.Training, wanted: str) -> None:
+    def stopping(run: run_state.RunState, wanted: str) -> None:
         if run.epoch == 2 and run.batch == 0 and wanted == name:
             raise KilledError
         save(run, wanted)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr(model_run.Training, "_save", stopping)
+        patch.setattr(run_state.RunState, "_save", stopping)
         run(*words, name="broken")
     with (whole.with_name("broken") / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 1, "st')
@@ -277,13 +276,13 @@ def test_resuming_on_other_clips_or_another_speech_model_is_refused(
     run(*words, f"features.model={moved}", "--resume")
     line = refused(run, *words, f"features.model={make_hubert('other', seed=1)}", "--resume")
     assert "trained on other features than there are now" in line
-    stats = model_run.training_stats
+    stats = run_data.training_stats
 
     def other_clips(*arguments: Any) -> Stats:
         found = stats(*arguments)
         return Stats(found.channels, found.mean + 0.1, found.std, found.min, found.max, found.frames, found.clips)
 
-    monkeypatch.setattr(model_run, "training_stats", other_clips)
+    monkeypatch.setattr(run_data, "training_stats", other_clips)
     line = refused(run, *words, f"features.model={moved}", "--resume")
     assert "trained on other clips than there are now" in line
 
@@ -334,7 +333,7 @@ def test_best_is_the_lowest_validation_loss_and_patience_ends_the_run(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     losses = iter([0.5, 0.3, 0.4, 0.35, 0.2, 0.3, 0.2, 0.2, 0.0])
-    monkeypatch.setattr(model_run.Training, "validate", lambda run: {"mse": (loss := next(losses)), "total": loss})
+    monkeypatch.setattr(run_state.RunState, "validate", lambda run: {"mse": (loss := next(losses)), "total": loss})
     folder = run("train.epochs=9", "train.patience_epochs=3")
     assert [row["total"] for row in rows(folder, "val")] == [0.5, 0.3, 0.4, 0.35, 0.2, 0.3, 0.2, 0.2]
     assert load_checkpoint(folder / "best.safetensors")[0].step == 5 * STEPS_AN_EPOCH
@@ -386,14 +385,14 @@ def test_without_validation_the_last_epoch_is_kept(run: Run, capsys: pytest.Capt
 
 def test_a_domain_is_seen_as_often_as_its_weight_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    batches = model_run.Training.batches
+    batches = run_state.RunState.batches
 
-    def noting(run: model_run.Training) -> Any:
+    def noting(run: run_state.RunState) -> Any:
         for batch in batches(run):
             seen.extend(batch.domain.tolist())
             yield batch
 
-    monkeypatch.setattr(model_run.Training, "batches", noting)
+    monkeypatch.setattr(run_state.RunState, "batches", noting)
     domains = "data.domains=[{name: a, clips: [a*], weight: 3.0}, {name: b, clips: [b*], weight: 1.0}]"
     run(domains, "train.epochs=1")
     assert (seen.count(0), seen.count(1)) == (3 * 2 * 12, 2 * 12)
@@ -493,13 +492,13 @@ TWO = """
 import sys, torch
 from pathlib import Path
 from scripts import train
-from model import run as model_run
-summary = model_run.Training.summary
+from model import run_data, run_state
+summary = run_state.RunState.summary
 def save(run):
     process = run.accelerator.process_index
     torch.save(run.decoder.state_dict(), run.config.run_dir / f"{process}.pt")
     return summary(run)
-model_run.Training.summary = save
+run_state.RunState.summary = save
 train.main()
 """
 
@@ -539,7 +538,7 @@ def test_two_processes_train_one_model(run: Run, packed: Path, tmp_path: Path) -
 def test_learning_rate(schedule: str, step: int, expected: float) -> None:
     words = ["train.learning_rate=1.0", "train.warmup_steps=4", f"train.schedule={schedule}"]
     config = load_config(ROOT / "config" / "default.yml", words).train
-    assert model_run.learning_rate(step, 20, config) == pytest.approx(expected)
+    assert run_state.learning_rate(step, 20, config) == pytest.approx(expected)
 
 
 def test_yaml_of_the_run_is_the_run(run: Run, packed: Path, tmp_path: Path, run_main: Callable[..., None]) -> None:
