@@ -14,22 +14,30 @@ Reverberation = Annotated[float, Field(ge=0.01, le=20)]
 
 
 class Section(BaseModel):
+    """A section of the config: no other keys, no other types, and nothing changed afterwards."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Run(Section):
+    """Where a run is kept, and its seed."""
+
     name: Annotated[str, Field(pattern=r"^[\w.\-]+$")]
     dir: Path
     seed: Count
 
 
 class Domain(Section):
+    """A recording set: which clips belong to it, and how often they are seen."""
+
     name: str
     clips: tuple[str, ...]
     weight: Rate
 
 
 class Split(Section):
+    """Which clips validate."""
+
     by: Literal["fold", "list", "folder", "none"]
     fold: Count
     folds: Annotated[int, Field(ge=2)]
@@ -43,6 +51,8 @@ class Split(Section):
 
 
 class Data(Section):
+    """The corpus, its database, and what of it is used."""
+
     corpus: Path
     lmdb: Path
     fps: Annotated[float, Field(gt=0, le=240)]
@@ -62,12 +72,16 @@ class Data(Section):
 
 
 class Windows(Section):
+    """How clips are cut into examples."""
+
     window_frames: Annotated[int, Field(ge=2)]
     stride_frames: Positive
     min_tokens: Count
 
 
 class Augment(Section):
+    """How training alters what it hears."""
+
     copies: Count = 0
     gain_db: Annotated[float, Field(ge=0, le=60)] = 0.0
     noise_snr_db: tuple[float, float] | None = None
@@ -92,6 +106,8 @@ class Augment(Section):
 
 
 class LogMel(Section):
+    """The log-mel encoder's settings."""
+
     bands: Positive
     window_ms: Rate
     steps_per_frame: Positive
@@ -101,6 +117,8 @@ class LogMel(Section):
 
 
 class Features(Section):
+    """The speech encoder, and where its features are kept."""
+
     encoder: Literal["logmel", "hubert"]
     model: str
     layer: Annotated[int, Field(ge=-1)]
@@ -112,12 +130,16 @@ class Features(Section):
 
 
 class Text(Section):
+    """The text stream beside the sound."""
+
     stream: Literal["none", "phones"] = "none"
     embedding: Annotated[int, Field(ge=2)] = 32
     drop: Share = 0.2
 
 
 class Model(Section):
+    """The decoder, and how curves and features are normalised for it."""
+
     channels: Literal["face", "jaw", "mouth", "brow", "cheek_nose", "eye", "all"]
     curve_scale: Literal["channel", "common"]
     normalise_features: bool
@@ -136,6 +158,8 @@ class Model(Section):
 
 
 class Loss(Section):
+    """Weights of the losses, by name, and DTW's own settings."""
+
     dtw: Weight
     mse: Weight
     l1: Weight
@@ -161,6 +185,8 @@ LOSS_NAMES = tuple(name for name, field in Loss.model_fields.items() if field.an
 
 
 class Train(Section):
+    """How the decoder is trained."""
+
     epochs: Positive
     batch_size: Positive
     learning_rate: Rate
@@ -176,6 +202,8 @@ class Train(Section):
 
 
 class Config(Section):
+    """A whole config; default.yml says what each key means and its unit."""
+
     run: Run
     data: Data
     windows: Windows
@@ -211,4 +239,5 @@ class Config(Section):
 
     @property
     def run_dir(self) -> Path:
+        """The run's folder."""
         return self.run.dir / self.run.name

@@ -27,6 +27,8 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Clip:
+    """One utterance: its sound, the curves that go with it, and what is said; `frames / fps` seconds long."""
+
     id: str
     domain: str
     fps: float

@@ -5,6 +5,8 @@ what is there is never changed. So any number of processes and hosts may read an
 """
 
 import hashlib
+import io
+import math
 import secrets
 import sys
 from collections import OrderedDict
@@ -13,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
+import pyarrow as pa
+from numpy.lib.format import read_array_header_1_0, read_magic
 
 from config.errors import UserError
 
-MOST_OPEN = 128  # entries held open for reading: each is an open file, of which some systems allow 256
+MOST_MAPPED = 10_000  # entries held for reading; Linux allows a process 65,530 maps
 
 
 def feature_key(encoder_identity: str, grid: str, audio_hash: str) -> str:
@@ -38,7 +41,7 @@ class FeatureStore:
         if folder.is_file():
             raise UserError(f"{folder}: a file, but features.cache is a folder; name one, features are made again")
         self.folder = folder
-        self._open: OrderedDict[str, np.ndarray] = OrderedDict()  # the last one used stands last
+        self._mapped: OrderedDict[str, np.ndarray] = OrderedDict()  # the last one used stands last
 
     def __contains__(self, key: str) -> bool:
         """Whether there is a whole entry; of a damaged one, which is then to be made again, a line says so."""
@@ -50,15 +53,15 @@ class FeatureStore:
 
     def __getitem__(self, key: str) -> np.ndarray:
         """The features, read-only; their memory is the file's. Raises KeyError, and UserError for a damaged entry."""
-        features = self._open.get(key)
+        features = self._mapped.get(key)
         if features is None:
             features = self._map(key)
             if features is None:
                 raise KeyError(key)
-            self._open[key] = features
-            if len(self._open) > MOST_OPEN:
-                self._open.popitem(last=False)
-        self._open.move_to_end(key)
+            self._mapped[key] = features
+            if len(self._mapped) > MOST_MAPPED:
+                self._mapped.popitem(last=False)
+        self._mapped.move_to_end(key)
         return features
 
     def __setitem__(self, key: str, features: np.ndarray) -> None:
@@ -81,7 +84,7 @@ class FeatureStore:
                 partial.unlink()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_open": OrderedDict()}
+        return self.__dict__ | {"_mapped": OrderedDict()}
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npy"
@@ -95,13 +98,23 @@ class FeatureStore:
         """The entry's memory, None where there is none. Raises UserError for one that is damaged or cannot be read."""
         path = self._path(key)
         try:
-            features = open_memmap(path, mode="r")
+            with pa.memory_map(str(path)) as file:  # what is read stays mapped when the file is closed
+                memory = file.read_buffer()
+            return _array(memory)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except (ValueError, EOFError):
+            raise UserError(f"{path}: a damaged entry of the feature cache; delete it, it is made again") from None
         except OSError as error:
             raise UserError(f"{path}: {error.strerror or error}") from None
-        except (ValueError, EOFError):  # no such header, or less after it than it says
-            features = None
-        if features is None or features.dtype != np.float16:
-            raise UserError(f"{path}: a damaged entry of the feature cache; delete it, it is made again")
-        return features.view(np.ndarray)
+
+
+def _array(memory: pa.Buffer) -> np.ndarray:
+    """The float16 array of an npy file. Raises ValueError or EOFError where it holds another or not all of it."""
+    start = io.BytesIO(memory[:256])
+    if read_magic(start) != (1, 0):
+        raise ValueError("a header that np.save gives no such array")
+    shape, _, dtype = read_array_header_1_0(start)
+    if dtype != np.float16:
+        raise ValueError(f"{dtype} instead of float16")
+    return np.frombuffer(memory, dtype, math.prod(shape), start.tell()).reshape(shape)

@@ -15,10 +15,12 @@ class Listed(Protocol):
     """What a split asks of a clip."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Its name in the corpus."""
 
     @property
-    def folder(self) -> str: ...
+    def folder(self) -> str:
+        """ "train" or "val" where the corpus is laid out so, else ""."""
 
 
 AnyListed = TypeVar("AnyListed", bound=Listed)

@@ -17,6 +17,8 @@ _NUMBERS = {unit: number for number, unit in enumerate(UNITS)}
 
 
 class TextStream(NamedTuple):
+    """What sounds at each motion frame, and how far it has come."""
+
     unit: np.ndarray  # (frames,) uint8, numbers in dataset.text_units.UNITS
     position: np.ndarray  # (frames,) float32 within the unit, from 0 to below 1
 

@@ -76,7 +76,7 @@ class WindowDataset:
         features: FeatureStore,
         keys: dict[str, str],  # clip id → feature key
         clips: Sequence[ClipInfo],
-        domains: Sequence[str],
+        domains: Sequence[str],  # their names, in the order of the one-hot
         windows: Windows,
         stats: Stats,  # of the channels to train
         curve_scale: str,  # as Stats.scale takes it

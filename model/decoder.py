@@ -64,7 +64,7 @@ def _layers(kind: type[EncoderLayer | DecoderLayer], count: int, width: int, con
 
 
 class CurveHead(nn.Module):
-    """(B, T, width) → (B, T, channels); tanh bounds normalised curves to mean ± 1 std."""
+    """What the decoder ends in: a linear layer to the channels; tanh bounds normalised curves to mean ± 1 std."""
 
     def __init__(self, width: int, channels: int, dropout: float, output: str) -> None:
         super().__init__()
@@ -73,6 +73,7 @@ class CurveHead(nn.Module):
         self.bound = nn.Tanh() if output == "tanh" else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """x: (B, T, width) → (B, T, channels)."""
         return self.bound(dropout(self.linear(x), self.dropout))
 
 
@@ -88,6 +89,7 @@ class FeatureNorm(nn.Module):
         self.register_buffer("std", torch.ones(size))
 
     def forward(self, features: Tensor) -> Tensor:
+        """features: (…, size) → the same shape, of mean 0 and std 1 over the training clips."""
         return (features - self.mean) / self.std
 
 
@@ -111,7 +113,7 @@ class TextEmbedding(nn.Module):
 
 
 class ConvLayer(nn.Module):
-    """A residual convolution over time, (B, T, width) → (B, T, width): what a frame's neighbours say, in order."""
+    """A residual convolution over time: what a frame's neighbours say, in order. kernel: motion frames."""
 
     def __init__(self, width: int, kernel: int, dropout: float) -> None:
         super().__init__()
@@ -120,6 +122,7 @@ class ConvLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x: (B, T, width) → (B, T, width)."""
         y = self.conv(self.norm(x).transpose(1, 2)).transpose(1, 2)
         return x + dropout(nn.functional.gelu(y), self.dropout)
 
@@ -135,12 +138,16 @@ class SinusoidalPosition(nn.Module):
         self.register_buffer("rates", rates, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x: (B, T, width) → (B, T, width)."""
         angle = torch.arange(x.shape[1], device=x.device)[:, None] * self.rates
         waves = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, : x.shape[2]]
         return x + waves.to(x.dtype)
 
 
 def build_decoder(config: Config, feature_size: int, channels: int) -> Decoder:
-    """The decoder that `model:` describes, with random weights."""
+    """The decoder that the config's `model:` and `text:` describe, with random weights.
+
+    feature_size: values a frame of speech features; channels: curves to predict.
+    """
     text = config.text if config.text_size else None
     return Decoder(config.model, feature_size, config.one_hot_size, channels, text)

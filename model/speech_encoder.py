@@ -41,6 +41,7 @@ class SpeechEncoder(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the encoder's tensors are."""
         return next(tensor.device for tensors in (self.parameters(), self.buffers()) for tensor in tensors)
 
 
@@ -52,6 +53,7 @@ class BatchingEncoder(SpeechEncoder):
     """
 
     def forward(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """audio: (B, samples), 16 kHz; lengths: (B,) samples of sound, None: all → (B, N, size)."""
         raise NotImplementedError
 
     def feature_count(self, samples: int) -> int:

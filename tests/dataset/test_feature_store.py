@@ -106,16 +106,16 @@ def test_a_folder_that_cannot_be_written_to_is_read(store: FeatureStore) -> None
             place.chmod(0o755)
 
 
-def test_few_entries_are_open_at_a_time_and_all_are_served(
+def test_few_entries_are_mapped_at_a_time_and_all_are_served(
     store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feature_store, "MOST_OPEN", 3)
+    monkeypatch.setattr(feature_store, "MOST_MAPPED", 3)
     keys = [key_of(str(number)) for number in range(8)]
     for number, key in enumerate(keys):
         store[key] = np.full((2, 2), number)
     held = store[keys[0]]
     assert [float(store[key][0, 0]) for key in keys * 2] == [*range(8), *range(8)]
-    assert len(store._open) == 3 and (held == 0).all()
+    assert len(store._mapped) == 3 and (held == 0).all()
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
