@@ -12,8 +12,7 @@ from dataset.recordings.layouts import read_recording
 from postprocess import add_eye, close_lips, ensemble, smooth
 from postprocess.step_command import settings_of, step_command
 from postprocess.steps import Channels, Fps, InputPath, Step
-
-LIVELINK = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "livelink_captures"
+from tests.helpers import CAPTURES, needs_shared
 
 
 def moving(fps: float, seconds: float = 2.0) -> np.ndarray:
@@ -99,12 +98,11 @@ def test_weights_are_fitted_to_targets_of_another_rate(
     assert float(right.split()[-1]) > 0.99
 
 
+@needs_shared(CAPTURES)
 def test_live_link_columns_stay_to_the_letter_beside_what_changes(
     tmp_path: Path, run_main: Callable[..., None]
 ) -> None:
-    if not LIVELINK.is_dir():
-        pytest.skip(f"{LIVELINK} is absent")
-    file = sorted(LIVELINK.glob("*.csv"))[0]
+    file = sorted(CAPTURES.glob("*.csv"))[0]
     run_main(smooth, "--input", file, "--output", tmp_path / "b.csv", "--channels", "JawOpen")
     before, after = ([row.split(",") for row in path.read_text().splitlines()] for path in (file, tmp_path / "b.csv"))
     jaw = [name.lower() for name in before[0]].index("jawopen")
