@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from model.training import train
 SCORES = "scores.json"
 FREE_TO_CHANGE = {"run.dir", "features.cache"}  # without becoming another trial
 
-Scores = dict[str, Any]
+Scores: TypeAlias = Mapping[str, Any]
 """Scores by name, as the scorer gives them."""
 
 

@@ -55,8 +55,8 @@ def main() -> None:
     folder = first.run.dir / f"{first.run.name}_kfold"
     results = {}
     for name, config in variants.items():
-        results[name] = run_folds(config, splits, folder / name, scorer, given.epoch, given.overwrite)
-        results[name]["changes"] = grid[name]
+        scores = run_folds(config, splits, folder / name, scorer, given.epoch, given.overwrite)
+        results[name] = {**scores, "changes": grid[name]}
     ridge = run_ridge([with_split(first, split) for split in splits], folder / "floors" / "ridge", scorer)
     print("", fold_table(results, ridge), *gain_lines(results), sep="\n")
     settings = {"by": given.by, "pieces_s": given.pieces, "epoch": given.epoch}
