@@ -19,7 +19,7 @@ from config.schema import Data
 from config.units import SAMPLE_RATE, frame_count
 from data_process.stages import parallel, positive_number, stage_arguments
 from dataset.audio import AUDIO_SUFFIXES, read_audio, to_int16
-from dataset.blendshapes import ARKIT, read_csv
+from dataset.blendshapes import read_curves
 from dataset.recordings.resample import resample_curves
 from dataset.split import check_named, domain_of, matches
 from dataset.transcript import check_within, read_tsv
@@ -182,7 +182,7 @@ def read_clip(recording: Recording, data: Data) -> "Clip":
         raise UnusableError("its tsv holds no words, and data.require_transcripts is true")
     audio = to_int16(read_audio(recording.wav))
     source_fps = data.source_fps or data.fps
-    raw = read_csv(recording.curves, required=ARKIT).select(ARKIT)
+    raw = read_curves(recording.curves)
 
     if recording.transcript:
         check_within(recording.transcript, words, len(audio) / SAMPLE_RATE)

@@ -16,7 +16,7 @@ from config.units import SAMPLE_RATE
 from data_process.pairs import Found, RawClip, find_clips
 from data_process.stages import Item, Report, gather_report, run_stage, stage_arguments
 from dataset.audio import Channel, pick_channel, read_unresampled, resample_audio, to_int16, write_wav
-from dataset.blendshapes import ARKIT, DECIMALS, CurveTable, write_csv
+from dataset.blendshapes import ARKIT, write_columns
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.recordings.timing import RATES
@@ -176,8 +176,7 @@ def _suggest_rate(frames: int, sound_s: float | None) -> str:
 
 
 def _write_recording(path: Path, recording: Recording) -> None:
-    angles = {name: [f"{angle:.{DECIMALS}f}" for angle in values] for name, values in recording.angles.items()}
-    write_csv(path, CurveTable((*ARKIT, *angles), ARKIT, recording.curves(), angles))
+    write_columns(path, {**dict(zip(ARKIT, recording.curves().T, strict=True)), **recording.angles})
 
 
 def write_text(path: Path, sentence: str) -> None:

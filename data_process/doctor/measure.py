@@ -26,7 +26,7 @@ from data_process.doctor.side_checks import asymmetry, gaze_agreement, is_mirror
 from data_process.doctor.sound_checks import sound_report
 from data_process.energy import speech_stretches
 from dataset.audio import AUDIO_SUFFIXES, read_audio
-from dataset.blendshapes import ARKIT, read_csv
+from dataset.blendshapes import ARKIT, CurveCsv
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.sync import Lag, LagTrack, lag, lag_track, mouth_opening, voice_energy
@@ -190,7 +190,7 @@ def measure(source: Source, fps: float) -> Measured:
     read = _Reader()
     audio = read(read_audio, source.wav) if source.wav else None
     recording = read(read_recording, source.bs) if source.bs else None
-    neutral = read(read_csv, source.neutral) if source.neutral else None
+    neutral = read(CurveCsv.read, source.neutral) if source.neutral else None
     if source.tsv and audio is not None:
         read(_check_transcript, source.tsv, len(audio) / SAMPLE_RATE)
     sound = curves = None

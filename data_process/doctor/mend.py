@@ -5,7 +5,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from config.command import UserError
@@ -13,11 +13,10 @@ from config.files import written_whole
 from data_process.doctor.findings import Finding
 from data_process.doctor.measure import Measured, Source, read_prepared
 from data_process.doctor.report import Report
-from dataset.blendshapes import CurveTable, read_csv, write_csv
+from dataset.blendshapes import CurveCsv
 from dataset.transcript import Word, read_tsv, write_tsv
 
 BESIDE = (("text", ".txt"), ("neutral", ".csv"))  # copied as they are
-LONGEST_ERROR_S = 1e-3  # of sound past the last frame, that needs no cut
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,10 @@ class Cut:
     frames: int
     sound_s: float
     length_s: float
+
+    def rows(self, fps: float) -> slice:
+        """The frames that stay."""
+        return slice(self.frames, self.frames + round(self.length_s * fps))
 
 
 def mend(report: Report, out: Path) -> str:
@@ -99,7 +102,7 @@ def _write_clip(clip: Measured, how: Cut | None, corpus: Path, out: Path) -> Non
             _cut_sound(file, target, how)
         elif file == clip.source.bs:
             assert clip.curves is not None
-            write_csv(target, cut_rows(read_csv(file), how, clip.curves.fps))
+            CurveCsv.read(file).cut(how.rows(clip.curves.fps)).write(target)
         else:
             write_tsv(target, cut_words(read_tsv(file), how), _comments(file))
 
@@ -118,17 +121,6 @@ def _cut_sound(source: Path, target: Path, how: Cut) -> None:
         file.seek(round(how.sound_s * rate))
         samples = file.read(round(how.length_s * rate), always_2d=True)
     soundfile.write(target, samples, rate, subtype=subtype, format=kind)
-
-
-def cut_rows(table: CurveTable, how: Cut, fps: float) -> CurveTable:
-    """The rows that stay, cells to the letter."""
-    rows = slice(how.frames, how.frames + round(how.length_s * fps))
-    return replace(
-        table,
-        values=table.values[rows],
-        extras={name: cells[rows] for name, cells in table.extras.items()},
-        written={name: cells[rows] for name, cells in table.written.items()},
-    )
 
 
 def cut_words(words: Sequence[Word], how: Cut) -> list[Word]:

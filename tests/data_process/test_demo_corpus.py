@@ -26,7 +26,7 @@ from data_process.demo_corpus import (
     write_audio,
     write_words,
 )
-from dataset.blendshapes import ARKIT, FACE, indices, read_csv, write_curves
+from dataset.blendshapes import ARKIT, FACE, CurveCsv, indices, read_curves, write_curves
 from dataset.transcript import read_tsv
 from tests.helpers import DEMO
 
@@ -54,7 +54,7 @@ def test_sizes() -> None:
 def test_sound_curves_and_words_agree(name: str) -> None:
     info = soundfile.info(DEMO / "wav" / f"{name}.flac")
     assert (info.samplerate, info.channels, info.format, info.subtype) == (16_000, 1, "FLAC", "PCM_16")
-    table = read_csv(DEMO / "bs" / f"{name}.csv", required=ARKIT)
+    table = CurveCsv.read(DEMO / "bs" / f"{name}.csv")
     assert table.header == ARKIT
     assert abs(len(table.values) - info.duration * FPS) <= 1
     assert table.values.min() >= 0 and table.values.max() <= 1
@@ -69,14 +69,14 @@ def test_sound_curves_and_words_agree(name: str) -> None:
 @pytest.mark.parametrize("name", IDS)
 def test_the_face_moves_with_the_sound(name: str) -> None:
     audio, _ = soundfile.read(DEMO / "wav" / f"{name}.flac")
-    table = read_csv(DEMO / "bs" / f"{name}.csv")
+    file = DEMO / "bs" / f"{name}.csv"
     level = np.sqrt(np.mean(np.square(audio[: len(audio) // 1600 * 1600].reshape(-1, 1600)), axis=1))  # a tenth second
-    jaw = table.select(("JawOpen",))[:, 0]
+    jaw = read_curves(file, ("JawOpen",))[:, 0]
     jaw = jaw[: len(jaw) // 3 * 3].reshape(-1, 3).mean(axis=1)
     assert np.corrcoef(level, jaw)[0, 1] > 0.3
-    face = table.select(FACE)
+    face = read_curves(file, FACE)
     assert face[0].max() < 0.01 and face[-1].max() < 0.01 and jaw.max() > 0.2
-    assert table.select(("JawOpen",)).max() <= 0.62
+    assert read_curves(file, ("JawOpen",)).max() <= 0.62
 
 
 def test_everything_says_that_it_is_procedural() -> None:
@@ -170,8 +170,8 @@ def test_the_corpus_is_what_the_script_makes(remade: list[DemoClip], tmp_path: P
             pytest.skip(f"the corpus is of another version than espeak-ng {clip.version}")
         write_words(tmp_path / "words.tsv", clip)
         assert (tmp_path / "words.tsv").read_text(encoding="utf-8") == shipped
-        table = read_csv(DEMO / "bs" / f"{clip.line.id}.csv")
-        np.testing.assert_allclose(clip.curves, table.values, atol=2e-3)  # a rounding may fall otherwise elsewhere
+        written = read_curves(DEMO / "bs" / f"{clip.line.id}.csv")
+        np.testing.assert_allclose(clip.curves, written, atol=2e-3)  # a rounding may fall otherwise elsewhere
 
 
 def test_lips_are_closed_where_a_clip_says_m(remade: list[DemoClip]) -> None:

@@ -24,7 +24,7 @@ from data_process.doctor.report import Report, terminal_lines, write_json
 from data_process.doctor.side_checks import SIDEWAYS, swap_sides
 from data_process.facegood import convert
 from dataset.audio import read_audio
-from dataset.blendshapes import ARKIT, CurveTable, read_csv, write_curves
+from dataset.blendshapes import ARKIT, CurveCsv, read_curves, write_curves
 from dataset.corpus import read_manifest
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
@@ -41,7 +41,7 @@ def pieces(folder: Path, seconds: float, each: int | None = None) -> Iterator[tu
     """Name and content of pieces of a corpus's clips, of so many seconds, the first `each` of every clip."""
     frames = round(seconds * FPS)
     for wav in sorted((folder / "wav").iterdir()):
-        audio, curves = read_audio(wav), read_csv(folder / "bs" / f"{wav.stem}.csv").select(ARKIT)
+        audio, curves = read_audio(wav), read_curves(folder / "bs" / f"{wav.stem}.csv")
         for number, start in enumerate(range(0, len(curves) - frames + 1, frames)[:each]):
             samples = slice(round(start / FPS * RATE), round((start + frames) / FPS * RATE))
             yield f"{wav.stem}_{number}", (audio[samples], curves[start : start + frames])
@@ -522,15 +522,12 @@ def test_the_terminal_names_a_few_clips_of_a_kind_and_counts_the_rest() -> None:
     assert lines[-1] == "20 errors, 0 warnings, 0 notes"
 
 
-def test_a_table_is_cut_with_all_its_columns() -> None:
-    from data_process.doctor.mend import cut_rows
-
-    values = np.arange(10.0)[:, None]
-    cells = [str(i) for i in range(10)]
-    table = CurveTable(("Timecode", "JawOpen"), ("JawOpen",), values, {"Timecode": cells}, {"JawOpen": cells})
-    cut = cut_rows(table, Cut(frames=2, sound_s=0.0, length_s=0.5), fps=10)
-    assert cut.extras["Timecode"] == cut.written["JawOpen"] == ["2", "3", "4", "5", "6"]
-    np.testing.assert_array_equal(cut.values[:, 0], [2, 3, 4, 5, 6])
+def test_a_table_is_cut_with_all_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Timecode,jawOpen\n" + "".join(f"{i},{i}.50\n" for i in range(10)))
+    cut = CurveCsv.read(tmp_path / "a.csv").cut(Cut(frames=2, sound_s=0.0, length_s=0.5).rows(fps=10))
+    np.testing.assert_array_equal(cut.values[:, 0], [2.5, 3.5, 4.5, 5.5, 6.5])
+    cut.write(tmp_path / "b.csv")
+    assert (tmp_path / "b.csv").read_text() == "Timecode,jawOpen\n" + "".join(f"{i},{i}.50\n" for i in range(2, 7))
 
 
 def test_a_clip_that_has_not_changed_is_not_measured_again(
