@@ -15,13 +15,13 @@ from config.files import by_stem, written_whole
 from config.processes import own_name
 from config.units import SAMPLE_RATE
 from data_process.stages import Item, Report, parallel, pending, run_stage, stage_arguments
-from dataset.audio import AUDIO_SUFFIXES, read_audio, sample_count, to_int16, write_wav
+from dataset.audio import read_audio, sample_count, to_int16, write_wav
+from dataset.corpus import Corpus
 from dataset.tokens import tokenize
 from dataset.transcript import Word, check_within, write_tsv
 
 VERSION = 1  # to raise when the same text and sound would get other times
 MFA_PACKAGE = "'montreal-forced-aligner<4'"  # 4 changes what `mfa align` takes
-RECORDS = Path(".stages") / "align"
 LOG = "align.log"
 GRID_SUFFIX = ".TextGrid"
 _Work = Callable[[Item], dict[str, float]]
@@ -71,8 +71,8 @@ def find_items(corpus: Path, grids: Path | None = None) -> tuple[list[Item], lis
 
     Raises UserError when there is no wav/, text/ or TextGrid, or two files claim one clip.
     """
-    sounds, texts = _files(corpus / "wav", AUDIO_SUFFIXES), _files(corpus / "text", (".txt",))
-    given = _files(grids, (GRID_SUFFIX.lower(),)) if grids else {}
+    sounds, texts = Corpus(corpus).needed("wav"), Corpus(corpus).needed("text")
+    given = _grids(grids) if grids else {}
     dropped = [f"{sounds[clip]}: no {corpus / 'text' / clip}.txt" for clip in sorted(sounds.keys() - texts.keys())]
     dropped += [f"{texts[clip]}: no sound of this name in wav/" for clip in sorted(texts.keys() - sounds.keys())]
     items = []
@@ -81,19 +81,16 @@ def find_items(corpus: Path, grids: Path | None = None) -> tuple[list[Item], lis
             dropped.append(f"{sounds[clip]}: no {clip}{GRID_SUFFIX} in {grids}")
             continue
         inputs = (texts[clip], sounds[clip], *((given[clip],) if grids else ()))
-        items.append(Item(clip, inputs, (corpus / "tsv" / f"{clip}.tsv",)))
+        items.append(Item(clip, inputs, (Corpus(corpus).place("tsv", clip),)))
     return items, dropped
 
 
-def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """The folder's files by stem; those of its folders (wav/train, a speaker's TextGrids) too."""
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+def _grids(folder: Path) -> dict[str, Path]:
+    """The folder's TextGrids by stem; those of its folders, one a speaker, too."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() == GRID_SUFFIX.lower() and file.is_file())
     if not files:
-        raise UserError(f"{folder}: no {' or '.join(suffixes)} file there" + _HOW_TO_FILL.get(folder.name, ""))
+        raise UserError(f"{folder}: no {GRID_SUFFIX} file there")
     return by_stem(files)
-
-
-_HOW_TO_FILL = {"text": "; data_process.prepare writes them, or write what is said in a clip to text/<clip>.txt"}
 
 
 def align_by_energy(corpus: Path, items: list[Item], jobs: int = 1, strict: bool = False) -> Report:
@@ -128,7 +125,7 @@ def align_with_mfa(corpus: Path, items: list[Item], mfa: Mfa, jobs: int = 1, str
     """
     settings = {"aligner": "mfa", "acoustic_model": mfa.acoustic_model, "dictionary": mfa.dictionary}
     folder = corpus / own_name("mfa")
-    todo = pending("compare", items, records=corpus / RECORDS, settings=_settings(settings), jobs=jobs)
+    todo = pending("compare", items, records=Corpus(corpus).records("align"), settings=_settings(settings), jobs=jobs)
     if todo:
         run_mfa(todo, mfa, folder, jobs)
     made_by = f"mfa: acoustic model {mfa.acoustic_model}, dictionary {mfa.dictionary}"
@@ -227,7 +224,13 @@ def _run(
     corpus: Path, items: list[Item], function: _Work, settings: Mapping[str, str], jobs: int, strict: bool
 ) -> Report:
     return run_stage(
-        "align", items, function, records=corpus / RECORDS, settings=_settings(settings), jobs=jobs, strict=strict
+        "align",
+        items,
+        function,
+        records=Corpus(corpus).records("align"),
+        settings=_settings(settings),
+        jobs=jobs,
+        strict=strict,
     )
 
 

@@ -22,6 +22,7 @@ from config.errors import UserError
 from config.files import written_whole
 from config.units import SAMPLE_RATE
 from dataset.blendshapes import write_curves
+from dataset.corpus import Corpus
 from dataset.transcript import Word
 from dataset.viseme_animator import Phone, animate
 from dataset.visemes import VOWELS
@@ -368,19 +369,19 @@ def write_corpus(out: Path, fps: float) -> str:
     """Make and write everything under out; returns what was done, in one line."""
     from tqdm import tqdm
 
-    corpus = lines()
+    sentences, corpus = lines(), Corpus(out)
     frames = 0
-    for clip in tqdm(make_clips(corpus, fps), total=len(corpus), unit="clip"):
+    for clip in tqdm(make_clips(sentences, fps), total=len(sentences), unit="clip"):
         name = clip.line.id
-        write_audio(out / "wav" / f"{name}.flac", clip)
-        write_curves(out / "bs" / f"{name}.csv", clip.curves)
-        write_words(out / "tsv" / f"{name}.tsv", clip)
-        _write_text(out / "text" / f"{name}.txt", [clip.line.text])
+        write_audio(corpus.place("wav", name).with_suffix(".flac"), clip)
+        write_curves(corpus.place("bs", name), clip.curves)
+        write_words(corpus.place("tsv", name), clip)
+        _write_text(corpus.place("text", name), [clip.line.text])
         frames += len(clip.curves)
     for clip in make_clips([HELLO], fps):
         write_audio(out / "hello.flac", clip)
         write_words(out / "hello.tsv", clip)
-    return f"made {len(corpus)} clips, {frames:,} frames ({frames / fps / 60:.1f} min), in {out}"
+    return f"made {len(sentences)} clips, {frames:,} frames ({frames / fps / 60:.1f} min), in {out}"
 
 
 def parse() -> Namespace:

@@ -16,6 +16,7 @@ from config.files import find, written_whole
 from config.units import SAMPLE_RATE
 from dataset.audio import write_wav
 from dataset.blendshapes import ARKIT, canonical, write_curves
+from dataset.corpus import Corpus
 
 # The curves' rate: every clip has floor(seconds of sound × 30) frames. Sound and curves are written as they are, for
 # they keep time: jawOpen follows loudness by 0 to 20 ms in every clip, no later at its end than at its start.
@@ -114,7 +115,7 @@ def convert(source: Path, out: Path) -> None:
     """Write every clip's wav/<id>.wav and bs/<id>.csv, the licence and the credit, and print a line of totals."""
     from tqdm import tqdm
 
-    arrays = find_clips(source)
+    arrays, corpus = find_clips(source), Corpus(out)
     rig_names = read_rig_names(source / RIG_NAMES)
     mapping = read_mapping(source / MAPPING, rig_names)
     frames, outside, tails = 0, 0, []
@@ -124,8 +125,8 @@ def convert(source: Path, out: Path) -> None:
         curves = to_arkit_curves(read_rig_curves(path, len(rig_names)), mapping)
         sound = read_sound(wav)
         tails.append(check_lengths(wav, len(sound), len(curves)))
-        write_wav(out / "wav" / wav.name, sound)
-        write_curves(out / "bs" / f"{clip}.csv", curves.clip(0, 1))
+        write_wav(corpus.place("wav", clip), sound)
+        write_curves(corpus.place("bs", clip), curves.clip(0, 1))
         frames += len(curves)
         outside += int(((curves < 0) | (curves > 1)).sum())
     write_credit(source, out)

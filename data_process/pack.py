@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from config.command import UserError, config_arguments, run
-from config.files import by_stem, find
 from config.load import load_config
 from config.processes import POLL_S, Meeting, share
 from config.schema import Data
 from config.units import SAMPLE_RATE, frame_count
 from data_process.stages import parallel, positive_number, stage_arguments
-from dataset.audio import AUDIO_SUFFIXES, read_audio, to_int16
+from dataset.audio import read_audio, to_int16
 from dataset.blendshapes import read_curves
+from dataset.corpus import ClipFiles, Corpus
 from dataset.recordings.resample import resample_curves
 from dataset.split import check_named, domain_of, matches
 from dataset.transcript import check_within, read_tsv
@@ -29,22 +29,10 @@ if TYPE_CHECKING:
     from dataset.store import Record
 
 CLIPS_A_PROCESS = 128  # fewer are packed sooner than a process has started
-FOLDERS = ("train", "val")  # below wav/, for data.split.by: folder
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One sound file of the corpus and what belongs to it, by stem."""
-
-    id: str
-    folder: str  # of FOLDERS where wav/ has them, else ""
-    wav: Path
-    curves: Path | None
-    transcript: Path | None
 
 
 class UnusableError(UserError):
-    """Why a recording is dropped that has nothing wrong with its files."""
+    """Why a clip is dropped that has nothing wrong with its files."""
 
 
 def main() -> None:
@@ -70,8 +58,8 @@ def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> No
     from dataset.shards import shard_paths
     from dataset.store import write_shards
 
-    recordings, files = find_recordings(data.corpus), shard_paths(data.lmdb, shards)
-    check_named(data, "exclude", data.exclude, [recording.id for recording in recordings])
+    clips, files = find_clips(data.corpus), shard_paths(data.lmdb, shards)
+    check_named(data, "exclude", data.exclude, [clip.id for clip in clips])
     meeting = Meeting(data.lmdb.with_name(f".{data.lmdb.name}.ranks"))
     if shards % meeting.processes:
         raise UserError(
@@ -82,7 +70,7 @@ def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> No
     dropped: list[str] = []
     records = (
         (number % shards, record)
-        for number, record in pack_recordings(share(list(enumerate(recordings))), data, dropped, jobs, strict)
+        for number, record in pack_clips(share(list(enumerate(clips))), data, dropped, jobs, strict)
     )
     infos = write_shards(dict(share(list(enumerate(files)))), records, data.fps)
     parts = meeting.gather([[asdict(info) for info in infos], dropped])
@@ -121,71 +109,67 @@ def close(data: Data, files: list[Path], parts: list[Any]) -> None:
     )
 
 
-def find_recordings(corpus: Path) -> list[Recording]:
-    """Every sound file in the corpus, sorted by id, with its csv and tsv where there are any.
+def find_clips(corpus: Path) -> list[ClipFiles]:
+    """Every clip of a corpus that has sound, sorted by id.
 
-    Raises UserError when there is no wav/ or bs/ folder, or two files claim one id.
+    Raises UserError when there is no sound or no curves at all, or two files claim one clip.
     """
-    if not (corpus / "bs").is_dir():
-        raise UserError(f"{corpus}: no bs/ folder; a corpus has wav/, bs/ and, with transcripts, tsv/")
-    folders = [folder for folder in FOLDERS if (corpus / "wav" / folder).is_dir()] or [""]
-    sounds = by_stem([file for folder in folders for file in find(corpus / "wav" / folder, AUDIO_SUFFIXES)])
-    curves = by_stem(find(corpus / "bs", (".csv",)))
-    transcripts = by_stem(sorted((corpus / "tsv").glob("*.tsv")))  # none, perhaps
-    return [
-        Recording(stem, wav.parent.name if folders != [""] else "", wav, curves.get(stem), transcripts.get(stem))
-        for stem, wav in sorted(sounds.items())
-    ]
+    found = Corpus(corpus)
+    found.needed("bs")
+    found.needed("wav")
+    return [clip for clip in found.clips() if clip.wav]
 
 
-def pack_recordings(
-    recordings: Sequence[tuple[int, Recording]], data: Data, dropped: list[str], jobs: int = 1, strict: bool = False
+def pack_clips(
+    clips: Sequence[tuple[int, ClipFiles]], data: Data, dropped: list[str], jobs: int = 1, strict: bool = False
 ) -> Iterator[tuple[int, "Record"]]:
-    """(number, record) of every usable one of numbered recordings, in order; adds `id: reason` to `dropped` for others.
+    """(number, record) of every usable one of numbered clips, in order; adds `id: reason` to `dropped` for others.
 
     Raises UserError at the first file that cannot be read when strict.
     """
-    jobs = min(jobs, len(recordings) // CLIPS_A_PROCESS)
-    for (number, recording), outcome in parallel("pack", recordings, partial(read_record, data=data), jobs):
+    jobs = min(jobs, len(clips) // CLIPS_A_PROCESS)
+    for (number, clip), outcome in parallel("pack", clips, partial(read_record, data=data), jobs):
         if not isinstance(outcome, UserError):
             yield number, outcome
         elif strict and not isinstance(outcome, UnusableError):
             raise outcome
         else:
-            dropped.append(f"{recording.id}: {str(outcome).removeprefix(f'{recording.id}: ')}")
+            dropped.append(f"{clip.id}: {str(outcome).removeprefix(f'{clip.id}: ')}")
 
 
-def read_record(numbered: tuple[int, Recording], data: Data) -> "Record":
-    """What the database holds of a recording. Raises UserError with the reason to drop it."""
+def read_record(numbered: tuple[int, ClipFiles], data: Data) -> "Record":
+    """What the database holds of a clip. Raises UserError with the reason to drop it."""
     from dataset.store import to_record
 
-    _, recording = numbered
-    return to_record(read_clip(recording, data), recording.folder)
+    _, files = numbered
+    return to_record(read_clip(files, data), files.side)
 
 
-def read_clip(recording: Recording, data: Data) -> "Clip":
-    """The clip of a recording: 16 kHz audio, curves at data.fps, both cut to the same length.
+def read_clip(files: ClipFiles, data: Data) -> "Clip":
+    """The clip in files of which wav is there: 16 kHz audio, curves at data.fps, both cut to the same length.
 
     Raises UserError, and of its kind UnusableError, with the reason to drop it.
     """
     from dataset.clip import Clip
 
-    if matches(recording.id, data.exclude):
+    if files.wav is None:
+        raise UnusableError("no sound of this name in wav/")
+    if matches(files.id, data.exclude):
         raise UnusableError("excluded by data.exclude")
-    if recording.curves is None:
+    if files.bs is None:
         raise UnusableError("no csv of this name in bs/")
-    if recording.transcript is None and data.require_transcripts:
+    if files.tsv is None and data.require_transcripts:
         raise UnusableError("no tsv of this name in tsv/, and data.require_transcripts is true")
-    domain = domain_of(recording.id, data.domains)
-    words = read_tsv(recording.transcript) if recording.transcript else []
+    domain = domain_of(files.id, data.domains)
+    words = read_tsv(files.tsv) if files.tsv else []
     if data.require_transcripts and not words:
         raise UnusableError("its tsv holds no words, and data.require_transcripts is true")
-    audio = to_int16(read_audio(recording.wav))
+    audio = to_int16(read_audio(files.wav))
     source_fps = data.source_fps or data.fps
-    raw = read_curves(recording.curves)
+    raw = read_curves(files.bs)
 
-    if recording.transcript:
-        check_within(recording.transcript, words, len(audio) / SAMPLE_RATE)
+    if files.tsv:
+        check_within(files.tsv, words, len(audio) / SAMPLE_RATE)
     audio_s, curves_s = len(audio) / SAMPLE_RATE, len(raw) / source_fps
     if abs(audio_s - curves_s) > data.max_gap_s:
         raise UnusableError(
@@ -198,8 +182,8 @@ def read_clip(recording: Recording, data: Data) -> "Clip":
         raise UnusableError(f"audio lasts {audio_s:.3f} s, less than a frame")
     samples = round(frames * SAMPLE_RATE / data.fps)
     audio = np.pad(audio[:samples], (0, max(0, samples - len(audio))))
-    source = str(recording.wav.relative_to(data.corpus))
-    return Clip(recording.id, domain, data.fps, audio, curves[:frames], tuple(words), source)
+    source = files.wav.relative_to(data.corpus).as_posix()
+    return Clip(files.id, domain, data.fps, audio, curves[:frames], tuple(words), source)
 
 
 if __name__ == "__main__":

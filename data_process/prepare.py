@@ -1,6 +1,5 @@
 """Turn a folder of recordings into a corpus: sound, curves and transcripts, paired by name, to wav/, bs/, text/."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -17,13 +16,13 @@ from data_process.pairs import Found, RawClip, find_clips
 from data_process.stages import Item, Report, gather_report, run_stage, stage_arguments
 from dataset.audio import Channel, pick_channel, read_unresampled, resample_audio, to_int16, write_wav
 from dataset.blendshapes import ARKIT, write_columns
+from dataset.corpus import Corpus, Prepared
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.recordings.timing import RATES
 
 VERSION = 1  # to raise when the same recording would become other files
-RECORDS = Path(".stages") / "prepare"
-LOG, REPORT = "prepare.log", "prepare.json"
+LOG = "prepare.log"
 USUAL_RATE = 0.02  # by which frames over seconds of sound may miss a usual rate that is then suggested
 
 
@@ -83,30 +82,31 @@ def prepare(source: Path, out: Path, settings: Settings, jobs: int = 1, strict: 
     found = find_clips(source, leave_out=out)
     if strict and found.problems:
         raise UserError(found.problems[0])
-    meeting = Meeting(out / ".stages" / "prepare.ranks")
+    corpus = Corpus(out)
+    meeting = Meeting(corpus.records("prepare.ranks"))
     for clip in share(found.clips):
         if clip.sentence:
-            write_text(out / "text" / f"{clip.id}.txt", clip.sentence)
+            write_text(corpus.place("text", clip.id), clip.sentence)
     report = run_stage(
         "prepare",
-        [to_item(clip, out) for clip in found.clips],
+        [to_item(clip, corpus) for clip in found.clips],
         partial(convert, settings=settings),
-        records=out / RECORDS,
+        records=corpus.records("prepare"),
         settings={"version": VERSION, **asdict(settings)},
         jobs=jobs,
         strict=strict,
     )
     whole = gather_report(meeting, report)
     if whole is not None:
-        close(source, out, settings, found, whole)
+        close(source, corpus, settings, found, whole)
 
 
-def to_item(clip: RawClip, out: Path) -> Item:
+def to_item(clip: RawClip, corpus: Corpus) -> Item:
     """The clip's work: each output is made of the input in its place; inputs beyond those decide along with them."""
     made = [
-        (clip.sound, out / "wav" / f"{clip.id}.wav"),
-        (clip.curves, out / "bs" / f"{clip.id}.csv"),
-        (clip.neutral, out / "neutral" / f"{clip.id}.csv"),
+        (clip.sound, corpus.place("wav", clip.id)),
+        (clip.curves, corpus.place("bs", clip.id)),
+        (clip.neutral, corpus.place("neutral", clip.id)),
     ]
     pairs = [(file, output) for file, output in made if file]
     names = sorted(clip.curves.parent.glob("*names.*")) if clip.curves and clip.curves.suffix == ".npy" else []
@@ -187,27 +187,23 @@ def write_text(path: Path, sentence: str) -> None:
             partial_file.write_bytes(content)
 
 
-def close(source: Path, out: Path, settings: Settings, found: Found, report: Report) -> None:
+def close(source: Path, corpus: Corpus, settings: Settings, found: Found, report: Report) -> None:
     """Write prepare.log and prepare.json, and print the totals. Raises UserError when no clip could be prepared."""
     problems = [*found.problems, *(f"{clip}: {line}" for clip, line in report.failed.items())]
-    lines = sorted(problems) + sorted([*found.notes, *_lone(found.clips), *_gone(out, found.clips)])
-    _write_whole(out / LOG, "".join(f"{line}\n" for line in lines))
+    lines = sorted(problems) + sorted([*found.notes, *_lone(found.clips), *_gone(corpus, found.clips)])
+    log = corpus.folder / LOG
+    with written_whole(log) as partial_file:
+        partial_file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     clips = {
         clip.id: {**_sources(clip, source), **report.results[clip.id]}
         for clip in found.clips
         if clip.id in report.results
     }
-    document = {"fps": settings.fps, "clips": clips}
-    _write_whole(out / REPORT, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    corpus.write_prepared(Prepared(settings.fps, clips))
     if not clips:
         raise UserError(f"{source}: no clip could be prepared; the first: {problems[0]}")
-    print(_totals(found, report, len(problems), len(lines), out / LOG))
+    print(_totals(found, report, len(problems), len(lines), log))
     print(_sound_summary({clip: found["wav"] for clip, found in report.results.items() if "wav" in found}))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    with written_whole(path) as partial_file:
-        partial_file.write_text(text, encoding="utf-8")
 
 
 def _lone(clips: list[RawClip]) -> list[str]:
@@ -215,10 +211,10 @@ def _lone(clips: list[RawClip]) -> list[str]:
     return sounds + [f"{clip.id}: curves without sound ({clip.curves})" for clip in clips if not clip.sound]
 
 
-def _gone(out: Path, clips: list[RawClip]) -> list[str]:
+def _gone(corpus: Corpus, clips: list[RawClip]) -> list[str]:
     here = {clip.id for clip in clips}
-    earlier = sorted(record.stem for record in (out / RECORDS).glob("*.json"))
-    return [f"{clip}: from an earlier run, its recording is gone; its files in {out} are left"
+    earlier = sorted(record.stem for record in corpus.records("prepare").glob("*.json"))
+    return [f"{clip}: from an earlier run, its recording is gone; its files in {corpus.folder} are left"
             for clip in earlier if clip not in here]  # fmt: skip
 
 

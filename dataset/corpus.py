@@ -1,9 +1,139 @@
-"""The corpus folder."""
+"""The corpus folder: where things lie in it, which clips it holds, and what is told about them beside their files.
+
+wav/<clip>.wav      sound; in wav/train/ and wav/val/ where folders say which clips validate
+bs/<clip>.csv       curves
+tsv/<clip>.tsv      words with their times
+text/<clip>.txt     the sentence, as it was written
+neutral/<clip>.csv  the speaker's resting face
+manifest.csv        a row a clip: id, speaker and, if one likes, split
+prepare.json        what data_process.prepare found in the raw files
+.stages/<stage>/    what a stage did for each clip, so that it need not be done again
+"""
 
 import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 from config.errors import UserError
+from config.files import by_stem, write_json
+from dataset.audio import AUDIO_SUFFIXES
+
+Kind: TypeAlias = Literal["wav", "bs", "tsv", "text", "neutral"]
+SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
+    "wav": AUDIO_SUFFIXES, "bs": (".csv",), "tsv": (".tsv",), "text": (".txt",), "neutral": (".csv",),
+}  # fmt: skip
+SIDES = ("train", "val")
+_LAYOUT = "a corpus has wav/, bs/ and, with transcripts, tsv/"
+_HOW_TO_FILL: Mapping[Kind, str] = {
+    "text": "data_process.prepare writes it, or write what is said in a clip to text/<clip>.txt"
+}
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """The files of one clip of a corpus; any of them may be missing."""
+
+    id: str
+    side: str = ""  # of SIDES where wav/ has them as folders, else ""
+    wav: Path | None = None
+    bs: Path | None = None
+    tsv: Path | None = None
+    text: Path | None = None
+    neutral: Path | None = None
+
+    @property
+    def present(self) -> tuple[Path, ...]:
+        """Those that are there."""
+        return tuple(path for path in (self.wav, self.bs, self.tsv, self.text, self.neutral) if path)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What data_process.prepare wrote about a corpus."""
+
+    fps: float | None = None  # of bs/
+    clips: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # clip → what was in its raw files
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus folder, which need not be there yet."""
+
+    folder: Path
+
+    def place(self, kind: Kind, clip: str) -> Path:
+        """Where a stage writes a clip's file."""
+        return self.folder / kind / f"{clip}{SUFFIXES[kind][0]}"
+
+    def records(self, stage: str) -> Path:
+        """The folder of what a stage did for each clip."""
+        return self.folder / ".stages" / stage
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.csv"
+
+    @property
+    def prepared(self) -> Path:
+        return self.folder / "prepare.json"
+
+    def files(self, kind: Kind) -> dict[str, Path]:
+        """Clip → its file of a kind, sorted by clip; {} where there is none.
+
+        Raises UserError where two files claim one clip.
+        """
+        folder = self.folder / kind
+        sides = [folder / side for side in SIDES if (folder / side).is_dir()] if kind == "wav" else []
+        found = [file for place in sides or [folder] if place.is_dir() for file in sorted(place.iterdir())]
+        named = by_stem([file for file in found if file.suffix.lower() in SUFFIXES[kind] and file.is_file()])
+        return dict(sorted(named.items()))
+
+    def needed(self, kind: Kind) -> dict[str, Path]:
+        """The same. Raises UserError, with how to mend it, where there is none too."""
+        found = self.files(kind)
+        if not found:
+            is_there = (self.folder / kind).is_dir()
+            lack = f"no {' or '.join(SUFFIXES[kind])} file in this folder" if is_there else "no such folder"
+            raise UserError(f"{self.folder / kind}: {lack}; {_HOW_TO_FILL.get(kind, _LAYOUT)}")
+        return found
+
+    def clips(self) -> list[ClipFiles]:
+        """Every clip of which wav/ or bs/ has a file, sorted by id.
+
+        Raises UserError where neither folder holds any, and where two files of a folder claim one clip.
+        """
+        found: dict[Kind, dict[str, Path]] = {kind: self.files(kind) for kind in SUFFIXES}
+        ids = sorted(found["wav"].keys() | found["bs"].keys())
+        if not ids:
+            raise UserError(f"{self.folder}: no clip here; a corpus has sound in wav/ and curves in bs/")
+        sides = {clip: path.parent.name for clip, path in found["wav"].items() if path.parent.name in SIDES}
+        return [
+            ClipFiles(clip, sides.get(clip, ""), **{kind: files.get(clip) for kind, files in found.items()})
+            for clip in ids
+        ]
+
+    def read_manifest(self) -> dict[str, dict[str, str]]:
+        """Clip → its row of manifest.csv; {} where there is no such file. Raises UserError as read_manifest does."""
+        return read_manifest(self.manifest)
+
+    def read_prepared(self) -> Prepared:
+        """What prepare wrote; nothing where it did not. Raises UserError for a file that is no JSON object."""
+        if not self.prepared.is_file():
+            return Prepared()
+        try:
+            document = json.loads(self.prepared.read_text(encoding="utf-8"))
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise UserError(f"{self.prepared}: not what prepare wrote; remove it or prepare again")
+        return Prepared(document.get("fps"), document.get("clips", {}))
+
+    def write_prepared(self, prepared: Prepared) -> None:
+        """Write prepare.json, whole or not at all."""
+        write_json(self.prepared, {"fps": prepared.fps, "clips": prepared.clips})
 
 
 def read_manifest(path: Path) -> dict[str, dict[str, str]]:
