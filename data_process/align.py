@@ -14,7 +14,8 @@ from config.command import UserError, parser, run
 from config.files import by_stem, written_whole
 from config.processes import own_name
 from config.units import SAMPLE_RATE
-from data_process.stages import Item, Report, parallel, pending, run_stage, stage_arguments
+from data_process.stages import Item, StageReport, parallel, pending, run_stage, stage_arguments
+from data_process.transcripts import read_text
 from dataset.audio import read_audio, sample_count, to_int16, write_wav
 from dataset.corpus import Corpus
 from dataset.tokens import tokenize
@@ -93,7 +94,7 @@ def _grids(folder: Path) -> dict[str, Path]:
     return by_stem(files)
 
 
-def align_by_energy(corpus: Path, items: list[Item], jobs: int = 1, strict: bool = False) -> Report:
+def align_by_energy(corpus: Path, items: list[Item], jobs: int = 1, strict: bool = False) -> StageReport:
     """tsv/ by spreading each clip's tokens over its stretches of speech: approximate, and the files say so."""
     return _run(corpus, items, spread_clip, {"aligner": "energy"}, jobs, strict)
 
@@ -112,13 +113,13 @@ def spread_clip(item: Item) -> dict[str, float]:
     return _write(item, words, len(audio) / SAMPLE_RATE, [comment])
 
 
-def align_from_grids(corpus: Path, items: list[Item], grids: Path, jobs: int = 1, strict: bool = False) -> Report:
+def align_from_grids(corpus: Path, items: list[Item], grids: Path, jobs: int = 1, strict: bool = False) -> StageReport:
     """tsv/ from TextGrids made elsewhere, the third of each item's inputs."""
     read = partial(read_clip, made_by=f"textgrid: from a forced alignment in {grids.name}/")
     return _run(corpus, items, read, {"aligner": "textgrids"}, jobs, strict)
 
 
-def align_with_mfa(corpus: Path, items: list[Item], mfa: Mfa, jobs: int = 1, strict: bool = False) -> Report:
+def align_with_mfa(corpus: Path, items: list[Item], mfa: Mfa, jobs: int = 1, strict: bool = False) -> StageReport:
     """tsv/ by running `mfa align` over the clips that are not up to date, in <corpus>/mfa.
 
     Raises UserError when mfa is not installed or fails as a whole.
@@ -207,8 +208,6 @@ def read_clip(item: Item, made_by: str, grids: Path | None = None) -> dict[str, 
 
 
 def _tokens(path: Path) -> list[str]:
-    from data_process.transcripts import read_text
-
     tokens = tokenize(read_text(path)[0])
     if not tokens:
         raise UserError(f"{path}: no word in it")
@@ -222,7 +221,7 @@ def _write(item: Item, words: list[Word], seconds: float, comments: list[str]) -
 
 def _run(
     corpus: Path, items: list[Item], function: _Work, settings: Mapping[str, str], jobs: int, strict: bool
-) -> Report:
+) -> StageReport:
     return run_stage(
         "align",
         items,
@@ -238,7 +237,7 @@ def _settings(settings: Mapping[str, str]) -> dict[str, object]:
     return {"version": VERSION, **settings}
 
 
-def close(corpus: Path, report: Report, dropped: list[str]) -> None:
+def close(corpus: Path, report: StageReport, dropped: list[str]) -> None:
     """Write align.log and print the totals. Raises UserError when no clip has been aligned."""
     log = corpus / own_name(LOG)
     lines = sorted([*dropped, *report.failed.values()])

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
+import soxr
+from tqdm import tqdm
 
 from config.command import parser, run
 from config.errors import UserError
@@ -42,7 +44,7 @@ class Speaker(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Line:
+class Sentence:
     """A sentence to speak. spoken: what espeak-ng reads, one word a token of the text."""
 
     id: str
@@ -96,7 +98,7 @@ Keep the paper, open the envelope, and put the stamp on top.
 Those three students finished all of their homework before supper.
 Warm bubbles popped on blue water while people waved from above.
 """
-HELLO = Line(
+HELLO = Sentence(
     "hello",
     "你好，很高兴认识你。我会说话，也会微笑，请你看看我的嘴巴怎么动。",
     "ni3 hao3, hen3 gao1 xing4 ren4 shi5 ni3. wo3 hui4 shuo1 hua4, ye3 hui4 wei1 xiao4, "
@@ -105,12 +107,12 @@ HELLO = Line(
 )
 
 
-def lines() -> list[Line]:
+def lines() -> list[Sentence]:
     """The corpus's sentences; the speakers take turns."""
     mandarin = [line.split("|") for line in MANDARIN.split("\n") if line]
     english = [(line, line) for line in ENGLISH.split("\n") if line]
     return [
-        Line(f"{domain}_{number:03d}", text, spoken, speakers[number % len(speakers)])
+        Sentence(f"{domain}_{number:03d}", text, spoken, speakers[number % len(speakers)])
         for domain, speakers, pairs in (("en", ENGLISH_SPEAKERS, english), ("zh", MANDARIN_SPEAKERS, mandarin))
         for number, (text, spoken) in enumerate(pairs, 1)
     ]
@@ -124,7 +126,7 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Speech:
+class Spoken:
     """What espeak-ng said: samples (n,) int16 at its own rate, and what starts where in them."""
 
     samples: np.ndarray
@@ -170,7 +172,7 @@ def load_library() -> ctypes.CDLL:
     raise UserError(f"espeak-ng: its library is not on this machine; {INSTALL}")
 
 
-def speak(line: Line) -> Speech:
+def speak(line: Sentence) -> Spoken:
     """Speak one line. The library's state outlives a sentence: for the same samples each time, use a fresh process."""
     library = load_library()
     library.espeak_Info.restype = ctypes.c_char_p
@@ -188,7 +190,7 @@ def speak(line: Line) -> Speech:
     text = line.spoken.encode()
     library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, _UTF8, None, None)
     version = library.espeak_Info(None).decode().split()[0]
-    return Speech(np.concatenate(pieces), rate, events, version)
+    return Spoken(np.concatenate(pieces), rate, events, version)
 
 
 def _collector(pieces: list[np.ndarray], events: list[Event]) -> Callable[..., int]:
@@ -227,7 +229,7 @@ class Span(NamedTuple):
     end: int
 
 
-def spans(speech: Speech) -> list[Span]:
+def spans(speech: Spoken) -> list[Span]:
     """The phones of the speech in order, with the closures of the stops; what lies between them is silence.
 
     espeak-ng starts a stop at its burst, but the closed mouth is what makes the silence before it. So a stop is
@@ -248,7 +250,7 @@ def spans(speech: Speech) -> list[Span]:
     return found
 
 
-def _spans_from_burst(speech: Speech) -> Iterator[Span]:
+def _spans_from_burst(speech: Spoken) -> Iterator[Span]:
     """The phones as espeak-ng times them: each lasts until the next event. Words without phones do not count."""
     word, fresh = -1, True
     for event, following in pairwise([*speech.events, Event(len(speech.samples), None)]):
@@ -266,14 +268,14 @@ def _to_ipa(symbol: str) -> str:
     return symbol
 
 
-def _closure_start(speech: Speech, earliest: int, burst: int) -> int:
+def _closure_start(speech: Spoken, earliest: int, burst: int) -> int:
     """Where the silence begins that ends at the burst."""
     level = np.abs(speech.samples.astype(np.int32))
     loud = np.flatnonzero(level[earliest:burst] > QUIET * level.max())
     return earliest + int(loud[-1]) + 1 if len(loud) else earliest
 
 
-def phones(speech: Speech, found: list[Span], lead_s: float) -> list[Phone]:
+def phones(speech: Spoken, found: list[Span], lead_s: float) -> list[Phone]:
     """What the animator needs, lead_s later. A vowel that is louder than the vowels around it counts as stressed."""
     vowels = [index for index, span in enumerate(found) if VOWELS & set(span.symbol)]
     power = [np.mean(np.square(speech.samples[found[i].start : found[i].end], dtype=np.float64)) for i in vowels]
@@ -287,7 +289,7 @@ def phones(speech: Speech, found: list[Span], lead_s: float) -> list[Phone]:
     ]
 
 
-def words(line: Line, found: list[Span], rate: int, lead_s: float) -> list[Word]:
+def words(line: Sentence, found: list[Span], rate: int, lead_s: float) -> list[Word]:
     """The line's tokens with the times of their phones. Raises UserError where espeak-ng ran words together."""
     times: dict[int, tuple[int, int]] = {}
     for span in found:
@@ -302,14 +304,14 @@ def words(line: Line, found: list[Span], rate: int, lead_s: float) -> list[Word]
 class DemoClip(NamedTuple):
     """A line made whole: audio (samples,) int16 at 16 kHz, curves (frames, 52) and word times."""
 
-    line: Line
+    line: Sentence
     audio: np.ndarray
     curves: np.ndarray
     words: list[Word]
     version: str  # of espeak-ng
 
 
-def make_clip(line: Line, fps: float) -> DemoClip:
+def make_clip(line: Sentence, fps: float) -> DemoClip:
     """Speak a line and animate it; the same line gives the same clip in a fresh process."""
     speech = speak(line)
     found = spans(speech)
@@ -319,10 +321,8 @@ def make_clip(line: Line, fps: float) -> DemoClip:
     return DemoClip(line, audio, curves.round(DECIMALS), words(line, found, speech.rate, LEAD_S), speech.version)
 
 
-def _audio(speech: Speech) -> np.ndarray:
+def _audio(speech: Spoken) -> np.ndarray:
     """The speech between its silences, 16 kHz int16, a multiple of GRAIN_S long."""
-    import soxr
-
     sound = soxr.resample(speech.samples.astype(np.float64), speech.rate, SAMPLE_RATE)
     sound *= PEAK * np.iinfo(np.int16).max / np.abs(sound).max()
     lead, grain = round(LEAD_S * SAMPLE_RATE), round(GRAIN_S * SAMPLE_RATE)
@@ -330,7 +330,7 @@ def _audio(speech: Speech) -> np.ndarray:
     return np.pad(sound, (lead, length - lead - len(sound))).round().astype(np.int16)
 
 
-def make_clips(chosen: list[Line], fps: float) -> Iterator[DemoClip]:
+def make_clips(chosen: list[Sentence], fps: float) -> Iterator[DemoClip]:
     """The lines' clips in order, each made in a process of its own, for espeak-ng remembers what it has spoken."""
     load_library()
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
@@ -367,8 +367,6 @@ def _write_text(path: Path, rows: list[str]) -> None:
 
 def write_corpus(out: Path, fps: float) -> str:
     """Make and write everything under out; returns what was done, in one line."""
-    from tqdm import tqdm
-
     sentences, corpus = lines(), Corpus(out)
     frames = 0
     for clip in tqdm(make_clips(sentences, fps), total=len(sentences), unit="clip"):

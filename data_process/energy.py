@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+from scipy.signal import butter, fftconvolve, sosfilt
 
 from config.errors import UserError
 from config.units import SAMPLE_RATE
@@ -41,8 +42,6 @@ def speech_stretches(audio: np.ndarray) -> np.ndarray:
 
 def _levels(audio: np.ndarray) -> np.ndarray:
     """The level in dB of full scale, every HOP_S."""
-    from scipy.signal import butter, fftconvolve, sosfilt
-
     power = sosfilt(butter(2, HIGH_PASS_HZ, "highpass", fs=SAMPLE_RATE, output="sos"), audio.astype(np.float64)) ** 2
     window = round(WINDOW_S * SAMPLE_RATE)
     smooth = fftconvolve(power, np.full(window, 1 / window), "same")[:: round(HOP_S * SAMPLE_RATE)]

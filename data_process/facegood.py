@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
+from tqdm import tqdm
 
 from config.command import parser, run
 from config.errors import UserError
@@ -113,8 +114,6 @@ def check_lengths(wav: Path, samples: int, frames: int) -> float:
 
 def convert(source: Path, out: Path) -> None:
     """Write every clip's wav/<id>.wav and bs/<id>.csv, the licence and the credit, and print a line of totals."""
-    from tqdm import tqdm
-
     arrays, corpus = find_clips(source), Corpus(out)
     rig_names = read_rig_names(source / RIG_NAMES)
     mapping = read_mapping(source / MAPPING, rig_names)

@@ -2,29 +2,27 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import docx
+from docx.document import Document
+from docx.text.paragraph import Paragraph
 
 from config.errors import UserError
-
-if TYPE_CHECKING:
-    from docx.document import Document
-    from docx.text.paragraph import Paragraph
 
 NOT_NUMBERS = ("bullet", "none")
 
 
-class Line(NamedTuple):
+class DocumentLine(NamedTuple):
     text: str
     number: int | None  # of an automatic list, at its first level
 
 
-def read_lines(path: Path) -> list[Line]:
+def read_lines(path: Path) -> list[DocumentLine]:
     """The document's lines that are not empty, in order; a paragraph's line breaks part it into several.
 
     Raises UserError for a file that is missing or no docx.
     """
-    import docx
-
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
@@ -35,22 +33,22 @@ def read_lines(path: Path) -> list[Line]:
     return [line for paragraph in document.paragraphs for line in _lines(paragraph, numbering)]
 
 
-def _lines(paragraph: "Paragraph", numbering: "_Numbering") -> Iterator[Line]:
+def _lines(paragraph: Paragraph, numbering: "_Numbering") -> Iterator[DocumentLine]:
     texts = [text.strip() for text in paragraph.text.splitlines() if text.strip()]
     if texts:
-        yield Line(texts[0], numbering.next_number(paragraph))
-        yield from (Line(text, None) for text in texts[1:])
+        yield DocumentLine(texts[0], numbering.next_number(paragraph))
+        yield from (DocumentLine(text, None) for text in texts[1:])
 
 
 class _Numbering:
     """Counts as Word does (ECMA-376 part 1, 17.9): lists of one abstract definition go on, unless told to restart."""
 
-    def __init__(self, document: "Document") -> None:
+    def __init__(self, document: Document) -> None:
         self.document = document
         self.counts: dict[int, int] = {}  # by abstract definition
         self.seen: set[int] = set()  # list ids
 
-    def next_number(self, paragraph: "Paragraph") -> int | None:
+    def next_number(self, paragraph: Paragraph) -> int | None:
         """The number before this paragraph; None where there is none, a bullet, or a deeper level's."""
         list_id, level = _list_and_level(paragraph)
         if not list_id or level:
@@ -74,7 +72,7 @@ class _Numbering:
         return self.counts[abstract_id]
 
 
-def _list_and_level(paragraph: "Paragraph") -> tuple[int, int]:
+def _list_and_level(paragraph: Paragraph) -> tuple[int, int]:
     """The paragraph's own list, or its style's; (0, 0) for none."""
     styles = []
     style = paragraph.style

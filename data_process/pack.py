@@ -21,6 +21,7 @@ from dataset.audio import read_audio, to_int16
 from dataset.blendshapes import read_curves
 from dataset.corpus import ClipFiles, Corpus
 from dataset.recordings.resample import resample_curves
+from dataset.shards import discard, finish_replacing, is_being_replaced, replace_set, shard_paths
 from dataset.split import check_named, domain_of, matches
 from dataset.transcript import check_within, read_tsv
 
@@ -55,7 +56,6 @@ def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> No
     The old database stays whole until the new one is complete. Under torchrun each process packs every n-th clip into
     shards of its own; the first one does the rest.
     """
-    from dataset.shards import shard_paths
     from dataset.store import write_shards
 
     clips, files = find_clips(data.corpus), shard_paths(data.lmdb, shards)
@@ -80,8 +80,6 @@ def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> No
 
 def wait_for_the_old_set(lmdb: Path, meeting: Meeting) -> None:
     """Finish what a process killed in its last step left, in the first process while the others wait."""
-    from dataset.shards import finish_replacing, is_being_replaced
-
     if meeting.rank == 0:
         finish_replacing(lmdb)
     while is_being_replaced(lmdb):
@@ -90,7 +88,6 @@ def wait_for_the_old_set(lmdb: Path, meeting: Meeting) -> None:
 
 def close(data: Data, files: list[Path], parts: list[Any]) -> None:
     """Put the new database in place and say what it holds. Raises UserError when it holds nothing."""
-    from dataset.shards import discard, replace_set
     from dataset.store import ClipInfo
 
     clips = sorted((ClipInfo(**info) for infos, _ in parts for info in infos), key=lambda clip: clip.id)

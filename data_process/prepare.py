@@ -13,7 +13,7 @@ from config.files import written_whole
 from config.processes import Meeting, share
 from config.units import SAMPLE_RATE
 from data_process.pairs import Found, RawClip, find_clips
-from data_process.stages import Item, Report, gather_report, run_stage, stage_arguments
+from data_process.stages import Item, StageReport, gather_report, run_stage, stage_arguments
 from dataset.audio import Channel, pick_channel, read_unresampled, resample_audio, to_int16, write_wav
 from dataset.blendshapes import ARKIT, write_columns
 from dataset.corpus import Corpus, Prepared
@@ -187,7 +187,7 @@ def write_text(path: Path, sentence: str) -> None:
             partial_file.write_bytes(content)
 
 
-def close(source: Path, corpus: Corpus, settings: Settings, found: Found, report: Report) -> None:
+def close(source: Path, corpus: Corpus, settings: Settings, found: Found, report: StageReport) -> None:
     """Write prepare.log and prepare.json, and print the totals. Raises UserError when no clip could be prepared."""
     problems = [*found.problems, *(f"{clip}: {line}" for clip, line in report.failed.items())]
     lines = sorted(problems) + sorted([*found.notes, *_lone(found.clips), *_gone(corpus, found.clips)])
@@ -223,7 +223,7 @@ def _sources(clip: RawClip, source: Path) -> dict[str, str]:
     return {kind: file.relative_to(source).as_posix() for kind, file in files.items() if file}
 
 
-def _totals(found: Found, report: Report, failed: int, lines: int, log: Path) -> str:
+def _totals(found: Found, report: StageReport, failed: int, lines: int, log: Path) -> str:
     done = [clip for clip in found.clips if clip.id in report.results]
     kinds = {
         "with sound and curves": [clip for clip in done if clip.sound and clip.curves],
@@ -238,7 +238,7 @@ def _totals(found: Found, report: Report, failed: int, lines: int, log: Path) ->
     )
 
 
-def _minutes(report: Report) -> float:
+def _minutes(report: StageReport) -> float:
     return sum(max(of.get("seconds") or 0.0 for of in found.values()) for found in report.results.values()) / 60
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tqdm import tqdm
+
 from config.errors import UserError
 from config.files import written_whole
 from config.processes import Meeting, share
@@ -35,7 +37,7 @@ class Item:
 
 
 @dataclass
-class Report:
+class StageReport:
     """What became of a stage's items, by id."""
 
     results: dict[str, Any] = field(default_factory=dict)  # of this run, or of the run that an up-to-date item is from
@@ -52,7 +54,7 @@ def run_stage(
     settings: object,
     jobs: int = 1,
     strict: bool = False,
-) -> Report:
+) -> StageReport:
     """Do `function` for each item that is not up to date; clips that raise UserError are reported and passed over.
 
     records: a folder, best `<corpus>/.stages/<label>`, that gets one small JSON file an item: a digest of its inputs'
@@ -64,7 +66,7 @@ def run_stage(
     process does its share of the items, and its report holds that share.
     Raises UserError at the first failure when strict.
     """
-    report = Report()
+    report = StageReport()
     step = _Step(function, _canonical(settings), records)
     for item, outcome in parallel(label, share(items), step, jobs):
         if isinstance(outcome, UserError):
@@ -93,8 +95,6 @@ def parallel(
     jobs: processes; with 1 the work is done in this one. Few results are held at a time, however many items there are.
     Raises UserError when a process dies.
     """
-    from tqdm import tqdm
-
     jobs = max(1, min(jobs, len(items)))
     with tqdm(total=len(items), desc=label, unit="clip") as progress:
         for item, outcome in _serial(items, function) if jobs == 1 else _pooled(items, function, jobs):
@@ -209,12 +209,12 @@ def _nothing(item: Item) -> None:
     raise AssertionError("unreachable: only asked whether it is pending")
 
 
-def gather_report(meeting: Meeting, report: Report) -> Report | None:
+def gather_report(meeting: Meeting, report: StageReport) -> StageReport | None:
     """The report on all items in the first process, None in the others."""
     parts = meeting.gather([report.results, sorted(report.up_to_date), report.failed])
     if parts is None:
         return None
-    whole = Report()
+    whole = StageReport()
     for results, up_to_date, failed in parts:
         whole.results |= results
         whole.up_to_date |= set(up_to_date)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+import soxr
 
 from config.errors import UserError
 from config.files import written_whole
@@ -97,8 +98,6 @@ def _one_channel(path: Path, channel: Channel) -> Iterator[_Block]:
 
 def _resampled(blocks: Iterator[_Block]) -> Iterator[np.ndarray]:
     """(samples,) at 16 kHz, in all the nearest whole number to the same duration."""
-    import soxr
-
     rate, block = next(blocks)
     resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
     read = written = 0

@@ -28,7 +28,7 @@ SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
 SIDES = ("train", "val")
 _LAYOUT = "a corpus has wav/, bs/ and, with transcripts, tsv/"
 _HOW_TO_FILL: Mapping[Kind, str] = {
-    "text": "data_process.prepare writes it, or write what is said in a clip to text/<clip>.txt"
+    "text": "; data_process.prepare writes it, or write what is said in a clip to text/<clip>.txt"
 }
 
 
@@ -96,8 +96,8 @@ class Corpus:
         found = self.files(kind)
         if not found:
             is_there = (self.folder / kind).is_dir()
-            lack = f"no {' or '.join(SUFFIXES[kind])} file in this folder" if is_there else "no such folder"
-            raise UserError(f"{self.folder / kind}: {lack}; {_HOW_TO_FILL.get(kind, _LAYOUT)}")
+            lack = f"no {' or '.join(SUFFIXES[kind])} file in this folder" if is_there else f"no such folder; {_LAYOUT}"
+            raise UserError(f"{self.folder / kind}: {lack}{_HOW_TO_FILL.get(kind, '')}")
         return found
 
     def clips(self) -> list[ClipFiles]:

@@ -6,6 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from praatio import textgrid
+from pypinyin import lazy_pinyin
+
 from config.errors import UserError
 from dataset.tokens import is_han, tokenize
 from dataset.transcript import Word
@@ -41,8 +44,6 @@ def read_grid(path: Path) -> Grid:
     A tier may be named for its speaker: `Anna - words`.
     Raises UserError for a file that is missing or no TextGrid, that has no or several tiers of words, or no word.
     """
-    from praatio import textgrid
-
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
@@ -149,8 +150,6 @@ def _coda_length(consonants: list[str], next_syllable: str) -> int:
 
 def _pinyin(characters: str) -> list[str]:
     """A syllable for each character, without tones; the characters themselves where some are unknown."""
-    from pypinyin import lazy_pinyin
-
     syllables = lazy_pinyin(characters)
     return syllables if len(syllables) == len(characters) else list(characters)
 

@@ -339,7 +339,7 @@ DATABASES = [
     Row("a corpus without sound", both(folder("bad/wav"), copy(GOOD_CSV, "bad/bs/a.csv")), f"{PACK}bad",
         "bad/wav: no .wav or .flac or .ogg or .mp3 file in this folder"),
     Row("no such corpus", None, f"{PACK}bad",
-        "bad: no bs/ folder; a corpus has wav/, bs/ and, with transcripts, tsv/"),
+        "bad/bs: no such folder; a corpus has wav/, bs/ and, with transcripts, tsv/"),
     Row("a corpus whose one clip has no curves", both(copy(GOOD_CSV, "bad/bs/en_a.csv"), sound("bad/wav/en_b.wav")),
         f"{PACK}bad",
         "bad: no usable clip; the first was dropped because en_b: no csv of this name in bs/"),

@@ -4,6 +4,7 @@ curves is (frames, 52) in ARKIT's order throughout, fps its rate.
 """
 
 import numpy as np
+from scipy.signal import butter, sosfiltfilt
 
 from dataset.blendshapes import ARKIT
 
@@ -88,8 +89,6 @@ def jitter(curves: np.ndarray, fps: float) -> float:
 
     A median over time, for speech has fast moments, but noise never rests. 0 below 2 · TREMBLE_HZ frames a second.
     """
-    from scipy.signal import butter, sosfiltfilt
-
     moving = curves[:, curves.std(axis=0) > MOVING_STD]
     if fps <= 2 * TREMBLE_HZ or len(moving) < fps or not moving.shape[1]:
         return 0.0

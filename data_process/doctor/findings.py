@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_process.doctor.fingerprint import same_recordings
-from data_process.doctor.measure import Curves, Measured
+from data_process.doctor.measure import CurveMeasures, Measured
 from data_process.doctor.side_checks import LEAST_CLIPS, sides_likeness
 from dataset.blendshapes import EYE, JAW, MOUTH
 from dataset.recordings.timing import RATES
@@ -29,7 +29,7 @@ class Limit(NamedTuple):
 
 
 # In brackets what clean material reads at most: 47 pieces of 10 s of FACEGOOD's clips, two Live Link Face captures in
-# 25 pieces of 10 s, the procedural demo. tests/data_process/test_inspect.py plants defects and counts the false alarms.
+# 25 pieces of 10 s, the procedural demo. tests/data_process/doctor/ plants defects and counts the false alarms.
 GAP_S = Limit(0.05, 0.2)  # sound against curves [0.03]; pack's default tolerance is 0.2
 LAG_MS = Limit(60, 100)  # [29; 55 in pieces of 3 s]
 SURE_CORRELATION, SURE_MARGIN = 0.4, 0.15  # a lag below either is not told [0.40, 0.07: 1 of 28 demo clips]
@@ -68,7 +68,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Split:
+class Sides:
     """Which clips validate, and who speaks."""
 
     val: frozenset[str] = frozenset()
@@ -78,11 +78,11 @@ class Split:
         return "val" if clip in self.val else "train"
 
 
-def judge(clips: Sequence[Measured], split: Split) -> list[Finding]:
+def judge(clips: Sequence[Measured], sides: Sides) -> list[Finding]:
     """All findings on a corpus, the worst first."""
     found = [finding for clip in clips for finding in judge_clip(clip)]
-    found += [*_common_lag(clips), *_rates(clips), *_dead(clips), *_sides(clips, split)]
-    found += [*_duplicates(clips, split), *_speakers(clips, split), *_transcripts(clips)]
+    found += [*_common_lag(clips), *_rates(clips), *_dead(clips), *_sides(clips, sides)]
+    found += [*_duplicates(clips, sides), *_speakers(clips, sides), *_transcripts(clips)]
     return sorted(found, key=lambda f: (LEVELS.index(f.level), f.clip != "", f.kind, f.clip))
 
 
@@ -90,9 +90,9 @@ def judge_clip(clip: Measured) -> Iterator[Finding]:
     """What one clip shows by itself."""
     for line in clip.unreadable:
         yield Finding("error", "unreadable", clip.id, line, "mend the file or leave the clip out", "drop")
-    if clip.source.wav is None:
+    if clip.files.wav is None:
         yield Finding("error", "no sound", clip.id, "curves without sound", "add wav/" + clip.id + ".wav", "drop")
-    if clip.source.bs is None:
+    if clip.files.bs is None:
         yield Finding("error", "no curves", clip.id, "sound without curves", "add bs/" + clip.id + ".csv", "drop")
     if clip.sound is not None:
         yield from _sound(clip)
@@ -161,7 +161,7 @@ _LEVEL_CHECKS = (
 )  # fmt: skip
 
 
-def _frames(clip: str, curves: Curves) -> Iterator[Finding]:
+def _frames(clip: str, curves: CurveMeasures) -> Iterator[Finding]:
     if curves.dropped:
         share = curves.dropped / (curves.recorded + curves.dropped)
         text = f"{curves.dropped} frames ({share:.1%}) are missing by the times in the file"
@@ -175,7 +175,7 @@ def _frames(clip: str, curves: Curves) -> Iterator[Finding]:
         yield Finding(TWICE_SHARE.level(share) or "note", "doubled frames", clip, text, advice)
 
 
-def _frozen(clip: str, curves: Curves) -> Iterator[Finding]:
+def _frozen(clip: str, curves: CurveMeasures) -> Iterator[Finding]:
     if curves.frozen_s and len(curves.dead) < len(curves.mean):
         total_s = sum(end - start for start, end in curves.frozen_s)
         start, end = max(curves.frozen_s, key=lambda stretch: stretch[1] - stretch[0])
@@ -186,7 +186,7 @@ def _frozen(clip: str, curves: Curves) -> Iterator[Finding]:
         yield Finding(level, "frozen", clip, text, advice, place_s=tuple(curves.frozen_s))
 
 
-def _channels(clip: str, curves: Curves) -> Iterator[Finding]:
+def _channels(clip: str, curves: CurveMeasures) -> Iterator[Finding]:
     if curves.saturated:
         name, share = max(curves.saturated.items(), key=lambda item: item[1])
         if level := SATURATED_SHARE.level(share):
@@ -266,7 +266,7 @@ def _rates(clips: Sequence[Measured]) -> Iterator[Finding]:
     rates = sorted({round(clip.curves.fps, 3) for clip in clips if clip.curves is not None})
     if len(rates) > 1:
         text = f"curves at {', '.join(f'{rate:g}' for rate in rates)} frames a second"
-        yield Finding("warning", "rates", "", text, "bring all to one rate with data_process.prepare --fps")
+        yield Finding("warning", "rates", "", text, "bring all to one rate with data_process.prepare --out_fps")
 
 
 def _dead(clips: Sequence[Measured]) -> Iterator[Finding]:
@@ -287,9 +287,9 @@ def _dead(clips: Sequence[Measured]) -> Iterator[Finding]:
             yield Finding("note", "dead channels", clip, text, "compare with the raw recording")
 
 
-def _sides(clips: Sequence[Measured], split: Split) -> Iterator[Finding]:
+def _sides(clips: Sequence[Measured], sides: Sides) -> Iterator[Finding]:
     known = [clip for clip in clips if clip.curves is not None]
-    likeness = _likeness_by_face(known, split)
+    likeness = _likeness_by_face(known, sides)
     for clip in known:
         assert clip.curves is not None
         gaze, sway = clip.curves.gaze, clip.curves.sway
@@ -311,12 +311,12 @@ def _sides(clips: Sequence[Measured], split: Split) -> Iterator[Finding]:
         yield Finding("note", "sides", "", text, "look at one clip of each recording day beside its video")
 
 
-def _likeness_by_face(known: Sequence[Measured], split: Split) -> dict[str, float]:
+def _likeness_by_face(known: Sequence[Measured], sides: Sides) -> dict[str, float]:
     """Clip → likeness of its asymmetry to its speaker's; clips of no named speaker are taken as one face's."""
     faces: dict[str, list[Measured]] = {}
     for clip in known:
         if clip.curves is not None and not clip.curves.mirrored:
-            faces.setdefault(split.speakers.get(clip.id, ""), []).append(clip)
+            faces.setdefault(sides.speakers.get(clip.id, ""), []).append(clip)
     found: dict[str, float] = {}
     for members in faces.values():
         cosine = sides_likeness(np.array([clip.curves.asymmetry for clip in members if clip.curves is not None]))
@@ -325,14 +325,14 @@ def _likeness_by_face(known: Sequence[Measured], split: Split) -> dict[str, floa
     return found
 
 
-def _duplicates(clips: Sequence[Measured], split: Split) -> Iterator[Finding]:
+def _duplicates(clips: Sequence[Measured], sides: Sides) -> Iterator[Finding]:
     heard = [clip for clip in clips if clip.sound is not None and not clip.sound.silence]
     prints = [clip.sound.print for clip in heard if clip.sound is not None]
     for match in same_recordings(prints, SAME_SOUND) if prints else ():
         first, second = heard[match.first].id, heard[match.second].id
-        across = split.side(first) != split.side(second)
+        across = sides.side(first) != sides.side(second)
         # Between the sides training loses the clip, so that scores stay comparable; else the later one goes.
-        gone, kept = (first, second) if across and split.side(first) == "train" else (second, first)
+        gone, kept = (first, second) if across and sides.side(first) == "train" else (second, first)
         offset_s = match.offset_s if gone == first else -match.offset_s
         text = (
             f"the same sound as {kept} ({match.share:.0%} of the fingerprint), which begins at {offset_s:+.2f} s of it"
@@ -342,21 +342,21 @@ def _duplicates(clips: Sequence[Measured], split: Split) -> Iterator[Finding]:
         yield Finding(level, "duplicate", gone, text + where, "keep one of the two", "drop")
 
 
-def _speakers(clips: Sequence[Measured], split: Split) -> Iterator[Finding]:
-    sides: dict[str, dict[str, int]] = {}
+def _speakers(clips: Sequence[Measured], sides: Sides) -> Iterator[Finding]:
+    spoken: dict[str, dict[str, int]] = {}
     for clip in clips:
-        if clip.id in split.speakers:
-            of = sides.setdefault(split.speakers[clip.id], {"train": 0, "val": 0})
-            of[split.side(clip.id)] += 1
-    for speaker, counts in sorted(sides.items()):
+        if clip.id in sides.speakers:
+            of = spoken.setdefault(sides.speakers[clip.id], {"train": 0, "val": 0})
+            of[sides.side(clip.id)] += 1
+    for speaker, counts in sorted(spoken.items()):
         if all(counts.values()):
             text = f"{speaker} speaks in {counts['train']} training and {counts['val']} validation clips"
             advice = "put each speaker on one side, if the model shall speak for strangers"
-            yield Finding("warning" if len(sides) > 1 else "note", "speaker leakage", "", text, advice)
+            yield Finding("warning" if len(spoken) > 1 else "note", "speaker leakage", "", text, advice)
 
 
 def _transcripts(clips: Sequence[Measured]) -> Iterator[Finding]:
-    without = [clip.id for clip in clips if clip.source.tsv is None]
+    without = [clip.id for clip in clips if clip.files.tsv is None]
     if 0 < len(without) < len(clips):
         text = f"{len(without)} of {len(clips)} clips have no tsv, {without[0]} the first"
         yield Finding("note", "transcripts", "", text, "align them, or leave data.require_transcripts false")

@@ -9,6 +9,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import maximum_filter
+from scipy.signal import spectrogram
 
 from config.units import SAMPLE_RATE
 
@@ -40,9 +42,6 @@ class Match(NamedTuple):
 
 def fingerprint(audio: np.ndarray) -> Fingerprint:
     """audio: (samples,) 16 kHz."""
-    from scipy.ndimage import maximum_filter
-    from scipy.signal import spectrogram
-
     if len(audio) < 2 * WINDOW:
         return Fingerprint(np.zeros(0, np.uint64), np.zeros(0, np.int32))
     _, _, power = spectrogram(audio, SAMPLE_RATE, "hann", WINDOW, WINDOW - HOP, mode="psd")

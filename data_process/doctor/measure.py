@@ -1,6 +1,5 @@
 """What is measured on a clip of a corpus, before anything is judged."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from config.command import UserError
-from config.files import by_stem, find
+from config.errors import UserError
 from config.units import SAMPLE_RATE
 from data_process.doctor.curve_checks import (
     dead_channels,
@@ -25,34 +23,16 @@ from data_process.doctor.fingerprint import Fingerprint, fingerprint
 from data_process.doctor.side_checks import asymmetry, gaze_agreement, is_mirrored, sway_agreement
 from data_process.doctor.sound_checks import sound_report
 from data_process.energy import speech_stretches
-from dataset.audio import AUDIO_SUFFIXES, read_audio
+from dataset.audio import read_audio
 from dataset.blendshapes import ARKIT, CurveCsv
+from dataset.corpus import ClipFiles
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.sync import Lag, LagTrack, lag, lag_track, mouth_opening, voice_energy
 from dataset.transcript import check_within, read_tsv
 
-FOLDERS = ("train", "val")
 PAUSE_MARGIN_S = 0.25  # on either side of a pause, where a mouth still closes or opens already
 PICTURE_POINTS = 1200
-
-
-@dataclass(frozen=True)
-class Source:
-    """The files of one clip, by stem; any of them may be missing."""
-
-    id: str
-    folder: str = ""  # of FOLDERS where wav/ has them, else ""
-    wav: Path | None = None
-    bs: Path | None = None
-    tsv: Path | None = None
-    neutral: Path | None = None
-    prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what prepare found in the raw files
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Those that are there."""
-        return tuple(path for path in (self.wav, self.bs, self.tsv, self.neutral) if path)
 
 
 @dataclass(frozen=True)
@@ -66,7 +46,7 @@ class Traces:
 
 
 @dataclass(frozen=True)
-class Sound:
+class SoundMeasures:
     duration_s: float
     levels: dict[str, float]  # of data_process.doctor.sound_checks
     speech_s: float
@@ -76,13 +56,12 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Curves:
+class CurveMeasures:
     """Times in seconds, channels by ARKIT's names."""
 
     duration_s: float
     fps: float
     frames: int
-    tells_fps: bool  # the file has times or says its rate; else --fps
     recorded: int  # frames, before prepare resampled them
     dropped: int  # by its times
     doubled: int
@@ -106,10 +85,10 @@ class Curves:
 class Measured:
     """A clip with what could be measured; `unreadable` holds the lines on what could not."""
 
-    source: Source
+    files: ClipFiles
     unreadable: tuple[str, ...] = ()
-    sound: Sound | None = None
-    curves: Curves | None = None
+    sound: SoundMeasures | None = None
+    curves: CurveMeasures | None = None
     lag: Lag | None = None
     track: LagTrack | None = None
     silence_motion: float | None = None
@@ -117,7 +96,7 @@ class Measured:
 
     @property
     def id(self) -> str:
-        return self.source.id
+        return self.files.id
 
 
 @dataclass
@@ -134,80 +113,34 @@ class _Reader:
             return None
 
 
-def find_sources(corpus: Path) -> list[Source]:
-    """Every clip of which wav/ or bs/ has a file, sorted by id.
+def measure(files: ClipFiles, fps: float, prepared: Mapping[str, Mapping[str, Any]] | None = None) -> Measured:
+    """Everything about one clip.
 
-    Raises UserError where neither folder holds any, and where two files of a folder share a stem.
+    fps: the rate of curves whose file does not tell it. prepared: what prepare found in the clip's raw files, which
+    resampling hides.
     """
-    folders = [name for name in FOLDERS if (corpus / "wav" / name).is_dir()]
-    wavs = _stems(corpus / "wav", AUDIO_SUFFIXES, folders or [""])
-    found = {kind: _stems(corpus / kind, (f".{suffix}",)) for kind, suffix in _KINDS}
-    ids = sorted(wavs.keys() | found["bs"].keys())
-    if not ids:
-        raise UserError(f"{corpus}: no clip here; a corpus has sound in wav/ and curves in bs/")
-    folder = {stem: path.parent.name if folders else "" for stem, path in wavs.items()}
-    prepared = read_prepared(corpus).get("clips", {})
-    return [
-        Source(
-            id=stem,
-            folder=folder.get(stem, ""),
-            wav=wavs.get(stem),
-            **{kind: found[kind].get(stem) for kind, _ in _KINDS},
-            prepared=prepared.get(stem, {}),
-        )
-        for stem in ids
-    ]
-
-
-def read_prepared(corpus: Path) -> dict[str, Any]:
-    """What data_process.prepare wrote about the corpus: its fps, and by clip what was in the raw files; {} without it.
-
-    Raises UserError for a file that is no JSON object.
-    """
-    path = corpus / "prepare.json"
-    if not path.is_file():
-        return {}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise UserError(f"{path}: not what prepare wrote; remove it or prepare again")
-    return document
-
-
-_KINDS = (("bs", "csv"), ("tsv", "tsv"), ("neutral", "csv"))
-
-
-def _stems(folder: Path, suffixes: tuple[str, ...], below: list[str] | None = None) -> dict[str, Path]:
-    places = [folder / name for name in below or [""]]
-    files = [file for place in places if place.is_dir() and any(place.iterdir()) for file in find(place, suffixes)]
-    return by_stem(files)
-
-
-def measure(source: Source, fps: float) -> Measured:
-    """Everything about one clip. fps: the rate of curves whose file does not tell it."""
+    prepared = prepared or {}
     read = _Reader()
-    audio = read(read_audio, source.wav) if source.wav else None
-    recording = read(read_recording, source.bs) if source.bs else None
-    neutral = read(CurveCsv.read, source.neutral) if source.neutral else None
-    if source.tsv and audio is not None:
-        read(_check_transcript, source.tsv, len(audio) / SAMPLE_RATE)
+    audio = read(read_audio, files.wav) if files.wav else None
+    recording = read(read_recording, files.bs) if files.bs else None
+    neutral = read(CurveCsv.read, files.neutral) if files.neutral else None
+    if files.tsv and audio is not None:
+        read(_check_transcript, files.tsv, len(audio) / SAMPLE_RATE)
     sound = curves = None
     stretches = np.zeros((0, 2))
     if audio is not None:
         sound, stretches = measure_sound(audio)
-        told = source.prepared.get("wav", {})  # resampling bends what was cut off
+        told = prepared.get("wav", {})  # resampling bends what was cut off
         sound = replace(sound, levels={name: told.get(name, level) for name, level in sound.levels.items()})
     if recording is not None:
         rate = recording.fps or fps
         pose = dict(zip(neutral.names, neutral.values.mean(axis=0).tolist(), strict=True)) if neutral else {}
         spoken = speech_frames(stretches, recording.frames, rate) if audio is not None else None
         curves = measure_curves(recording, rate, spoken, pose)
-        if raw := source.prepared.get("bs"):
+        if raw := prepared.get("bs"):
             names = {"recorded": "source_frames", "dropped": "dropped_frames", "doubled": "doubled_frames"}
             curves = replace(curves, **{name: raw.get(key, getattr(curves, name)) for name, key in names.items()})
-    measured = Measured(source, tuple(read.failures), sound, curves)
+    measured = Measured(files, tuple(read.failures), sound, curves)
     if audio is None or recording is None:
         return measured
     values = recording.at_rate(rate).curves() if recording.times_s is not None else recording.curves()
@@ -218,15 +151,15 @@ def _check_transcript(path: Path, duration_s: float) -> None:
     check_within(path, read_tsv(path), duration_s)
 
 
-def measure_sound(audio: np.ndarray) -> tuple[Sound, np.ndarray]:
+def measure_sound(audio: np.ndarray) -> tuple[SoundMeasures, np.ndarray]:
     """(samples,) 16 kHz → its measures, and the stretches of speech (stretches, 2) in seconds."""
     duration_s, levels, prints = len(audio) / SAMPLE_RATE, sound_report(audio), fingerprint(audio)
     try:
         stretches = speech_stretches(audio)
     except UserError as reason:
-        return Sound(duration_s, levels, 0.0, None, prints, str(reason)), np.zeros((0, 2))
+        return SoundMeasures(duration_s, levels, 0.0, None, prints, str(reason)), np.zeros((0, 2))
     speech_s = float(np.diff(stretches).sum())
-    return Sound(duration_s, levels, speech_s, speech_to_noise_db(audio, stretches), prints), stretches
+    return SoundMeasures(duration_s, levels, speech_s, speech_to_noise_db(audio, stretches), prints), stretches
 
 
 def speech_to_noise_db(audio: np.ndarray, stretches: np.ndarray) -> float | None:
@@ -240,16 +173,17 @@ def speech_to_noise_db(audio: np.ndarray, stretches: np.ndarray) -> float | None
     return float(10 * np.log10(power[spoken].mean() / max(power[pause].mean(), 1e-12)))
 
 
-def measure_curves(recording: Recording, fps: float, is_speech: np.ndarray | None, neutral: dict[str, float]) -> Curves:
+def measure_curves(
+    recording: Recording, fps: float, is_speech: np.ndarray | None, neutral: dict[str, float]
+) -> CurveMeasures:
     """is_speech: (frames,) bool, None without sound; neutral: the neutral pose by channel, {} without one."""
     curves = recording.curves()
     frozen = frozen_stretches(curves, is_speech, fps) / fps
-    return Curves(
+    return CurveMeasures(
         duration_s=recording.duration_s or len(curves) / fps,
         fps=fps,
         frames=len(curves),
         recorded=len(curves),
-        tells_fps=recording.fps is not None,
         dropped=int(recording.dropped_before.sum()),
         doubled=len(recording.doubled_rows),
         repeated=len(repeated_rows(curves)),

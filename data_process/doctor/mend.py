@@ -1,22 +1,24 @@
 """The safe cures into a new corpus: shift by the lag, cut to the common length, leave out what cannot be mended."""
 
 import csv
-import json
 import math
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.command import UserError
-from config.files import written_whole
-from data_process.doctor.findings import Finding
-from data_process.doctor.measure import Measured, Source, read_prepared
-from data_process.doctor.report import Report
-from dataset.blendshapes import CurveCsv
-from dataset.transcript import Word, read_tsv, write_tsv
+import soundfile
+from tqdm import tqdm
 
-BESIDE = (("text", ".txt"), ("neutral", ".csv"))  # copied as they are
+from config.errors import UserError
+from config.files import partial_path
+from data_process.doctor.findings import Finding
+from data_process.doctor.measure import Measured
+from data_process.doctor.report import Diagnosis
+from dataset.blendshapes import CurveCsv
+from dataset.corpus import Corpus, Prepared
+from dataset.transcript import Word, read_tsv, write_tsv
 
 
 @dataclass(frozen=True)
@@ -32,38 +34,54 @@ class Cut:
         return slice(self.frames, self.frames + round(self.length_s * fps))
 
 
-def mend(report: Report, out: Path) -> str:
+def mend(diagnosis: Diagnosis, out: Path) -> str:
     """Write the mended corpus to a new folder; returns a line of totals.
 
     A clip with an error that has no cure is left out, and is named in left_out.txt. What needs no cure is copied bit
-    for bit. Raises UserError when `out` is there already, or lies in the corpus.
+    for bit. Raises UserError when `out` is there already, or lies in the corpus, or no clip would be left.
     """
-    from tqdm import tqdm
-
     if out.exists():
         raise UserError(f"{out}: exists already; name a new folder")
-    if report.corpus.resolve() in out.resolve().parents:
+    if diagnosis.corpus.resolve() in out.resolve().parents:
         raise UserError(f"{out}: lies in the corpus; name a folder outside of it")
-    by_clip: dict[str, list[Finding]] = {clip.id: [] for clip in report.clips}
-    for finding in report.findings:
+    by_clip: dict[str, list[Finding]] = {clip.id: [] for clip in diagnosis.clips}
+    for finding in diagnosis.findings:
         by_clip.setdefault(finding.clip, []).append(finding)
     left_out = {clip: reason for clip, findings in by_clip.items() if clip and (reason := why_left_out(findings))}
-    kept = [clip for clip in report.clips if clip.id not in left_out]
+    kept = [clip for clip in diagnosis.clips if clip.id not in left_out]
     if not kept:
-        raise UserError(f"{report.corpus}: no clip is left; the first goes because {next(iter(left_out.values()))}")
+        raise UserError(f"{diagnosis.corpus}: no clip is left; the first goes because {next(iter(left_out.values()))}")
     cut = 0
-    with written_whole(out) as partial:
-        _clear(partial)
+    with _folder_written_whole(out) as partial:
         for clip in tqdm(kept, "mend", unit="clip"):
             how = cut_for(clip, {finding.mend for finding in by_clip[clip.id]})
             cut += how is not None
-            _write_clip(clip, how, report.corpus, partial)
-        _write_manifest(report.corpus, partial, {clip.id for clip in kept})
-        _write_prepared(report.corpus, partial, {clip.id for clip in kept})
+            _write_clip(clip, how, diagnosis.corpus, partial)
+        _write_about(Corpus(diagnosis.corpus), Corpus(partial), {clip.id for clip in kept})
         lines = [f"{clip}: {reason}\n" for clip, reason in left_out.items()]
         (partial / "left_out.txt").write_text("".join(lines), encoding="utf-8")
     names = f": see {out / 'left_out.txt'}" if left_out else ""
     return f"mended {cut} clips, copied {len(kept) - cut}, left out {len(left_out)}{names}\n{out}"
+
+
+@contextmanager
+def _folder_written_whole(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` to write to; renamed into place at the end, removed when anything fails.
+
+    Raises UserError when the place cannot be written to.
+    """
+    partial = partial_path(folder)
+    try:
+        shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
+        partial.mkdir(parents=True)
+        yield partial
+        partial.replace(folder)
+    except BaseException as error:
+        with suppress(OSError):
+            shutil.rmtree(partial)
+        if isinstance(error, OSError):
+            raise UserError(f"{folder}: cannot be written: {error.strerror or error}") from None
+        raise
 
 
 def why_left_out(findings: Sequence[Finding]) -> str | None:
@@ -86,36 +104,24 @@ def cut_for(clip: Measured, cures: set[str]) -> Cut | None:
     return Cut(frames, sound_s, math.floor(length_s * clip.curves.fps + 1e-6) / clip.curves.fps)
 
 
-def _clear(folder: Path) -> None:
-    """What a killed run left."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
 def _write_clip(clip: Measured, how: Cut | None, corpus: Path, out: Path) -> None:
-    for file in _files(clip.source, corpus):
+    files = clip.files
+    for file in files.present:
         target = out / file.relative_to(corpus)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if how is None or file not in (clip.source.wav, clip.source.bs, clip.source.tsv):
-            shutil.copyfile(file, target)
-        elif file == clip.source.wav:
+        if how is not None and file == files.wav:
             _cut_sound(file, target, how)
-        elif file == clip.source.bs:
+        elif how is not None and file == files.bs:
             assert clip.curves is not None
             CurveCsv.read(file).cut(how.rows(clip.curves.fps)).write(target)
-        else:
+        elif how is not None and file == files.tsv:
             write_tsv(target, cut_words(read_tsv(file), how), _comments(file))
-
-
-def _files(source: Source, corpus: Path) -> Iterator[Path]:
-    beside = (corpus / folder / f"{source.id}{suffix}" for folder, suffix in BESIDE)
-    yield from (file for file in (source.wav, source.bs, source.tsv, *beside) if file is not None and file.is_file())
+        else:
+            shutil.copyfile(file, target)
 
 
 def _cut_sound(source: Path, target: Path, how: Cut) -> None:
     """At its own rate, width and channels, so that nothing else changes."""
-    import soundfile
-
     with soundfile.SoundFile(source) as file:
         rate, subtype, kind = file.samplerate, file.subtype, file.format
         file.seek(round(how.sound_s * rate))
@@ -138,21 +144,16 @@ def _comments(tsv: Path) -> tuple[str, ...]:
     return tuple(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
 
 
-def _write_prepared(corpus: Path, out: Path, kept: set[str]) -> None:
-    """What prepare said of the raw files stays true of what is kept, and its fps is still the corpus's."""
-    document = read_prepared(corpus)
-    if document:
-        clips = {clip: found for clip, found in document.get("clips", {}).items() if clip in kept}
-        text = json.dumps(document | {"clips": clips}, ensure_ascii=False, indent=1)
-        (out / "prepare.json").write_text(f"{text}\n", encoding="utf-8")
-
-
-def _write_manifest(corpus: Path, out: Path, kept: set[str]) -> None:
-    source = corpus / "manifest.csv"
-    if not source.is_file():
-        return
-    with source.open(encoding="utf-8-sig", newline="") as file:
-        header, *rows = list(csv.reader(file))
-    place = header.index("id")
-    with (out / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *(row for row in rows if row and row[place] in kept)])
+def _write_about(corpus: Corpus, out: Corpus, kept: set[str]) -> None:
+    """prepare.json and manifest.csv, of what is kept: what prepare said of the raw files stays true of it."""
+    if corpus.prepared.is_file():
+        prepared = corpus.read_prepared()
+        clips = {clip: found for clip, found in prepared.clips.items() if clip in kept}
+        out.write_prepared(Prepared(prepared.fps, clips))
+    if corpus.manifest.is_file():
+        with corpus.manifest.open(encoding="utf-8-sig", newline="") as file:
+            header, *rows = list(csv.reader(file))
+        place = header.index("id")
+        with out.manifest.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerows([header, *(row for row in rows if row and row[place] in kept)])

@@ -1,25 +1,23 @@
 """The report's pictures as SVG text, in colours that follow the page's theme."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from config.pages import BLUE, FAINT, INK, ORANGE, RED, figure_of, style, svg
 from data_process.doctor.findings import DRIFT_CONFIDENCE, LAG_MS, Finding, is_sure
 from data_process.doctor.measure import Measured
-from data_process.doctor.report import Report
+from data_process.doctor.report import Diagnosis
 from dataset.blendshapes import ARKIT
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 BLUE_RGB = (0.2, 0.55, 0.85)  # of the lags' likeness, over transparency
 BINS = 24
 
 
-def length_picture(report: Report) -> str:
+def length_picture(diagnosis: Diagnosis) -> Markup:
     """How long the clips are, of training and validation."""
-    sides = {side: lengths for side in ("train", "val") if len(lengths := report.durations_s(side))}
+    sides = {side: lengths for side in ("train", "val") if len(lengths := diagnosis.durations_s(side))}
     longest = max(lengths.max() for lengths in sides.values())
     edges = np.linspace(0, longest * 1.05, BINS + 1)
     figure, axes = figure_of(5.2, 2.6)
@@ -34,12 +32,12 @@ def length_picture(report: Report) -> str:
     return svg(figure, "lengths")
 
 
-def lag_picture(report: Report) -> str:
+def lag_picture(diagnosis: Diagnosis) -> Markup:
     """Every clip's lag, and where clean ones lie; hollow where it cannot be told for sure."""
     figure, axes = figure_of(5.2, 2.6)
     axes.axvspan(-LAG_MS.warning, LAG_MS.warning, color=BLUE, alpha=0.1, linewidth=0)
     axes.axvline(0, color=FAINT, linewidth=1)
-    told = [clip for clip in report.clips if clip.lag is not None]
+    told = [clip for clip in diagnosis.clips if clip.lag is not None]
     for sure, face in ((True, BLUE), (False, "none")):
         clips = [clip for clip in told if is_sure(clip) == sure]
         points = np.array([(clip.lag.ms, clip.lag.correlation) for clip in clips if clip.lag]).reshape(-1, 2)
@@ -51,9 +49,9 @@ def lag_picture(report: Report) -> str:
     return svg(figure, "lags")
 
 
-def channel_picture(report: Report) -> str:
+def channel_picture(diagnosis: Diagnosis) -> Markup:
     """How far each channel goes: its mean, and its highest value, over all clips."""
-    curves = [clip.curves for clip in report.clips if clip.curves is not None]
+    curves = [clip.curves for clip in diagnosis.clips if clip.curves is not None]
     highest = np.max([one.highest for one in curves], axis=0)
     mean = np.average([one.mean for one in curves], axis=0, weights=[one.frames for one in curves])
     figure, axes = figure_of(10.8, 3.1)
@@ -67,10 +65,8 @@ def channel_picture(report: Report) -> str:
     return svg(figure, "channels")
 
 
-def clip_picture(clip: Measured, findings: list[Finding]) -> str | None:
+def clip_picture(clip: Measured, findings: list[Finding]) -> Markup | None:
     """The voice's energy under the mouth's opening, findings' stretches in red, and below it the lag along the clip."""
-    from matplotlib.figure import Figure
-
     if clip.traces is None:
         return None
     rows = 2 if clip.track else 1
@@ -85,7 +81,7 @@ def clip_picture(clip: Measured, findings: list[Finding]) -> str | None:
     return svg(figure, f"clip {clip.id}")
 
 
-def _draw_traces(axes: "Axes", clip: Measured, stretches: list[tuple[float, float]]) -> None:
+def _draw_traces(axes: Axes, clip: Measured, stretches: list[tuple[float, float]]) -> None:
     traces = clip.traces
     assert traces is not None
     energy = traces.energy_db / max(float(traces.energy_db.max()), 1e-6)
@@ -99,7 +95,7 @@ def _draw_traces(axes: "Axes", clip: Measured, stretches: list[tuple[float, floa
     axes.legend(frameon=False, labelcolor=INK, fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
 
 
-def _draw_track(axes: "Axes", clip: Measured) -> None:
+def _draw_track(axes: Axes, clip: Measured) -> None:
     track = clip.track
     assert track is not None
     likeness = np.empty((*track.correlation.T.shape, 4))

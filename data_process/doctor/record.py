@@ -9,22 +9,24 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from data_process.doctor.measure import Source, measure
+from data_process.doctor.measure import measure
 from data_process.stages import Item
+from dataset.corpus import ClipFiles
 
-VERSION = 1  # to raise whenever measure gives other values
+VERSION = 2  # to raise whenever measure gives other values
 
 
 @dataclass(frozen=True)
-class Clip(Item):
-    """A clip's work, with its files by name."""
+class MeasureItem(Item):
+    """A clip's work, with its files by name, and what prepare found in its raw files."""
 
-    source: Source
+    files: ClipFiles
+    prepared: Mapping[str, Mapping[str, Any]]
 
 
-def measure_clip(clip: Clip, fps: float) -> dict[str, Any]:
-    """The clip's measures, for a stage's record; its source is known without."""
-    return encode(replace(measure(clip.source, fps=fps), source=Source(clip.id)))
+def measure_clip(item: MeasureItem, fps: float) -> dict[str, Any]:
+    """The clip's measures, for a stage's record; its files are known without."""
+    return encode(replace(measure(item.files, fps, item.prepared), files=ClipFiles(item.id)))
 
 
 def encode(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """The doctor's report on a corpus, as lines on the terminal and as JSON."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -8,18 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from config.files import written_whole
-from data_process.doctor.findings import LEVELS, Finding, Split, drift_ms, is_sure
+from config.files import write_json
+from data_process.doctor.findings import LEVELS, Finding, Sides, drift_ms, is_sure
 from data_process.doctor.measure import Measured
 
 SHOWN = 8  # clips of a kind that the terminal names
 
 
 @dataclass(frozen=True)
-class Report:
+class Diagnosis:
+    """What was measured on a corpus, and what was found."""
+
     corpus: Path
     clips: Sequence[Measured]
-    split: Split
+    sides: Sides
     findings: Sequence[Finding]
 
     def count(self, level: str) -> int:
@@ -31,7 +32,7 @@ class Report:
 
     def durations_s(self, side: str) -> np.ndarray:
         """(clips,) of the sound, else of the curves."""
-        parts = [clip.sound or clip.curves for clip in self.clips if self.split.side(clip.id) == side]
+        parts = [clip.sound or clip.curves for clip in self.clips if self.sides.side(clip.id) == side]
         return np.array([part.duration_s for part in parts if part])
 
     def headline(self) -> str:
@@ -41,16 +42,16 @@ class Report:
 
     @property
     def val_clips(self) -> int:
-        return sum(self.split.side(clip.id) == "val" for clip in self.clips)
+        return sum(self.sides.side(clip.id) == "val" for clip in self.clips)
 
     def totals(self) -> str:
         return ", ".join(f"{self.count(level)} {level}{'s' * (self.count(level) != 1)}" for level in LEVELS)
 
 
-def terminal_lines(report: Report) -> Iterator[str]:
+def terminal_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """The findings by level and kind, the worst first; of many clips of a kind the first SHOWN."""
-    yield f"{report.corpus}: {report.headline()}"
-    for (level, kind), group in groupby(report.findings, key=lambda finding: (finding.level, finding.kind)):
+    yield f"{diagnosis.corpus}: {diagnosis.headline()}"
+    for (level, kind), group in groupby(diagnosis.findings, key=lambda finding: (finding.level, finding.kind)):
         found = list(group)
         yield ""
         yield f"{level.upper():8} {kind}" + (f": {len(found)} clips" if len(found) > 1 else "")
@@ -61,31 +62,30 @@ def terminal_lines(report: Report) -> Iterator[str]:
         for advice in dict.fromkeys(finding.advice + _fixes(finding) for finding in found[:SHOWN]):
             yield f"    → {advice}"
     yield ""
-    yield report.totals()
+    yield diagnosis.totals()
 
 
 def _fixes(finding: Finding) -> str:
     return f" (--fix does: {finding.mend})" if finding.mend else ""
 
 
-def write_json(path: Path, report: Report) -> None:
-    """Findings and measures, whole or not at all."""
+def write_findings(path: Path, diagnosis: Diagnosis) -> None:
+    """Write findings and measures as JSON, whole or not at all."""
     content = {
-        "corpus": str(report.corpus),
-        "totals": {level: report.count(level) for level in LEVELS},
-        "findings": [asdict(finding) for finding in report.findings],
-        "clips": {clip.id: measures(clip, report.split) for clip in report.clips},
+        "corpus": str(diagnosis.corpus),
+        "totals": {level: diagnosis.count(level) for level in LEVELS},
+        "findings": [asdict(finding) for finding in diagnosis.findings],
+        "clips": {clip.id: measures(clip, diagnosis.sides) for clip in diagnosis.clips},
     }
-    with written_whole(path) as partial:
-        partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_json(path, content)
 
 
-def measures(clip: Measured, split: Split) -> dict[str, object]:
+def measures(clip: Measured, sides: Sides) -> dict[str, object]:
     """A clip's measures as plain numbers; None where one could not be taken."""
     sound, curves = clip.sound, clip.curves
     return {
-        "side": split.side(clip.id),
-        "speaker": split.speakers.get(clip.id),
+        "side": sides.side(clip.id),
+        "speaker": sides.speakers.get(clip.id),
         "sound_s": sound and round(sound.duration_s, 4),
         "curves_s": curves and round(curves.duration_s, 4),
         "fps": curves and curves.fps,

@@ -1,6 +1,8 @@
 """What may be wrong with a recording's sound, as numbers: clipping, offset, silence, and hum of the mains."""
 
 import numpy as np
+import soxr
+from scipy.signal import spectrogram
 
 from config.units import SAMPLE_RATE
 
@@ -73,9 +75,6 @@ def hum_db(audio: np.ndarray, rate: int = SAMPLE_RATE) -> float:
     one-second pieces: a hum is there all the time, a voice comes and goes. Below about 12 dB is chance, or a voice of
     even pitch. Sound shorter than two seconds tells nothing: 0.
     """
-    import soxr
-    from scipy.signal import spectrogram
-
     if len(audio) < 2 * rate:
         return 0.0
     low = soxr.resample((audio - dc_offset(audio)).astype(np.float32), rate, LOW_RATE)

@@ -14,10 +14,10 @@ from data_process.demo_corpus import (
     HELLO,
     DemoClip,
     Event,
-    Line,
+    Sentence,
     Span,
     Speaker,
-    Speech,
+    Spoken,
     lines,
     load_library,
     make_clips,
@@ -99,10 +99,10 @@ def test_hello_is_not_in_the_corpus() -> None:
 SPEAKER = Speaker("en-us", 50, 160)
 
 
-def speech(level_by_ms: list[tuple[int, int]], events: list[tuple[int, str | None]]) -> Speech:
+def speech(level_by_ms: list[tuple[int, int]], events: list[tuple[int, str | None]]) -> Spoken:
     """(milliseconds, level) stretches of sound at 1 sample a millisecond, and events by millisecond."""
     samples = np.concatenate([np.full(ms, level, np.int16) for ms, level in level_by_ms])
-    return Speech(samples, 1000, [Event(ms, phone) for ms, phone in events], "0")
+    return Spoken(samples, 1000, [Event(ms, phone) for ms, phone in events], "0")
 
 
 def test_a_stop_starts_where_its_silence_does() -> None:
@@ -130,7 +130,7 @@ def test_a_long_pause_is_not_all_closure() -> None:
 
 
 def test_words_that_run_together_are_refused() -> None:
-    line = Line("x", "in the", "in the", SPEAKER)
+    line = Sentence("x", "in the", "in the", SPEAKER)
     assert [word.text for word in words(line, [Span(0, "ɪ", 0, 5), Span(1, "ð", 5, 9)], 10, 0.0)] == ["in", "the"]
     with pytest.raises(UserError, match="x: 2 tokens, but espeak-ng spoke 1 words"):
         words(line, [Span(0, "ɪ", 0, 5)], 10, 0.0)

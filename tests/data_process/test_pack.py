@@ -206,10 +206,16 @@ def test_a_pack_that_fails_leaves_the_old_database(corpus: Corpus, refusal: Call
 MISTAKES: list[tuple[Callable[[Corpus], object], str]] = [
     (lambda corpus: (corpus.folder / "bs" / "a.csv").unlink(), "no .csv file in this folder"),
     (lambda corpus: (corpus.folder / "wav" / "a.wav").unlink(), "file in this folder"),
-    (lambda corpus: (corpus.folder / "bs").rename(corpus.folder / "csv"), "no bs/ folder; a corpus has wav/, bs/"),
-    (lambda corpus: (corpus.folder / "wav").rename(corpus.folder / "sound"), "wav: no such file or folder"),
+    (lambda corpus: (corpus.folder / "bs").rename(corpus.folder / "csv"), "bs: no such folder; a corpus has wav/"),
+    (
+        lambda corpus: (corpus.folder / "wav").rename(corpus.folder / "sound"),
+        "wav: no such folder; a corpus has wav/",
+    ),
     (lambda corpus: soundfile.write(corpus.folder / "wav" / "a.flac", np.zeros(9), 16_000), "has the same stem as"),
-    (lambda corpus: corpus.folder.rename(corpus.folder.with_name("elsewhere")), "no bs/ folder"),
+    (
+        lambda corpus: corpus.folder.rename(corpus.folder.with_name("elsewhere")),
+        "bs: no such folder; a corpus has wav/",
+    ),
     (lambda corpus: corpus.lmdb.parent.write_text("in the way"), "cannot be written: "),
 ]
 

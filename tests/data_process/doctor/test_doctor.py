@@ -5,9 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,17 +16,17 @@ import soundfile
 
 from config.errors import UserError
 from data_process.doctor import record
-from data_process.doctor.__main__ import inspect
-from data_process.doctor.findings import Finding, Split, judge
-from data_process.doctor.measure import Measured, Source, measure, measure_curves
+from data_process.doctor.diagnosis_page import write_diagnosis_page
+from data_process.doctor.examine import examine
+from data_process.doctor.findings import Finding, Sides, judge
+from data_process.doctor.measure import Measured, measure, measure_curves
 from data_process.doctor.mend import Cut, cut_words, mend
-from data_process.doctor.page import write_page
-from data_process.doctor.report import Report, terminal_lines, write_json
+from data_process.doctor.report import Diagnosis, terminal_lines, write_findings
 from data_process.doctor.side_checks import SIDEWAYS, swap_sides
 from data_process.facegood import convert
 from dataset.audio import read_audio
 from dataset.blendshapes import ARKIT, CurveCsv, read_curves, write_curves
-from dataset.corpus import read_manifest
+from dataset.corpus import ClipFiles, read_manifest
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.transcript import Word
@@ -35,6 +36,13 @@ FPS, RATE = 30, 16_000
 PIECE_S = 20
 
 Pair = tuple[np.ndarray, np.ndarray]  # (samples,) 16 kHz and (frames, 52)
+
+
+def inspect(corpus: Path, fps: float | None = None, val: Sequence[str] = (), strict: bool = False) -> Diagnosis:
+    """The diagnosis in the only process."""
+    diagnosis = examine(corpus, fps, val, strict=strict)
+    assert diagnosis is not None
+    return diagnosis
 
 
 def pieces(folder: Path, seconds: float, each: int | None = None) -> Iterator[tuple[str, Pair]]:
@@ -184,14 +192,14 @@ def swapped(recording: Recording, pairs: tuple[str, ...] | None = None) -> Recor
 
 def measured(recordings: dict[str, Recording]) -> dict[str, Measured]:
     return {
-        name: Measured(Source(name, wav=Path(name), bs=Path(name)), curves=measure_curves(recording, FPS, None, {}))
+        name: Measured(ClipFiles(name, wav=Path(name), bs=Path(name)), curves=measure_curves(recording, FPS, None, {}))
         for name, recording in recordings.items()
     }
 
 
 def sides(clips: dict[str, Measured]) -> dict[str, str]:
     """Clip → level of its finding on the sides, notes left out."""
-    found = [finding for finding in judge(list(clips.values()), Split()) if finding.kind == "sides"]
+    found = [finding for finding in judge(list(clips.values()), Sides()) if finding.kind == "sides"]
     return {finding.clip: finding.level for finding in found if finding.level != "note"}
 
 
@@ -365,8 +373,8 @@ def test_sound_and_faces_that_do_nothing(clips: dict[str, Pair], tmp_path: Path)
 def test_the_shortest_clips_break_nothing(tmp_path: Path, samples: int, frames: int) -> None:
     rng = np.random.default_rng(0)
     report = inspect(write_corpus(tmp_path, {"a": (rng.normal(0, 0.1, samples), rng.random((frames, 52)))}), FPS)
-    write_page(tmp_path / "page.html", report)
-    write_json(tmp_path / "report.json", report)
+    write_diagnosis_page(tmp_path / "page.html", report)
+    write_findings(tmp_path / "report.json", report)
 
 
 def test_speakers_on_both_sides_and_splits_by_manifest(clips: dict[str, Pair], tmp_path: Path) -> None:
@@ -376,11 +384,11 @@ def test_speakers_on_both_sides_and_splits_by_manifest(clips: dict[str, Pair], t
     lines = ["id,speaker,split", *(",".join(row) for row in rows)]
     (corpus / "manifest.csv").write_text("\n".join(lines))
     report = inspect(corpus, FPS)
-    assert report.split.val == {b, e}
+    assert report.sides.val == {b, e}
     (found,) = [finding for finding in report.findings if finding.kind == "speaker leakage"]
     assert (found.level, found.clip) == ("warning", "")
     assert found.message.startswith("ann speaks in 1 training and 1 validation")
-    assert inspect(corpus, FPS, [a]).split.val == {a}
+    assert inspect(corpus, FPS, [a]).sides.val == {a}
 
 
 def test_validation_by_folder(clips: dict[str, Pair], tmp_path: Path) -> None:
@@ -390,7 +398,7 @@ def test_validation_by_folder(clips: dict[str, Pair], tmp_path: Path) -> None:
         (corpus / "wav" / folder).mkdir()
         for name in names:
             (corpus / "wav" / f"{name}.wav").rename(corpus / "wav" / folder / f"{name}.wav")
-    assert inspect(corpus, FPS).split.val == {first}
+    assert inspect(corpus, FPS).sides.val == {first}
 
 
 def test_a_neutral_pose_that_is_none(clips: dict[str, Pair], tmp_path: Path) -> None:
@@ -515,7 +523,7 @@ def test_the_commands_beside_it_still_find_pythons_own_inspect() -> None:
 
 def test_the_terminal_names_a_few_clips_of_a_kind_and_counts_the_rest() -> None:
     findings = [Finding("error", "lag", f"clip{i}", "late", "shift", "shift") for i in range(20)]
-    lines = list(terminal_lines(Report(Path("corpus"), [], Split(), findings)))
+    lines = list(terminal_lines(Diagnosis(Path("corpus"), [], Sides(), findings)))
     assert "ERROR    lag: 20 clips" in lines
     assert "  … and 12 more; --json and --html have them all" in lines
     assert sum(line.startswith("  clip") for line in lines) == 8
@@ -537,9 +545,9 @@ def test_a_clip_that_has_not_changed_is_not_measured_again(
     first = inspect(corpus, FPS)
     measured: list[str] = []
 
-    def note(source: Source, fps: float) -> Measured:
-        measured.append(source.id)
-        return measure(source, fps)
+    def note(files: ClipFiles, fps: float, prepared: Mapping[str, Mapping[str, Any]]) -> Measured:
+        measured.append(files.id)
+        return measure(files, fps, prepared)
 
     monkeypatch.setattr(record, "measure", note)
     again = inspect(corpus, FPS)
