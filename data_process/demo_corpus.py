@@ -19,12 +19,13 @@ import numpy as np
 import soxr
 from tqdm import tqdm
 
-from config.command import parser, run
+from config.command import parser, renamed, run
 from config.errors import UserError
 from config.files import written_whole
 from config.units import SAMPLE_RATE
 from dataset.blendshapes import write_curves
 from dataset.corpus import Corpus
+from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import Word
 from dataset.viseme_animator import Phone, animate
 from dataset.visemes import VOWELS
@@ -385,20 +386,21 @@ def write_corpus(out: Path, fps: float) -> str:
 def parse() -> Namespace:
     examples = """
         python -m data_process.demo_corpus
-        python -m data_process.demo_corpus --out data/demo_60 --fps 60
+        python -m data_process.demo_corpus --out data/demo_60 --out_fps 60
     """
     command = parser(__doc__, examples)
     command.add_argument("--out", type=Path, default=Path("dataset/demo"), help="the folder to write")
-    command.add_argument("--fps", type=float, default=30, help="motion frames a second")
+    command.add_argument("--out_fps", type=float, default=USUAL_FPS, help="frames a second of bs/*.csv")
+    renamed(command, "--fps", "--out_fps")
     arguments = command.parse_args()
-    if not 1 <= arguments.fps <= 240:
-        raise UserError(f"--fps {arguments.fps:g}: give a rate from 1 to 240")
+    if not 1 <= arguments.out_fps <= 240:
+        raise UserError(f"--out_fps {arguments.out_fps:g}: give a rate from 1 to 240")
     return arguments
 
 
 def main() -> None:
     arguments = parse()
-    print(write_corpus(arguments.out, arguments.fps))
+    print(write_corpus(arguments.out, arguments.out_fps))
 
 
 if __name__ == "__main__":

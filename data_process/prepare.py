@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from config.command import UserError, parser, run
+from config.command import UserError, parser, renamed, run
 from config.files import written_whole
 from config.processes import Meeting, share
 from config.units import SAMPLE_RATE
@@ -30,26 +30,33 @@ USUAL_RATE = 0.02  # by which frames over seconds of sound may miss a usual rate
 class Settings:
     """How recordings are converted."""
 
-    fps: float = 25.0
-    source_fps: float | None = None  # of curves whose files don't tell their rate
+    out_fps: float = 25.0  # of bs/*.csv
+    fps: float | None = None  # of curves whose files tell none
     channel: Channel = "loudest"
+
+    def as_recorded(self) -> dict[str, object]:
+        """As the records of what was converted name them."""
+        return {"fps": self.out_fps, "source_fps": self.fps, "channel": self.channel}
 
 
 def main() -> None:
     arguments = parser(
         __doc__,
         """python -m data_process.prepare --source recordings/ --out data/mine
-        python -m data_process.prepare --source recordings/ --out data/mine --fps 30 --source_fps 60 --channel 1
+        python -m data_process.prepare --source recordings/ --out data/mine --out_fps 30 --fps 60 --channel 1
         torchrun --nproc_per_node 4 -m data_process.prepare --source recordings/ --out data/mine""",
     )
     arguments.add_argument("--source", type=Path, required=True, help="folder of recordings, however deep they lie")
     arguments.add_argument("--out", type=Path, required=True, help="the corpus: gets wav/, bs/, text/, neutral/")
-    arguments.add_argument("--fps", type=frame_rate, default=25.0, help="frames a second of bs/*.csv")
-    arguments.add_argument("--source_fps", type=frame_rate, help="of curves whose files don't tell theirs")
+    arguments.add_argument(
+        "--out_fps", type=frame_rate, default=25.0, help="frames a second of bs/*.csv (formerly --fps)"
+    )
+    arguments.add_argument("--fps", type=frame_rate, help="frames a second of curves whose files tell none")
+    renamed(arguments, "--source_fps", "--fps")
     arguments.add_argument("--channel", type=channel, default="loudest", help="of several: loudest, mean, or 1, 2, …")
     stage_arguments(arguments)
     options = arguments.parse_args()
-    settings = Settings(options.fps, options.source_fps, options.channel)
+    settings = Settings(options.out_fps, options.fps, options.channel)
     prepare(options.source, options.out, settings, options.jobs, options.strict)
 
 
@@ -92,7 +99,7 @@ def prepare(source: Path, out: Path, settings: Settings, jobs: int = 1, strict: 
         [to_item(clip, corpus) for clip in found.clips],
         partial(convert, settings=settings),
         records=corpus.records("prepare"),
-        settings={"version": VERSION, **asdict(settings)},
+        settings={"version": VERSION, **settings.as_recorded()},
         jobs=jobs,
         strict=strict,
     )
@@ -139,13 +146,13 @@ def convert_sound(source: Path, output: Path, told: Channel) -> dict[str, Any]:
 
 
 def convert_curves(source: Path, output: Path, settings: Settings, sound_s: float | None) -> dict[str, Any]:
-    """A csv of the 52 columns at settings.fps, head and eye angles beside them where there are any; nothing clamped."""
+    """A csv of the 52 columns at settings.out_fps, and of head and eye angles where there are any; nothing clamped."""
     recording = read_recording(source)
     if recording.fps is None and recording.times_s is None:
-        if settings.source_fps is None:
+        if settings.fps is None:
             raise UserError(f"{source}: nothing tells its frame rate; {_suggest_rate(recording.frames, sound_s)}")
-        recording = replace(recording, fps=settings.source_fps)
-    resampled = recording.at_rate(settings.fps)
+        recording = replace(recording, fps=settings.fps)
+    resampled = recording.at_rate(settings.out_fps)
     _write_recording(output, resampled)
     return {
         "layout": recording.layout,
@@ -168,10 +175,10 @@ def convert_neutral(source: Path, output: Path) -> dict[str, Any]:
 
 def _suggest_rate(frames: int, sound_s: float | None) -> str:
     if not sound_s:
-        return "say --source_fps"
+        return "say --fps"
     measured = frames / sound_s
     nearest = min(RATES, key=lambda rate: abs(rate - measured))
-    mend = f"--source_fps {nearest:.6g}" if abs(nearest - measured) < USUAL_RATE * nearest else "--source_fps"
+    mend = f"--fps {nearest:.6g}" if abs(nearest - measured) < USUAL_RATE * nearest else "--fps"
     return f"its {frames} frames beside {sound_s:.2f} s of sound make {measured:.2f} a second: say {mend}"
 
 
@@ -199,7 +206,7 @@ def close(source: Path, corpus: Corpus, settings: Settings, found: Found, report
         for clip in found.clips
         if clip.id in report.results
     }
-    corpus.write_prepared(Prepared(settings.fps, clips))
+    corpus.write_prepared(Prepared(settings.out_fps, clips))
     if not clips:
         raise UserError(f"{source}: no clip could be prepared; the first: {problems[0]}")
     print(_totals(found, report, len(problems), len(lines), log))
