@@ -56,7 +56,7 @@ class Meeting:
             return [part]
         if self.rank == 0:
             parts = [part, *(self._take(rank) for rank in range(1, self.processes))]
-            self._file(0).unlink()
+            self._remove(0)
             with suppress(OSError):
                 self.folder.rmdir()
             return parts
@@ -66,7 +66,7 @@ class Meeting:
     def _take(self, rank: int) -> Any:
         while (left := self._read(rank)) is None or left["token"] != self._token:
             time.sleep(POLL_S)
-        self._file(rank).unlink()
+        self._remove(rank)
         return left["part"]
 
     def _hand_over(self, part: Any) -> None:
@@ -85,7 +85,22 @@ class Meeting:
         with written_whole(self._file(rank)) as partial:
             partial.write_text(json.dumps({"token": self._token, "part": part}), encoding="utf-8")
 
+    def _remove(self, rank: int) -> None:
+        """Remove a file that another process may be reading this moment, which Windows forbids."""
+        while True:
+            try:
+                return self._file(rank).unlink()
+            except PermissionError:
+                if os.name != "nt":
+                    raise
+                time.sleep(POLL_S)
+
     def _read(self, rank: int) -> dict[str, Any] | None:
-        with suppress(FileNotFoundError):
+        try:
             return dict(json.loads(self._file(rank).read_text(encoding="utf-8")))
-        return None
+        except FileNotFoundError:
+            return None
+        except PermissionError:  # on Windows it is being replaced
+            if os.name != "nt":
+                raise
+            return None

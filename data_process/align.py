@@ -1,5 +1,6 @@
 """Give each token of a corpus's transcripts its time: text/ and wav/ → tsv/, by forced alignment or by energy."""
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ from dataset.tokens import tokenize
 from dataset.transcript import Word, check_within, write_tsv
 
 VERSION = 1  # to raise when the same text and sound would get other times
-MFA_PACKAGE = "'montreal-forced-aligner<4'"  # 4 changes what `mfa align` takes
+MFA_PACKAGE = '"montreal-forced-aligner<4"'  # 4 changes what `mfa align` takes
 LOG = "align.log"
 GRID_SUFFIX = ".TextGrid"
 _Work = Callable[[Item], dict[str, float]]
@@ -139,8 +140,9 @@ def run_mfa(items: list[Item], mfa: Mfa, folder: Path, jobs: int) -> None:
     A clip that cannot be read is left out: reading its TextGrid will say why.
     Raises UserError when there is no mfa, or it fails.
     """
-    command = shlex.split(mfa.command)
-    if not command or not shutil.which(command[0]):
+    words = shlex.split(mfa.command, posix=os.name != "nt")  # a backslash is part of a path there
+    program = shutil.which(words[0]) if words else None
+    if program is None:
         raise UserError(f"{mfa.command}: not found; {how_to_install(mfa)}")
     shutil.rmtree(folder, ignore_errors=True)
     written = [item for item, error in parallel("write", items, partial(write_for_mfa, folder=folder / "corpus"), jobs)
@@ -149,7 +151,9 @@ def run_mfa(items: list[Item], mfa: Mfa, folder: Path, jobs: int) -> None:
         return
     log = folder / "mfa.log"
     print(f"mfa align: {len(written)} clips; what it says goes to {log}", file=sys.stderr)
-    words = [
+    command = [
+        program,
+        *words[1:],
         "align",
         "--clean",
         "-j",
@@ -160,7 +164,7 @@ def run_mfa(items: list[Item], mfa: Mfa, folder: Path, jobs: int) -> None:
         folder / "grids",
     ]
     with log.open("w", encoding="utf-8") as output:
-        done = subprocess.run([*command, *map(str, words)], stdout=output, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run([str(word) for word in command], stdout=output, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         said = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
         last = said[-1] if said else "(nothing)"
@@ -180,7 +184,7 @@ def how_to_install(mfa: Mfa) -> str:
     """The lines to type, in one."""
     return (
         f"install it with: conda create -n aligner -c conda-forge {MFA_PACKAGE} && conda activate aligner && "
-        f"{_models(mfa)}; then add --mfa 'conda run -n aligner mfa', or use --aligner energy"
+        f'{_models(mfa)}; then add --mfa "conda run -n aligner mfa", or use --aligner energy'
     )
 
 

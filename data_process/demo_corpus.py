@@ -30,8 +30,11 @@ from dataset.transcript import Word
 from dataset.viseme_animator import Phone, animate
 from dataset.visemes import VOWELS
 
-LIBRARIES = ("libespeak-ng.so.1", "libespeak-ng.dylib", "/opt/homebrew/lib/libespeak-ng.dylib", "libespeak-ng.dll")
-INSTALL = "install it: apt install espeak-ng, or brew install espeak-ng"
+LIBRARIES = (
+    "libespeak-ng.so.1", "libespeak-ng.dylib", "/opt/homebrew/lib/libespeak-ng.dylib", "libespeak-ng.dll",
+    "C:/Program Files/eSpeak NG/libespeak-ng.dll",
+)  # fmt: skip
+INSTALL = "install it: apt install espeak-ng, or brew install espeak-ng, or winget install eSpeak-NG.eSpeak-NG"
 LEAD_S, TAIL_S = 0.2, 0.3  # silence before and after the speech
 GRAIN_S = 0.1  # clips last a multiple of this, so that whole frames fill them at 10, 20, 30, 50 and 60 fps
 DECIMALS = 3

@@ -32,10 +32,10 @@ def speech_stretches(audio: np.ndarray) -> np.ndarray:
     if loud_db - floor_db < STEADY_DB:
         return np.array([[0.0, len(audio) / SAMPLE_RATE]])
     is_speech = level_db > max(floor_db + THRESHOLD * (loud_db - floor_db), loud_db - DEEPEST_DB)
-    for start, end in _runs(~is_speech):
+    for start, end in runs(~is_speech):
         if start > 0 and end < len(is_speech) and end - start < SHORTEST_PAUSE_S / HOP_S:
             is_speech[start:end] = True
-    stretches = _runs(is_speech) * HOP_S
+    stretches = runs(is_speech) * HOP_S
     long_enough = np.diff(stretches)[:, 0] >= min(SHORTEST_SPEECH_S, np.diff(stretches).max())
     return np.minimum(stretches[long_enough], len(audio) / SAMPLE_RATE)
 
@@ -48,7 +48,7 @@ def _levels(audio: np.ndarray) -> np.ndarray:
     return 10 * np.log10(smooth.clip(1e-10))
 
 
-def _runs(flags: np.ndarray) -> np.ndarray:
+def runs(flags: np.ndarray) -> np.ndarray:
     """(runs, 2): where each run of true flags starts, and where it has ended."""
     edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
     return edges.reshape(-1, 2)

@@ -24,6 +24,7 @@ from config.processes import Meeting, share
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 
+MOST_ON_WINDOWS = 61  # processes that a pool can wait for there
 WAITING_PER_JOB = 4  # clips handed out ahead of the one whose result is awaited: enough to keep every process busy
 
 
@@ -95,7 +96,7 @@ def parallel(
     jobs: processes; with 1 the work is done in this one. Few results are held at a time, however many items there are.
     Raises UserError when a process dies.
     """
-    jobs = max(1, min(jobs, len(items)))
+    jobs = max(1, min(jobs, len(items), MOST_ON_WINDOWS if os.name == "nt" else jobs))
     with tqdm(total=len(items), desc=label, unit="clip") as progress:
         for item, outcome in _serial(items, function) if jobs == 1 else _pooled(items, function, jobs):
             progress.update()

@@ -4,13 +4,13 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from dataset.tokens import is_han
 from dataset.transcript import Word
+from dataset.visemes import VOWELS
 
 BILABIALS = frozenset("pbm")  # the sounds that both lips make by closing
-VOWELS = frozenset("aæɑeɛəɚɤiɪɨoɔuʌʊy")
 VOWEL_WEIGHT = 1.5  # a vowel lasts about so many times as long as a consonant
 
-_HAN = re.compile("[〇㐀-䶿一-鿿豈-﫿\U00020000-\U000323af]")
 _INITIALS = {
     "b": "p", "p": "p", "m": "m", "f": "f", "d": "t", "t": "t", "n": "n", "l": "l", "g": "k", "k": "k", "h": "x",
     "j": "ɕ", "q": "ɕ", "x": "ɕ", "zh": "ʂ", "ch": "ʂ", "sh": "ʂ", "r": "ʐ", "z": "s", "c": "s", "s": "s", "": "",
@@ -57,7 +57,7 @@ def syllable(character: str) -> tuple[str, str] | None:
 
     Finals are in full (uei, iou, uen; v is ü), and ɨ where i is the consonant held on: zhi, zi.
     """
-    if not _HAN.fullmatch(character):
+    if not is_han(character):
         return None
     from pypinyin import Style, lazy_pinyin
 

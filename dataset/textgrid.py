@@ -12,11 +12,12 @@ from pypinyin import lazy_pinyin
 from config.errors import UserError
 from dataset.tokens import is_han, tokenize
 from dataset.transcript import Word
+from dataset.visemes import VOWELS
 
 SILENCES = frozenset({"", "sil", "sp", "<eps>", "<sil>", "<p:>", "#"})
 UNKNOWNS = frozenset({"<unk>", "unk", "spn", "<spn>"})  # MFA's words that are in no dictionary, and their phone
 _TONE = re.compile("[0-9˥˦˧˨˩]")  # pinyin phones end in the tone's number, MFA's IPA phones in its contour
-_VOWEL = re.compile("[aeiouɑæɐəɚɛɤɪɔʊœø]")
+_VOWEL = re.compile(f"[{''.join(sorted(VOWELS - {'y'}))}œø]")  # y is a consonant in ARPABET
 _CODAS = frozenset({"n", "ng", "ŋ", "r", "ɻ"})
 _ALSO_INITIALS = {"n": "n", "r": "r", "ɻ": "r"}  # phone → the letter pinyin writes it with at a syllable's start
 _GLIDES = frozenset({"j", "w", "ɥ", "y"})

@@ -46,7 +46,7 @@ def write_tsv(path: Path, words: list[Word], comments: tuple[str, ...] = ()) -> 
     lines = [f"# {comment}" for comment in comments] + ["\t".join(HEADER)]
     lines += [f"{word.start_s:.3f}\t{word.end_s:.3f}\t{word.text}" for word in words]
     with written_whole(path) as partial:
-        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
 
 
 def _lines(path: Path) -> list[str]:

@@ -6,6 +6,7 @@ curves is (frames, 52) in ARKIT's order throughout, fps its rate.
 import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
+from data_process.energy import runs
 from dataset.blendshapes import ARKIT
 
 SAME = 1e-5  # rows that differ by less are one row: csvs are written with six decimals
@@ -111,9 +112,3 @@ def motion_in_silence(opening: np.ndarray, is_silence: np.ndarray, is_speech: np
 def _stands(curves: np.ndarray) -> np.ndarray:
     """(frames - 1,) bool: whether each row is the one before it."""
     return np.max(np.abs(np.diff(curves, axis=0)), axis=1) < SAME
-
-
-def runs(flags: np.ndarray) -> np.ndarray:
-    """(runs, 2): where each run of true flags starts, and where it has ended."""
-    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
-    return edges.reshape(-1, 2)

@@ -3,7 +3,7 @@
 curves is (frames, 52) in ARKIT's order throughout.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from dataset.blendshapes import ARKIT, indices
 
 LEFT = tuple(name for name in ARKIT if name.endswith("Left"))
 RIGHT = tuple(f"{name.removesuffix('Left')}Right" for name in LEFT)
-SIDEWAYS = ("JawLeft", "MouthLeft")  # the pairs that Live Link Face writes right before left
 
 FAINT = 0.02  # added to a channel's mean, so that channels that hardly move have no asymmetry
 LEAST_ASYMMETRY = 0.01  # of a pair, as a root mean square over clips, to tell anything
@@ -74,14 +73,6 @@ def gaze_agreement(curves: np.ndarray, angles: Mapping[str, np.ndarray]) -> floa
     if yaw is None or yaw.std() < SMALLEST_SWAY or (look_in - look_out).std() < SMALLEST_SWAY:
         return None
     return float(np.corrcoef(yaw, look_in - look_out)[0, 1])
-
-
-def swap_sides(curves: np.ndarray, pairs: Sequence[str] = LEFT) -> np.ndarray:
-    """The curves with the left channels named in `pairs` and their right ones in each other's place."""
-    swapped = curves.copy()
-    rights = [f"{name.removesuffix('Left')}Right" for name in pairs]
-    swapped[:, indices(ARKIT, (*pairs, *rights))] = curves[:, indices(ARKIT, (*rights, *pairs))]
-    return swapped
 
 
 def _difference(curves: np.ndarray, shape: str) -> np.ndarray:

@@ -355,7 +355,7 @@ def test_mfa_missing_or_failing_is_one_line(
 ) -> None:
     monkeypatch.setenv("PATH", str(corpus))
     line = refusal(align, "--corpus", corpus, "--acoustic_model", "english_mfa", "--jobs", 1)
-    assert line.startswith("mfa: not found; install it with: conda create -n aligner -c conda-forge 'montreal-forced")
+    assert line.startswith('mfa: not found; install it with: conda create -n aligner -c conda-forge "montreal-forced')
     assert "mfa model download acoustic english_mfa && mfa model download dictionary mandarin_mfa" in line
     mfa_calls(corpus / "grids")
     monkeypatch.setenv("FAIL", "1")

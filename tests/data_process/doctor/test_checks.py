@@ -13,7 +13,6 @@ from data_process.doctor.curve_checks import (
     outside_channels,
     repeated_rows,
     resting_values,
-    runs,
     saturated_channels,
 )
 from data_process.doctor.fingerprint import fingerprint, same_recordings
@@ -24,10 +23,11 @@ from data_process.doctor.side_checks import (
     gaze_agreement,
     is_mirrored,
     sides_likeness,
-    swap_sides,
 )
+from data_process.energy import runs
 from dataset.blendshapes import ARKIT
 from dataset.sync import USUAL_LAG_MS, lag, lag_track, voice_energy
+from tests.data_process.doctor.swaps import swap_sides
 
 RATE = 16_000
 JAW_OPEN = ARKIT.index("JawOpen")
