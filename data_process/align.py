@@ -101,6 +101,7 @@ def align_by_energy(corpus: Path, items: list[Item], jobs: int = 1, strict: bool
 
 
 def spread_clip(item: Item) -> dict[str, float]:
+    """Write the clip's tsv, its tokens spread over its stretches of speech; how many there are, and the seconds."""
     from data_process.energy import speech_stretches, spread
 
     text, wav = item.inputs

@@ -42,6 +42,8 @@ PEAK = 0.4  # of the sound, full scale being 1
 
 
 class Speaker(NamedTuple):
+    """How a voice of espeak-ng speaks."""
+
     voice: str  # of espeak-ng; what follows + is a variant
     pitch: int  # 0 to 100
     words_per_minute: int

@@ -14,6 +14,8 @@ NOT_NUMBERS = ("bullet", "none")
 
 
 class DocumentLine(NamedTuple):
+    """A line as Word shows it."""
+
     text: str
     number: int | None  # of an automatic list, at its first level
 

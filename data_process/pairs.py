@@ -53,6 +53,7 @@ class _Pair:
 
     @property
     def of(self) -> list[_Piece]:
+        """Those of the two that are there."""
         return [piece for piece in (self.sound, self.curves) if piece]
 
 

@@ -167,6 +167,7 @@ class _Step:
         return result, True
 
     def is_pending(self, item: Item) -> bool:
+        """Whether the item is not up to date."""
         return not self._is_current(item, self._digest(item), self._record(item))
 
     def _place(self, item: Item) -> Path:
@@ -232,6 +233,7 @@ def stage_arguments(arguments: ArgumentParser) -> None:
 
 
 def positive_number(text: str) -> int:
+    """Of the command line. Raises ValueError for what is none."""
     number = int(text)
     if number < 1:
         raise ValueError

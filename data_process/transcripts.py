@@ -10,9 +10,6 @@ from typing import NamedTuple
 
 from config.errors import UserError
 from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
-from dataset.tokens import normalise, tokenize
-
-__all__ = ["Matches", "load_transcripts", "loose_name", "match_names", "normalise", "read_text", "tokenize"]
 
 TEXT_SUFFIXES = (".txt", ".lab")
 TABLE_SUFFIXES = (".csv", ".tsv")
@@ -212,6 +209,8 @@ def _stem(name: str) -> str:
 
 
 class Matches(NamedTuple):
+    """Which transcript is of which clip, and what is left over."""
+
     names: dict[str, str]  # stem → name
     stems_left: list[str]  # clips without a transcript
     names_left: list[str]  # transcripts without a clip

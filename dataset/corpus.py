@@ -74,10 +74,12 @@ class Corpus:
 
     @property
     def manifest(self) -> Path:
+        """The csv that says who speaks."""
         return self.folder / "manifest.csv"
 
     @property
     def prepared(self) -> Path:
+        """The json that prepare writes."""
         return self.folder / "prepare.json"
 
     def files(self, kind: Kind) -> dict[str, Path]:

@@ -32,18 +32,6 @@ def tokenize(sentence: str) -> list[str]:
     return [token for token in (*tokens, word) if token]
 
 
-def normalise(sentence: str) -> str:
-    """The sentence as its tokens, Chinese characters written together and words with spaces between; may be empty.
-
-    Tokenizing the result gives the same tokens.
-    """
-    line = ""
-    for token in tokenize(sentence):
-        is_apart = line and not (is_han(token) and is_han(line[-1]))
-        line += f" {token}" if is_apart else token
-    return line
-
-
 def is_han(text: str) -> bool:
     """Whether every character is a Chinese one."""
     return all(_IS_HAN.match(char) for char in text)

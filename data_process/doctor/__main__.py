@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from config.command import UserError, parser, run
 from data_process.stages import stage_arguments
+from dataset.recordings.timing import USUAL_FPS
 
 EXAMPLES = """
 python -m data_process.doctor --corpus data/mine --html report.html
@@ -19,7 +20,9 @@ def parse() -> argparse.Namespace:
     options = parser(__doc__, EXAMPLES)
     options.prog = "python -m data_process.doctor"
     options.add_argument("--corpus", type=Path, required=True, help="folder with wav/ and bs/")
-    options.add_argument("--fps", type=float, help="of csvs that don't tell it; default: what prepare wrote, else 30")
+    options.add_argument(
+        "--fps", type=float, help=f"of csvs that tell none (default: as prepare wrote, else {USUAL_FPS:g})"
+    )
     options.add_argument("--val", nargs="+", default=[], metavar="ID", help="validation clips, or patterns: b*")
     options.add_argument("--html", type=Path, metavar="PATH", help="write the report as one page with pictures")
     options.add_argument("--json", type=Path, metavar="PATH", help="write findings and measures")

@@ -23,6 +23,7 @@ class Limit(NamedTuple):
     error: float | None = None
 
     def level(self, value: float) -> str | None:
+        """What a value is: error, warning, or None for one that is fine."""
         if self.error is not None and value >= self.error:
             return "error"
         return "warning" if value >= self.warning else None
@@ -58,6 +59,8 @@ LEAST_SPEECH_S = 0.3
 
 @dataclass(frozen=True)
 class Finding:
+    """Something that is wrong with a clip or with the corpus, and what to do about it."""
+
     level: str  # of LEVELS
     kind: str
     clip: str  # "" for the whole corpus
@@ -75,6 +78,7 @@ class Sides:
     speakers: dict[str, str] = field(default_factory=dict)  # clip → speaker, as far as a manifest names them
 
     def side(self, clip: str) -> str:
+        """Of dataset.corpus.SIDES."""
         return "val" if clip in self.val else "train"
 
 

@@ -29,11 +29,15 @@ MOST_HASHES = 2_000_000  # of all sounds together; beyond, the same share of eac
 
 
 class Fingerprint(NamedTuple):
+    """What tells a sound: its triples of peaks, and when each is heard."""
+
     hashes: np.ndarray  # (triples,) uint64: five bytes of bins and steps
     steps: np.ndarray  # (triples,) int32: when, in HOP
 
 
 class Match(NamedTuple):
+    """Two sounds that are one recording."""
+
     first: int  # which sounds, by their place in the sequence
     second: int
     share: float  # of the shorter one's hashes that both have, at one offset

@@ -47,6 +47,8 @@ class Traces:
 
 @dataclass(frozen=True)
 class SoundMeasures:
+    """What is measured on a clip's sound."""
+
     duration_s: float
     levels: dict[str, float]  # of data_process.doctor.sound_checks
     speech_s: float

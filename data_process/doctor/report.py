@@ -24,10 +24,12 @@ class Diagnosis:
     findings: Sequence[Finding]
 
     def count(self, level: str) -> int:
+        """How many findings are of a level."""
         return sum(finding.level == level for finding in self.findings)
 
     @property
     def sound_s(self) -> float:
+        """Seconds of sound in all clips together."""
         return sum(clip.sound.duration_s for clip in self.clips if clip.sound)
 
     def durations_s(self, side: str) -> np.ndarray:
@@ -36,6 +38,7 @@ class Diagnosis:
         return np.array([part.duration_s for part in parts if part])
 
     def headline(self) -> str:
+        """How much there is, in a line."""
         frames = sum(clip.curves.frames for clip in self.clips if clip.curves)
         sides = f" ({len(self.clips) - self.val_clips} train, {self.val_clips} val)" if self.val_clips else ""
         return f"{len(self.clips)} clips{sides}, {self.sound_s / 60:.1f} min of sound, {frames:,} frames"
@@ -45,6 +48,7 @@ class Diagnosis:
         return sum(self.sides.side(clip.id) == "val" for clip in self.clips)
 
     def totals(self) -> str:
+        """How many findings are of each level, in a line."""
         return ", ".join(f"{self.count(level)} {level}{'s' * (self.count(level) != 1)}" for level in LEVELS)
 
 

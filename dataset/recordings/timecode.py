@@ -15,6 +15,8 @@ _TIMECODE = re.compile(r"\s*(\d{1,2}):([0-5]?\d):([0-5]?\d)([:;])(\d{1,3}(?:\.\d
 
 
 class Timecodes(NamedTuple):
+    """A Timecode column as times."""
+
     times_s: np.ndarray  # (frames,) float64, from 0, never decreasing
     start_s: float  # the first frame's time of day
     base: int  # frames a second that the timecode counts; a row may stand on every second one only
