@@ -3,8 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,69 +94,6 @@ def to_arkit(values: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     return full
 
 
-@dataclass(frozen=True)
-class CurveTable:
-    """A curve CSV: its header as written, its channels by ARKit name, and whatever other columns it carries as text."""
-
-    header: tuple[str, ...]
-    names: tuple[str, ...]  # the channels, in the file's order
-    values: np.ndarray  # (frames, len(names)) float64
-    extras: dict[str, list[str]]  # header name → cells, for columns such as Timecode
-    written: dict[str, list[str]] = field(default_factory=dict)  # channel → its cells as read, for those not changed
-
-    def select(self, wanted: tuple[str, ...]) -> np.ndarray:
-        """(frames, len(wanted)), by name. Raises KeyError for a channel that is not there."""
-        return self.values[:, indices(self.names, wanted)]
-
-    def with_channels(self, wanted: tuple[str, ...], values: np.ndarray) -> "CurveTable":
-        """The same table, with the columns of the wanted channels replaced by values (frames, len(wanted))."""
-        changed = self.values.copy()
-        changed[:, indices(self.names, wanted)] = values
-        kept = {name: cells for name, cells in self.written.items() if name not in wanted}
-        return replace(self, values=changed, written=kept)
-
-
-def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveTable:
-    """Read a curve CSV by column name: any order, case and separators; BOM, CRLF and Live Link columns are fine.
-
-    Raises UserError, with file and line, for a file that is not text or has no header, no frames, an unknown, doubled
-    or missing column, a row of another length, or a cell that is not a finite number.
-    """
-    rows = _read_rows(path)
-    header = tuple(cell.strip() for cell in rows[0])
-    channels = channel_columns(f"{path}, line 1", header)
-    require_channels(f"{path}, line 1", tuple(channels.values()), required)
-    for line, row in enumerate(rows[1:], 2):
-        if len(row) != len(header):
-            raise UserError(f"{path}, line {line}: {len(row)} cells, but the header has {len(header)}")
-    body = rows[1:]
-    columns = list(channels)
-    cells = [[row[column] for column in columns] for row in body]
-    values = to_numbers(cells, list(channels.values()), lambda row: f"{path}, line {row + 2}")
-    extras = {name: [row[i] for row in body] for i, name in enumerate(header) if i not in channels}
-    written = {name: [row[i] for row in body] for i, name in channels.items()}
-    return CurveTable(header, tuple(channels.values()), values, extras, written)
-
-
-def _read_rows(path: Path) -> list[list[str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise UserError(f"{path}: not a csv text file in UTF-8; save it as one") from None
-    while rows and not rows[-1]:
-        rows.pop()
-    if not rows:
-        raise UserError(f"{path}: empty file; expected a header with blendshape names")
-    if len(rows[0]) == 1 and ";" in rows[0][0]:
-        raise UserError(f"{path}, line 1: columns separated by semicolons; export it with commas")
-    if len(rows) == 1:
-        raise UserError(f"{path}: a header but no frames")
-    return rows
-
-
 def channel_columns(place: str, header: tuple[str, ...]) -> dict[int, str]:
     """Column index → ARKit name, for the columns that are channels.
 
@@ -214,30 +151,6 @@ def _is_number(cell: object) -> bool:
         return False
 
 
-def write_csv(path: Path, table: CurveTable) -> None:
-    """Write a table with its own header and columns, whole or not at all.
-
-    Channels that were not changed since reading keep their cells to the letter, the others get DECIMALS decimals.
-    """
-    channel = dict(zip(table.names, table.values.T, strict=True))
-    columns: list[Iterable[str]] = []
-    for name in table.header:
-        arkit = canonical(name)
-        if arkit is None:
-            columns.append(table.extras[name])
-        else:
-            columns.append(table.written.get(arkit) or (f"{value:.{DECIMALS}f}" for value in channel[arkit]))
-    with written_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table.header)
-        writer.writerows(zip(*columns, strict=True))
-
-
-def write_curves(path: Path, values: np.ndarray, names: tuple[str, ...] = ARKIT) -> None:
-    """Write (frames, len(names)) as a CSV of the 52 channels in the contest's order, the channels not named 0."""
-    write_csv(path, CurveTable(ARKIT, ARKIT, to_arkit(values, names), {}))
-
-
 @dataclass(frozen=True)
 class CurveCsv:
     """A curve csv as it is written: its text, a record a frame, and the numbers of its channels.
@@ -253,31 +166,13 @@ class CurveCsv:
     records: Sequence[str]  # a line a frame
     separator: str = ","
 
-    @classmethod
-    def read(cls, path: Path) -> "CurveCsv":
-        """Read by column name: any order, case and separators; BOM, CRLF and Live Link columns are fine.
-
-        Raises UserError, with file and line, for a file that is not text or has no header, no frames, an unknown or
-        doubled column, a row of another length, or a channel's cell that is not a finite number.
-        """
-        (first, *records), separator = _read_records(path)
-        header = tuple(cell.strip() for cell in first.split(separator))
-        channels = channel_columns(f"{path}, line 1", header)
-        for line, record in enumerate(records, 2):
-            cells = record.count(separator) + 1 if record else 0
-            if cells != len(header):
-                raise UserError(f"{path}, line {line}: {cells} cells, but the header has {len(header)}")
-        names = tuple(channels.values())
-        values = _parse_columns(records, separator, list(channels))
-        if values is None:
-            rows = [record.split(separator) for record in records]
-            cells_of_channels = [[row[column] for column in channels] for row in rows]
-            values = to_numbers(cells_of_channels, names, lambda row: f"{path}, line {row + 2}")
-        return cls(path, header, names, values, records, separator)
-
     def place(self, row: int) -> str:
         """Where a row is, in words."""
         return f"{self.path}, line {row + 2}"
+
+    def select(self, wanted: tuple[str, ...]) -> np.ndarray:
+        """(frames, len(wanted)), by name. Raises KeyError for a channel that is not there."""
+        return self.values[:, indices(self.names, wanted)]
 
     def cells(self, column: str) -> list[str]:
         """(frames,) the cells of a column of the header, to the letter. Raises ValueError when there is none."""
@@ -301,14 +196,40 @@ class CurveCsv:
         write_columns(path, {name: changed.get(meaning, cells) for name, meaning, cells in columns})
 
 
+def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveCsv:
+    """Read a curve csv by column name: any order, case and separators; BOM, CRLF and Live Link columns are fine.
+
+    Raises UserError, with file and line, for a file that is not text or has no header, no frames, an unknown, doubled
+    or missing column, a row of another length, or a channel's cell that is not a finite number.
+    """
+    (first, *records), separator = _read_records(path)
+    header = tuple(cell.strip() for cell in first.split(separator))
+    channels = channel_columns(f"{path}, line 1", header)
+    names = tuple(channels.values())
+    require_channels(f"{path}, line 1", names, required)
+    for line, record in enumerate(records, 2):
+        cells = record.count(separator) + 1 if record else 0
+        if cells != len(header):
+            raise UserError(f"{path}, line {line}: {cells} cells, but the header has {len(header)}")
+    values = _parse_columns(records, separator, list(channels))
+    if values is None:
+        rows = [record.split(separator) for record in records]
+        texts = [[row[column] for column in channels] for row in rows]
+        values = to_numbers(texts, names, lambda row: f"{path}, line {row + 2}")
+    return CurveCsv(path, header, names, values, records, separator)
+
+
 def read_curves(path: Path, names: tuple[str, ...] = ARKIT) -> np.ndarray:
     """The named channels of a curve csv: (frames, len(names)) float64, as written.
 
-    Raises UserError as CurveCsv.read does, and for a channel that is not there.
+    Raises UserError as read_csv does, and for a channel that is not there.
     """
-    table = CurveCsv.read(path)
-    require_channels(f"{path}, line 1", table.names, names)
-    return table.values[:, indices(table.names, names)]
+    return read_csv(path, names).select(names)
+
+
+def write_curves(path: Path, values: np.ndarray, names: tuple[str, ...] = ARKIT) -> None:
+    """Write (frames, len(names)) as a csv of the 52 channels in the contest's order, the channels not named 0."""
+    write_columns(path, dict(zip(ARKIT, to_arkit(values, names).T, strict=True)))
 
 
 def write_columns(path: Path, columns: Mapping[str, Sequence[str] | np.ndarray]) -> None:

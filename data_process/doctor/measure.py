@@ -24,7 +24,7 @@ from data_process.doctor.side_checks import asymmetry, gaze_agreement, is_mirror
 from data_process.doctor.sound_checks import sound_report
 from data_process.energy import speech_stretches
 from dataset.audio import read_audio
-from dataset.blendshapes import ARKIT, CurveCsv
+from dataset.blendshapes import ARKIT, read_csv
 from dataset.corpus import ClipFiles
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
@@ -125,7 +125,7 @@ def measure(files: ClipFiles, fps: float, prepared: Mapping[str, Mapping[str, An
     read = _Reader()
     audio = read(read_audio, files.wav) if files.wav else None
     recording = read(read_recording, files.bs) if files.bs else None
-    neutral = read(CurveCsv.read, files.neutral) if files.neutral else None
+    neutral = read(read_csv, files.neutral) if files.neutral else None
     if files.tsv and audio is not None:
         read(_check_transcript, files.tsv, len(audio) / SAMPLE_RATE)
     sound = curves = None

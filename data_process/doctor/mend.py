@@ -16,7 +16,7 @@ from config.files import partial_path
 from data_process.doctor.findings import Finding
 from data_process.doctor.measure import Measured
 from data_process.doctor.report import Diagnosis
-from dataset.blendshapes import CurveCsv
+from dataset.blendshapes import read_csv
 from dataset.corpus import Corpus, Prepared
 from dataset.transcript import Word, read_tsv, write_tsv
 
@@ -113,7 +113,7 @@ def _write_clip(clip: Measured, how: Cut | None, corpus: Path, out: Path) -> Non
             _cut_sound(file, target, how)
         elif how is not None and file == files.bs:
             assert clip.curves is not None
-            CurveCsv.read(file).cut(how.rows(clip.curves.fps)).write(target)
+            read_csv(file).cut(how.rows(clip.curves.fps)).write(target)
         elif how is not None and file == files.tsv:
             write_tsv(target, cut_words(read_tsv(file), how), _comments(file))
         else:

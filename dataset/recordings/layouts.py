@@ -23,7 +23,7 @@ import numpy as np
 
 from config.errors import UserError
 from config.files import find
-from dataset.blendshapes import ANGLES, HEADER_ROW, CurveCsv, canonical, canonical_extra, channel_columns, to_numbers
+from dataset.blendshapes import ANGLES, HEADER_ROW, canonical, canonical_extra, channel_columns, read_csv, to_numbers
 from dataset.recordings.layout_json import read_json
 from dataset.recordings.layout_table import SECONDS, Place, Required, make_recording
 from dataset.recordings.recording import Recording
@@ -86,7 +86,7 @@ def preferred_takes(files: list[Path]) -> dict[str, Path]:
 
 
 def _read_csv(path: Path, required: Required) -> Recording:
-    csv = CurveCsv.read(path)
+    csv = read_csv(path)
     others = csv.other_columns()
     columns = {name: csv.cells(column) for name, column in others.items() if name in _TELLING}
     layout, place = _csv_layout(csv.header, set(others)), Place(csv.place(HEADER_ROW), csv.place)

@@ -26,7 +26,7 @@ from data_process.demo_corpus import (
     write_audio,
     write_words,
 )
-from dataset.blendshapes import ARKIT, FACE, CurveCsv, indices, read_curves, write_curves
+from dataset.blendshapes import ARKIT, FACE, indices, read_csv, read_curves, write_curves
 from dataset.transcript import read_tsv
 from tests.helpers import DEMO
 
@@ -54,7 +54,7 @@ def test_sizes() -> None:
 def test_sound_curves_and_words_agree(name: str) -> None:
     info = soundfile.info(DEMO / "wav" / f"{name}.flac")
     assert (info.samplerate, info.channels, info.format, info.subtype) == (16_000, 1, "FLAC", "PCM_16")
-    table = CurveCsv.read(DEMO / "bs" / f"{name}.csv")
+    table = read_csv(DEMO / "bs" / f"{name}.csv")
     assert table.header == ARKIT
     assert abs(len(table.values) - info.duration * FPS) <= 1
     assert table.values.min() >= 0 and table.values.max() <= 1

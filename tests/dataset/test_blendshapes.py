@@ -15,7 +15,6 @@ from dataset.blendshapes import (
     indices,
     read_csv,
     to_arkit,
-    write_csv,
     write_curves,
 )
 from tests import helpers
@@ -96,7 +95,7 @@ def test_writing_and_reading_is_exact_to_six_decimals(tmp_path: Path) -> None:
     table = read_csv(tmp_path / "a.csv", required=ARKIT)
     assert table.header == table.names == ARKIT
     assert np.array_equal(table.values, values)
-    write_csv(tmp_path / "b.csv", table)
+    table.write(tmp_path / "b.csv")
     assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
 
 
@@ -124,7 +123,8 @@ def test_live_links_right_before_left_is_read_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"{header}\n13:13:04:31.652,61,0,0.1,0.2,0.3,0.4,0.5,-2.5\n")
     table = read_csv(tmp_path / "a.csv")
     assert table.select(("JawLeft", "JawRight", "MouthLeft", "MouthRight")).tolist() == [[0.2, 0.1, 0.5, 0.4]]
-    assert table.extras == {"Timecode": ["13:13:04:31.652"], "BlendShapeCount": ["61"], "HeadYaw": ["-2.5"]}
+    others = {name: table.cells(column) for name, column in table.other_columns().items()}
+    assert others == {"Timecode": ["13:13:04:31.652"], "BlendShapeCount": ["61"], "HeadYaw": ["-2.5"]}
 
 
 @needs_shared(CAPTURES)
@@ -136,7 +136,7 @@ def test_real_captures_come_back_to_the_letter(tmp_path: Path) -> None:
         column = path.read_text(encoding="utf-8-sig").splitlines()[0].lower().split(",").index("jawleft")
         cells = [line.split(",")[column] for line in path.read_text(encoding="utf-8-sig").splitlines()[1:]]
         assert table.select(("JawLeft",))[:, 0].tolist() == [float(cell) for cell in cells]
-        write_csv(tmp_path / path.name, table)
+        table.write(tmp_path / path.name)
         assert (tmp_path / path.name).read_text().split() == path.read_text(encoding="utf-8-sig").split()
 
 

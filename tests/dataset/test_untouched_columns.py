@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from config.errors import UserError
-from dataset.blendshapes import ARKIT, CurveCsv
+from dataset.blendshapes import ARKIT, read_csv
 from dataset.recordings.layout_writers import write_like_source
 from dataset.recordings.layouts import read_recording
 
@@ -38,13 +38,13 @@ def test_a_file_in_percent_is_written_in_percent(tmp_path: Path) -> None:
 def test_quoted_cells_are_read_and_a_comma_in_one_is_pointed_at(tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_text('"Timecode","JawOpen"\n"a, b","0.5"\n"c","1"\n')
-    csv = CurveCsv.read(source)
+    csv = read_csv(source)
     assert csv.values.tolist() == [[0.5], [1.0]] and csv.cells("Timecode") == ["a, b", "c"]
     csv.write(tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == 'Timecode,JawOpen\n"a, b",0.5\nc,1\n'
     source.write_text('"JawOpen","JawLeft"\n"0,5","0"\n')
     with pytest.raises(UserError, match=r'in.csv, line 2: JawOpen is not a number: "0,5"'):
-        CurveCsv.read(source)
+        read_csv(source)
 
 
 def test_another_layout_becomes_a_csv_that_tells_as_much(tmp_path: Path) -> None:

@@ -88,8 +88,8 @@ def test_a_file_with_some_of_the_channels_has_those_smoothed(tmp_path: Path, run
     path.write_text("eyeBlink_L,Timecode,jawOpen\n" + "".join(f"0.{i},00:00:00:0{i},0.{i * i % 7}\n" for i in range(9)))
     run_main(script, "--input", path, "--output", tmp_path / "b.csv", "--window", 3, "--order", 0)
     before, after = read_csv(path), read_csv(tmp_path / "b.csv")
-    assert (after.header, after.extras) == (before.header, before.extras)
-    assert after.written["EyeBlinkLeft"] == before.written["EyeBlinkLeft"]
+    assert after.header == before.header
+    assert all(after.cells(name) == before.cells(name) for name in ("eyeBlink_L", "Timecode"))
     np.testing.assert_allclose(after.values[4, 1], before.values[3:6, 1].mean(), atol=6e-7)
 
 

@@ -25,7 +25,7 @@ from data_process.doctor.report import Diagnosis, terminal_lines, write_findings
 from data_process.doctor.side_checks import SIDEWAYS, swap_sides
 from data_process.facegood import convert
 from dataset.audio import read_audio
-from dataset.blendshapes import ARKIT, CurveCsv, read_curves, write_curves
+from dataset.blendshapes import ARKIT, read_csv, read_curves, write_curves
 from dataset.corpus import ClipFiles, read_manifest
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
@@ -532,7 +532,7 @@ def test_the_terminal_names_a_few_clips_of_a_kind_and_counts_the_rest() -> None:
 
 def test_a_table_is_cut_with_all_its_columns(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("Timecode,jawOpen\n" + "".join(f"{i},{i}.50\n" for i in range(10)))
-    cut = CurveCsv.read(tmp_path / "a.csv").cut(Cut(frames=2, sound_s=0.0, length_s=0.5).rows(fps=10))
+    cut = read_csv(tmp_path / "a.csv").cut(Cut(frames=2, sound_s=0.0, length_s=0.5).rows(fps=10))
     np.testing.assert_array_equal(cut.values[:, 0], [2.5, 3.5, 4.5, 5.5, 6.5])
     cut.write(tmp_path / "b.csv")
     assert (tmp_path / "b.csv").read_text() == "Timecode,jawOpen\n" + "".join(f"{i},{i}.50\n" for i in range(2, 7))
