@@ -176,8 +176,16 @@ class CurveCsv:
 
     def cells(self, column: str) -> list[str]:
         """(frames,) the cells of a column of the header, to the letter. Raises ValueError when there is none."""
-        index = self.header.index(column)
-        return [record.split(self.separator, index + 1)[index] for record in self.records]
+        return self.cells_of([column])[column]
+
+    def cells_of(self, columns: Sequence[str]) -> dict[str, list[str]]:
+        """The same of several columns, by the header's name."""
+        if not columns:
+            return {}
+        places = [self.header.index(column) for column in columns]
+        rows = (record.split(self.separator) for record in self.records)
+        kept = [[row[place] for place in places] for row in rows]  # not all cells at once: a file may have millions
+        return {column: list(cells) for column, cells in zip(columns, zip(*kept, strict=True), strict=True)}
 
     def other_columns(self) -> dict[str, str]:
         """Name among EXTRA_COLUMNS → the header's name, of the columns that are no channels."""
@@ -189,11 +197,9 @@ class CurveCsv:
 
     def write(self, path: Path, changed: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the csv with its own header and columns; changed: channel → its values instead, (frames,)."""
-        changed = changed or {}
-        texts = zip(*(record.split(self.separator) for record in self.records), strict=True)
-        meanings = [canonical(name) or "" for name in self.header]
-        columns = zip(self.header, meanings, texts, strict=True)
-        write_columns(path, {name: changed.get(meaning, cells) for name, meaning, cells in columns})
+        columns = {name: (changed or {}).get(canonical(name) or "") for name in self.header}
+        kept = self.cells_of([name for name, values in columns.items() if values is None])
+        write_columns(path, {name: kept[name] if values is None else values for name, values in columns.items()})
 
 
 def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveCsv:

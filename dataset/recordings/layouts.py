@@ -88,7 +88,9 @@ def preferred_takes(files: list[Path]) -> dict[str, Path]:
 def _read_csv(path: Path, required: Required) -> Recording:
     csv = read_csv(path)
     others = csv.other_columns()
-    columns = {name: csv.cells(column) for name, column in others.items() if name in _TELLING}
+    telling = {name: column for name, column in others.items() if name in _TELLING}
+    cells = csv.cells_of(list(telling.values()))
+    columns = {name: cells[column] for name, column in telling.items()}
     layout, place = _csv_layout(csv.header, set(others)), Place(csv.place(HEADER_ROW), csv.place)
     return make_recording(layout, csv.names, csv.values, columns, place, required, csv=csv)
 
