@@ -14,7 +14,7 @@ from typing import Any
 
 from config.errors import UserError
 from dataset.blendshapes import ANGLES, canonical_extra, channel_columns, to_numbers
-from dataset.recordings.layout_table import SECONDS, Place, Required, make_recording
+from dataset.recordings.columns import SECONDS, Place, Required, make_recording
 from dataset.recordings.recording import Recording
 
 BEAT_FPS = 60.0

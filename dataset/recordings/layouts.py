@@ -24,8 +24,8 @@ import numpy as np
 from config.errors import UserError
 from config.files import find
 from dataset.blendshapes import ANGLES, HEADER_ROW, canonical, canonical_extra, channel_columns, read_csv, to_numbers
+from dataset.recordings.columns import SECONDS, Place, Required, make_recording
 from dataset.recordings.layout_json import read_json
-from dataset.recordings.layout_table import SECONDS, Place, Required, make_recording
 from dataset.recordings.recording import Recording
 
 SUFFIXES = (".csv", ".json", ".npy")
