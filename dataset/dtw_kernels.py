@@ -1,4 +1,4 @@
-"""The compiled half of model/dtw.py. Importing it loads numba, so dtw.py does that on first use.
+"""The compiled half of dataset/dtw.py and model/dtw_loss.py. Importing it loads numba, so they do that on first use.
 
 A window gives, for each row i of the cost matrix, the first and the last column that a warping path may visit; both
 never decrease. A path is (steps, 2) int64, from (0, 0) to the last cell. At equal costs a path comes from above first,
@@ -11,11 +11,7 @@ then from the left, then from the diagonal: the rule of the fastdtw package.
 import numpy as np
 from numba import njit
 
-from dataset.lanes import choose, last_lane, less, load, multiply_add, shift_in, splat, store
-
-LANES = 16  # rows of the cost matrix that the exact kernel handles at once
-EIGHT = 8  # columns whose costs the windowed kernel sums at once
-TILE = 4  # anti-diagonals whose costs are summed together, so that one load of the prediction serves four
+GROUP = 16  # columns whose costs the exact kernel sums at once: the float32 of the widest vectors, AVX-512's
 UP, LEFT, DIAGONAL = np.uint8(0), np.uint8(1), np.uint8(2)
 
 
@@ -45,182 +41,170 @@ def band_window(rows, columns, band):
     return first, last
 
 
-# ---- exact DTW of a short pair, on lanes: LANES rows at a time, swept by anti-diagonals ----
+# ---- the exact path of a short pair, for the loss: a row of the cost matrix at a time ----
 
 
 @njit(cache=True)
-def _strips(x, lanes):
-    """x (rows, channels) → flat (strips, channels, lanes): each strip's rows side by side, zeros after the last."""
-    rows, channels = x.shape
-    strips = np.zeros(((rows + lanes - 1) // lanes, channels, lanes), x.dtype)
-    for i in range(rows):
-        for c in range(channels):
-            strips[i // lanes, c, i % lanes] = x[i, c]
-    return strips.reshape(strips.size)
-
-
-@njit(cache=True)
-def _reversed_channels(y, before, pitch):
-    """y (columns, channels) → flat (channels, pitch): y backwards in time after `before` zeros, zeros behind it."""
+def _by_channel(y):
+    """y (columns, channels) → (channels, columns), zeros behind it up to whole groups."""
     columns, channels = y.shape
-    backwards = np.zeros((channels, pitch), y.dtype)
+    turned = np.zeros((channels, (columns + GROUP - 1) // GROUP * GROUP), y.dtype)
     for j in range(columns):
         for c in range(channels):
-            backwards[c, before + columns - 1 - j] = y[j, c]
-    return backwards.reshape(backwards.size)
+            turned[c, j] = y[j, c]
+    return turned
 
 
-@njit(cache=True)
-def _lane_choices(x, y, first, last):
-    """Where the best path to each cell comes from: (strips, steps, 2) uint16, see _choices_to_path.
+@njit(cache=True, fastmath={"contract"})
+def _write_costs(frame, by_channel, start, stop, costs):
+    """The sum over channels of (frame[c] − by_channel[c, j])² into costs[j], for columns start … stop − 1.
 
-    Lane k of a strip holds row i = strip · LANES + k; at step s it stands at column j = s − k. So its left neighbour is
-    its own last value, the one above is lane k − 1's last value, and the diagonal is what was above a step before.
-    Lanes outside the matrix on the left hold infinity; those outside on the right are never looked at again.
+    LLVM makes vectors of the inner loops. Four channels in one, so that a cost is loaded and stored a fourth as often;
+    with eight, LLVM would find too many arrays to tell apart.
     """
-    rows, channels = x.shape
-    columns = len(y)
-    margin = LANES + TILE
-    pitch = columns + margin + LANES
-    strips, backwards = _strips(x, LANES), _reversed_channels(y, margin, pitch)
-    choices = np.empty((len(strips) // (channels * LANES), columns + margin, 2), np.uint16)
-    nothing, infinity = splat(x.dtype.type(0), LANES), splat(x.dtype.type(np.inf), LANES)
-    above = np.full(columns + LANES + margin, np.inf, x.dtype)  # the row above the strip; column j is at LANES + j
-    above[LANES - 1] = 0
-    enter, leave = np.zeros(len(choices) * LANES, x.dtype), np.zeros(len(choices) * LANES, x.dtype)
-    for i in range(rows):
-        enter[i], leave[i] = first[i] + i % LANES, last[i] + i % LANES
-
-    for strip in range(len(choices)):
-        top = strip * LANES
-        bottom = min(top + LANES, rows) - 1
-        opens, closes = load(enter, top, LANES), load(leave, top, LANES)
-        left, diagonal = infinity, shift_in(above[LANES + first[top] - 1], infinity)
-        for start in range(first[top], last[bottom] + bottom - top + 1, TILE):
-            cost0 = cost1 = cost2 = cost3 = nothing
-            for c in range(channels):
-                row = load(strips, (strip * channels + c) * LANES, LANES)
-                column = c * pitch + margin + columns - 1 - start
-                difference0 = row - load(backwards, column, LANES)
-                difference1 = row - load(backwards, column - 1, LANES)
-                difference2 = row - load(backwards, column - 2, LANES)
-                difference3 = row - load(backwards, column - 3, LANES)
-                cost0 = multiply_add(difference0, difference0, cost0)
-                cost1 = multiply_add(difference1, difference1, cost1)
-                cost2 = multiply_add(difference2, difference2, cost2)
-                cost3 = multiply_add(difference3, difference3, cost3)
-            for step in range(start, start + TILE):
-                now = splat(x.dtype.type(step), LANES)
-                cost = choose(less(now, opens) | less(closes, now), infinity, cost0)
-                cost0, cost1, cost2 = cost1, cost2, cost3
-                up = shift_in(above[LANES + step], left)
-                from_left = less(left, up)
-                best = choose(from_left, left, up)
-                from_diagonal = less(diagonal, best)
-                choices[strip, step, 0], choices[strip, step, 1] = from_left, from_diagonal
-                left, diagonal = choose(from_diagonal, diagonal, best) + cost, up
-                above[step + 1] = last_lane(left)
-    return choices
+    channels, costs = len(frame), costs[start:stop]
+    fours = channels // 4 * 4
+    costs[:] = 0
+    for c in range(0, fours, 4):
+        x0, x1, x2, x3 = frame[c], frame[c + 1], frame[c + 2], frame[c + 3]
+        y0, y1 = by_channel[c][start:stop], by_channel[c + 1][start:stop]
+        y2, y3 = by_channel[c + 2][start:stop], by_channel[c + 3][start:stop]
+        for j in range(len(costs)):
+            d0, d1, d2, d3 = x0 - y0[j], x1 - y1[j], x2 - y2[j], x3 - y3[j]
+            costs[j] = costs[j] + d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+    for c in range(fours, channels):
+        x0, y0 = frame[c], by_channel[c][start:stop]
+        for j in range(len(costs)):
+            d0 = x0 - y0[j]
+            costs[j] += d0 * d0
 
 
 @njit(cache=True)
-def _choices_to_path(choices, rows, columns):
-    """Back from the last cell: bit k of choices[strip, step] says that lane k comes from the left, or the diagonal."""
+def _warp_row(above, row, costs, moves):
+    """One row's totals and moves; above and row begin a column before costs and moves."""
+    left = row[0]
+    for j in range(len(costs)):
+        left = min(left, min(above[j], above[j + 1])) + costs[j]
+        row[j + 1] = left
+    # A loop of its own, which unlike the first waits for nothing and becomes vectors.
+    for j in range(len(costs)):
+        up, left, diagonal = above[j + 1], row[j], above[j]
+        move = LEFT if left < up else UP
+        moves[j] = DIAGONAL if diagonal < min(left, up) else move
+
+
+@njit(cache=True)
+def _exact_path(x, y, first, last):
+    """The cheapest path in a window, of x (rows, channels) and y (columns, channels)."""
+    rows, columns = len(x), len(y)
+    by_channel = _by_channel(y)
+    costs = np.empty(by_channel.shape[1], x.dtype)
+    moves, offset = _room_for_moves(first, last)
+    above, row = _infinite_rows(columns, x.dtype.type(np.inf))
+    for i in range(rows):
+        low, high = first[i], last[i] + 1
+        _write_costs(x[i], by_channel, low // GROUP * GROUP, (high + GROUP - 1) // GROUP * GROUP, costs)
+        row[low] = np.inf
+        here = moves[offset[i] : offset[i + 1]]
+        _warp_row(above[low : high + 1], row[low : high + 1], costs[low:high], here)
+        above, row = row, above
+    return _path(moves, offset, first, columns)
+
+
+# ---- the cheapest path and its cost, in the arithmetic and order of the fastdtw package and numpy's mean ----
+
+
+@njit(cache=True)
+def _write_squares(frame, frames, squares):
+    """frame (channels,), frames (n, channels) → (frame − frames)², into the first n of squares."""
+    for n in range(len(frames)):
+        other, square = frames[n], squares[n]
+        for c in range(len(frame)):
+            square[c] = (frame[c] - other[c]) * (frame[c] - other[c])
+
+
+@njit(cache=True, error_model="numpy")
+def _mean(values):
+    """np.mean of (channels,): to the last bit what numpy gives up to 128 of them, so that ties are ties here too.
+
+    numpy sums every eighth value, then those eight sums pairwise, then adds the values that are left.
+    """
+    channels = len(values)
+    whole = channels // 8 * 8
+    sum0 = sum1 = sum2 = sum3 = sum4 = sum5 = sum6 = sum7 = 0.0
+    for c in range(0, whole, 8):
+        eight = values[c:]
+        sum0, sum1, sum2, sum3 = sum0 + eight[0], sum1 + eight[1], sum2 + eight[2], sum3 + eight[3]
+        sum4, sum5, sum6, sum7 = sum4 + eight[4], sum5 + eight[5], sum6 + eight[6], sum7 + eight[7]
+    total = ((sum0 + sum1) + (sum2 + sum3)) + ((sum4 + sum5) + (sum6 + sum7))
+    for c in range(whole, channels):
+        total += values[c]
+    return total / channels
+
+
+@njit(cache=True)
+def windowed(x, y, first, last):
+    """x (rows, channels), y (columns, channels), float64, and a window → the cheapest path's cost, and the path.
+
+    Memory grows with the window's cells, a byte each.
+    """
+    rows, columns = len(x), len(y)
+    moves, offset = _room_for_moves(first, last)
+    above, row = _infinite_rows(columns, np.inf)
+    squares = np.empty(((last - first).max() + 1, x.shape[1]))
+    for i in range(rows):
+        low, here = first[i], moves[offset[i] : offset[i + 1]]
+        _write_squares(x[i], y[low : last[i] + 1], squares)
+        left = row[low] = np.inf
+        for step in range(len(here)):
+            j, cost = low + step, _mean(squares[step])
+            from_above, from_left, from_diagonal = above[j + 1] + cost, left + cost, above[j] + cost
+            either = min(from_above, from_left)
+            left = row[j + 1] = min(either, from_diagonal)
+            move = LEFT if from_left < from_above else UP
+            here[step] = DIAGONAL if from_diagonal < either else move
+        above, row = row, above
+    return above[columns], _path(moves, offset, first, columns)
+
+
+# ---- what both have in common ----
+
+
+@njit(cache=True)
+def _room_for_moves(first, last):
+    """(moves, offset): a byte for each cell of a window, row i's from offset[i] to offset[i + 1]."""
+    offset = np.zeros(len(first) + 1, np.int64)
+    offset[1:] = np.cumsum(last - first + 1)
+    return np.empty(offset[-1], np.uint8), offset
+
+
+@njit(cache=True)
+def _infinite_rows(columns, infinity):
+    """(above, row): totals of the row before the first, and of any other, column j at j + 1; a path starts at 0."""
+    above = np.full(columns + 1, infinity)
+    row = above.copy()
+    above[0] = 0
+    return above, row
+
+
+@njit(cache=True)
+def _path(moves, offset, first, columns):
+    """Back from the last cell by the moves."""
+    rows = len(first)
     backwards = np.empty((rows + columns - 1, 2), np.int64)
     i, j, steps = rows - 1, columns - 1, 0
     while True:
         backwards[steps] = i, j
         steps += 1
         if i == 0 and j == 0:
-            return backwards[:steps][::-1]
-        lane = i % LANES
-        from_left, from_diagonal = choices[i // LANES, j + lane]
-        # The edges are checked first because not-a-number compares as nothing.
-        if i == 0:
-            j -= 1
-        elif j == 0:
-            i -= 1
-        elif from_diagonal >> lane & 1:
-            i, j = i - 1, j - 1
-        elif from_left >> lane & 1:
-            j -= 1
-        else:
-            i -= 1
-
-
-# ---- DTW of a long pair in a window, in the arithmetic and order of the fastdtw package and numpy's mean ----
-
-
-@njit(cache=True)
-def _squares(value, strips, start):
-    difference = splat(value, EIGHT) - load(strips, start, EIGHT)
-    return difference * difference
-
-
-@njit(cache=True)
-def _write_costs(x, i, strips, first, last, costs):
-    """np.mean((x[i] − y[j])²) into costs[j], for the strips of y in which columns first … last lie.
-
-    To the last bit what numpy gives up to 128 channels, so that ties are ties here too: it sums every eighth channel,
-    then those eight sums pairwise, then adds the channels that are left.
-    """
-    channels = x.shape[1]
-    whole = channels // 8 * 8
-    count = splat(float(channels), EIGHT)
-    for strip in range(first // EIGHT, last // EIGHT + 1):
-        start = strip * channels * EIGHT
-        sum0 = sum1 = sum2 = sum3 = sum4 = sum5 = sum6 = sum7 = splat(0.0, EIGHT)
-        for c in range(0, whole, 8):
-            here = start + c * EIGHT
-            sum0 = sum0 + _squares(x[i, c], strips, here)
-            sum1 = sum1 + _squares(x[i, c + 1], strips, here + EIGHT)
-            sum2 = sum2 + _squares(x[i, c + 2], strips, here + 2 * EIGHT)
-            sum3 = sum3 + _squares(x[i, c + 3], strips, here + 3 * EIGHT)
-            sum4 = sum4 + _squares(x[i, c + 4], strips, here + 4 * EIGHT)
-            sum5 = sum5 + _squares(x[i, c + 5], strips, here + 5 * EIGHT)
-            sum6 = sum6 + _squares(x[i, c + 6], strips, here + 6 * EIGHT)
-            sum7 = sum7 + _squares(x[i, c + 7], strips, here + 7 * EIGHT)
-        total = ((sum0 + sum1) + (sum2 + sum3)) + ((sum4 + sum5) + (sum6 + sum7))
-        for c in range(whole, channels):
-            total = total + _squares(x[i, c], strips, start + c * EIGHT)
-        store(costs, strip * EIGHT, total / count)
-
-
-@njit(cache=True)
-def windowed(x, y, first, last):
-    """The cheapest path's cost and the path, within a window; memory grows with the window's cells, a byte each."""
-    rows, columns = len(x), len(y)
-    strips = _strips(y, EIGHT)
-    costs = np.empty(columns + EIGHT)
-    offset = np.zeros(rows + 1, np.int64)
-    offset[1:] = np.cumsum(last - first + 1)
-    moves = np.empty(offset[rows], np.uint8)
-    above, row = np.full(columns + 1, np.inf), np.full(columns + 1, np.inf)  # column j is at j + 1
-    above[0] = 0.0
-    for i in range(rows):
-        _write_costs(x, i, strips, first[i], last[i], costs)
-        left = row[first[i]] = np.inf
-        for j in range(first[i], last[i] + 1):
-            from_above, from_left, from_diagonal = above[j + 1] + costs[j], left + costs[j], above[j] + costs[j]
-            either = min(from_above, from_left)
-            left = row[j + 1] = min(either, from_diagonal)
-            move = LEFT if from_left < from_above else UP
-            moves[offset[i] + j - first[i]] = DIAGONAL if from_diagonal < either else move
-        above, row = row, above
-    return above[columns], _moves_to_path(moves, offset, first, columns)
-
-
-@njit(cache=True)
-def _moves_to_path(moves, offset, first, columns):
-    rows = len(first)
-    backwards = np.empty((rows + columns - 1, 2), np.int64)
-    i, j, steps = rows - 1, columns - 1, 0
-    while i >= 0 and j >= 0:
-        backwards[steps] = i, j
-        steps += 1
+            return backwards[:steps][::-1].copy()
         move = moves[offset[i] + j - first[i]]
+        # The edges are checked because not-a-number compares as nothing.
+        if i == 0:
+            move = LEFT
+        elif j == 0:
+            move = UP
         i, j = i - (move != LEFT), j - (move != UP)
-    return backwards[:steps][::-1].copy()
 
 
 # ---- FastDTW ----
@@ -288,7 +272,7 @@ def _follow(path, x, y, scale, x_gradient, y_gradient):
 def exact_items(first, last, x, y, scale, totals, x_gradient, y_gradient, start, stop):
     """By exact DTW in a window."""
     for b in range(start, stop):
-        path = _choices_to_path(_lane_choices(x[b], y[b], first, last), x.shape[1], y.shape[1])
+        path = _exact_path(x[b], y[b], first, last)
         totals[b] = _follow(path, x[b], y[b], scale, x_gradient[b], y_gradient[b])
 
 
