@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from config.schema import Config, Model, Text
 from dataset.text_units import NONE, UNITS
-from model.layers import DecoderLayer, EncoderLayer, dropout
+from model.layers import DecoderLayer, Dropout, EncoderLayer
 
 
 class Decoder(nn.Module):
@@ -69,12 +69,12 @@ class CurveHead(nn.Module):
     def __init__(self, width: int, channels: int, dropout: float, output: str) -> None:
         super().__init__()
         self.linear = nn.Linear(width, channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.bound = nn.Tanh() if output == "tanh" else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, T, width) → (B, T, channels)."""
-        return self.bound(dropout(self.linear(x), self.dropout))
+        return self.bound(self.dropout(self.linear(x)))
 
 
 class FeatureNorm(nn.Module):
@@ -119,12 +119,12 @@ class ConvLayer(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.conv = nn.Conv1d(width, width, kernel, padding="same")
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, T, width) → (B, T, width)."""
         y = self.conv(self.norm(x).transpose(1, 2)).transpose(1, 2)
-        return x + dropout(nn.functional.gelu(y), self.dropout)
+        return x + self.dropout(nn.functional.gelu(y))
 
 
 class SinusoidalPosition(nn.Module):

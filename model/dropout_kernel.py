@@ -25,18 +25,16 @@ def _is_kept(bits, place, dropped):
     return (bits >> uint64(16 * place)) & uint64(LEVELS - 1) >= dropped
 
 
-@njit("void(float32[::1], uint64, uint64)", cache=True, nogil=True)
-def zero_some(values: np.ndarray, seed: int, dropped: int) -> None:
-    """Zero each of values with probability dropped / LEVELS, in place: a pure function of the seed.
+@njit("void(float32[::1], uint64, uint64, float32)", cache=True, nogil=True)
+def fill_mask(mask: np.ndarray, seed: int, dropped: int, kept: float) -> None:
+    """Write 0 with probability dropped / LEVELS, else `kept`, into each value of mask (N,): a function of the seed.
 
     The numbers are SplitMix64's (Steele, Lea & Flood 2014), whose draws stand alone, so that the loop is vectorised.
     """
-    for draw in range(len(values) // VALUES_A_DRAW):
+    for draw in range(len(mask) // VALUES_A_DRAW):
         bits = _random_bits(seed, draw)
         for place in range(VALUES_A_DRAW):
-            value = values[VALUES_A_DRAW * draw + place]
-            values[VALUES_A_DRAW * draw + place] = value if _is_kept(bits, place, dropped) else NOTHING
-    bits = _random_bits(seed, len(values) // VALUES_A_DRAW)
-    for place in range(len(values) % VALUES_A_DRAW):
-        if not _is_kept(bits, place, dropped):
-            values[len(values) - 1 - place] = NOTHING
+            mask[VALUES_A_DRAW * draw + place] = kept if _is_kept(bits, place, dropped) else NOTHING
+    bits = _random_bits(seed, len(mask) // VALUES_A_DRAW)
+    for place in range(len(mask) % VALUES_A_DRAW):
+        mask[len(mask) - 1 - place] = kept if _is_kept(bits, place, dropped) else NOTHING

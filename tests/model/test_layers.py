@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from model import layers
-from model.layers import DecoderLayer, EncoderLayer, thin_
+from model.layers import DecoderLayer, Dropout, EncoderLayer, drop
 
 WIDTH, HEADS, WIDE, P = 6, 2, 40, 0.25
 
@@ -38,27 +38,36 @@ def test_without_dropout_a_layer_is_torchs(kind: str, training: bool) -> None:
     torch.testing.assert_close(got, output_and_gradients(plain.train(training), inputs))
 
 
+def draw(x: Tensor) -> Tensor:
+    """The same for the same shape, whatever was drawn before, so that neither side's order of draws matters."""
+    return torch.rand(x.shape, generator=torch.Generator().manual_seed(x.numel())).to(x) >= P
+
+
+def dropped(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    return x * draw(x) / (1 - P) if training and p else x
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: None = None, dropout_p: float = 0.0, *_: bool) -> Tensor:
+    shares = (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(dim=-1)
+    return dropped(shares, dropout_p) @ v
+
+
 @pytest.mark.parametrize("kind", ["encoder", "decoder"])
-def test_with_dropout_a_layer_is_torchs_under_the_same_masks(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw(x: Tensor) -> Tensor:
-        """The same for the same shape, whatever was drawn before, so that neither side's order of draws matters."""
-        return torch.rand(x.shape, generator=torch.Generator().manual_seed(x.numel()), dtype=x.dtype) >= P
-
-    def dropped(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-        return x * draw(x) / (1 - P) if training and p else x
-
-    def attend(q: Tensor, k: Tensor, v: Tensor, mask: None, p: float, *_: bool) -> Tensor:
-        shares = (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(dim=-1)
-        return dropped(shares, p) @ v
-
+@pytest.mark.parametrize("ours", [True, False], ids=["our masks", "torch's masks"])
+def test_with_dropout_a_layer_is_torchs_under_the_same_masks(
+    kind: str, ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layer, plain, inputs = pair(kind, dropout=P)
-    monkeypatch.setattr(layers, "thin_", lambda x, p: (x.mul_(draw(x)), 1 - p)[1])
-    got = output_and_gradients(layer, inputs)
     monkeypatch.setattr(nn.functional, "dropout", dropped)
     monkeypatch.setattr(nn.functional, "scaled_dot_product_attention", attend)
-    torch.testing.assert_close(got, output_and_gradients(plain, inputs))
+    expected = output_and_gradients(plain, inputs)
+    if ours:
+        monkeypatch.setattr(layers, "drop", dropped)
+        monkeypatch.setattr(layers, "_masks_are_ours", lambda x: True)
+        monkeypatch.delattr(nn.functional, "scaled_dot_product_attention")
+    torch.testing.assert_close(output_and_gradients(layer, inputs), expected)
     monkeypatch.undo()
-    assert not torch.allclose(got[0], layer.eval()(*inputs))
+    assert not torch.allclose(layer(*inputs), layer.eval()(*inputs))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -66,31 +75,35 @@ def test_with_dropout_a_layer_is_torchs_under_the_same_masks(kind: str, monkeypa
 def test_each_value_is_dropped_with_the_odds_given(p: float, dtype: torch.dtype) -> None:
     torch.manual_seed(3)
     repeats, size = 4000, 23  # a size with a tail that fills no whole draw
-    masks = torch.ones(repeats, size, dtype=dtype)
-    shares = {thin_(row, p) for row in masks}
-    assert set(masks.unique().tolist()) == {0, 1} and shares.pop() == pytest.approx(1 - p, abs=1e-5) and not shares
+    kept = torch.stack([drop(torch.ones(size, dtype=dtype), p) for _ in range(repeats)])
+    (nothing, scaled) = kept.unique().tolist()
+    assert nothing == 0 and scaled == pytest.approx(1 / (1 - p), rel=2**-16 / (1 - p))
+    masks = (kept > 0).double()
     error = (p * (1 - p) / repeats) ** 0.5
     assert ((masks.mean(dim=0) - (1 - p)).abs() < 5 * error).all(), "every place alike, the tail's too"
-    together = (masks.double().T @ masks.double()) / repeats - (1 - p) ** 2
+    together = (masks.T @ masks) / repeats - (1 - p) ** 2
     assert (together.fill_diagonal_(0).abs() < 6 * error).all(), "no two places together"
 
 
 def test_masks_are_a_function_of_torchs_random_state() -> None:
-    def masks() -> list[Tensor]:
-        drawn = [torch.ones(1000), torch.ones(1000)]
-        assert [thin_(mask, 0.5) for mask in drawn] == [0.5, 0.5]
-        return drawn
-
     torch.manual_seed(1)
     state = torch.get_rng_state()
-    first, second = masks()
+    first, second = (drop(torch.ones(1000), 0.5) for _ in range(2))
     assert not torch.equal(first, second)
     torch.set_rng_state(state)
-    assert all(map(torch.equal, masks(), (first, second)))
+    assert all(torch.equal(drop(torch.ones(1000), 0.5), mask) for mask in (first, second))
 
 
-def test_what_is_kept_is_not_touched() -> None:
+def test_what_is_kept_is_scaled_and_has_the_gradient() -> None:
+    values = torch.randn(101, requires_grad=True)
+    thinned = drop(values, 0.5)
+    (gradient,) = torch.autograd.grad(thinned.sum(), values)
+    kept = thinned != 0
+    assert torch.equal(thinned[kept], 2 * values[kept]) and 20 < kept.sum() < 80
+    assert torch.equal(gradient, 2.0 * kept)
+
+
+def test_dropout_is_for_training_alone() -> None:
     values = torch.randn(101)
-    thinned = values.clone()
-    thin_(thinned, 0.5)
-    assert torch.equal(thinned[thinned != 0], values[thinned != 0]) and 20 < (thinned == 0).sum() < 80
+    assert torch.equal(Dropout(0.5).eval()(values), values) and torch.equal(Dropout(0.0)(values), values)
+    assert not torch.equal(Dropout(0.5)(values), values)
