@@ -1,10 +1,12 @@
 """Dynamic time warping between two clips' curves: the distances that they are scored with.
 
 The cost of a pair of frames is the mean over channels of their squared difference; a warping path's cost is the sum
-over its pairs of frames, not divided by its length.
+over its pairs of frames, not divided by its length. Importing this loads numba.
 """
 
 import numpy as np
+
+from dataset import dtw_kernels
 
 
 def fastdtw(x: np.ndarray, y: np.ndarray, radius: int = 1) -> tuple[float, np.ndarray]:
@@ -14,8 +16,6 @@ def fastdtw(x: np.ndarray, y: np.ndarray, radius: int = 1) -> tuple[float, np.nd
     fastdtw package with np.mean((a − b)**2) as distance, ties included. Radius 1 gives the contest's score.
     Raises ValueError for shapes that do not match, no frames, values that are not finite, or a radius below 1.
     """
-    from dataset import dtw_kernels
-
     check_radius(radius)
     return dtw_kernels.fastdtw(*_pair(x, y), radius)
 
@@ -26,13 +26,12 @@ def exact_dtw(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     x: (N, channels), y: (M, channels), computed in float64 → cost, path (steps, 2) of frame indices.
     Raises ValueError for shapes that do not match, no frames, or values that are not finite.
     """
-    from dataset import dtw_kernels
-
     first, second = _pair(x, y)
     return dtw_kernels.windowed(first, second, *dtw_kernels.full_window(len(first), len(second)))
 
 
 def check_radius(radius: int) -> None:
+    """Raises ValueError for a radius of FastDTW below 1 frame."""
     if radius < 1:
         raise ValueError(f"radius is {radius}; it must be at least 1")
 

@@ -1,4 +1,4 @@
-"""The compiled half of dataset/dtw.py and model/dtw_loss.py. Importing it loads numba, so they do that on first use.
+"""The compiled half of dataset/dtw.py and model/dtw_loss.py: warping paths, and the loss along them. It loads numba.
 
 A window gives, for each row i of the cost matrix, the first and the last column that a warping path may visit; both
 never decrease. A path is (steps, 2) int64, from (0, 0) to the last cell. At equal costs a path comes from above first,

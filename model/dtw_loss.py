@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dataset import dtw_kernels
 from dataset.dtw import check_radius
+from model.dtw_wavefront import wavefront_loss
 
 Mode = Literal["exact", "fastdtw"]
 
@@ -41,8 +43,6 @@ def dtw_loss(
     _check_options(mode, band, radius)
     dtype = torch.promote_types(torch.promote_types(prediction.dtype, target.dtype), torch.float32)
     if mode == "exact" and prediction.device.type != "cpu":
-        from model.dtw_wavefront import wavefront_loss
-
         return wavefront_loss(prediction.to(dtype), target.to(prediction.device, dtype), band)
     on_cpu = (prediction.to("cpu", dtype), target.to("cpu", dtype))
     return _WarpingCost.apply(*on_cpu, _path_finder(mode, band, radius)).to(prediction.device)
@@ -81,8 +81,6 @@ class _WarpingCost(torch.autograd.Function):
 
 def _path_finder(mode: Mode, band: int | None, radius: int) -> Callable[[int, int], ItemsFunction]:
     """The kernel for these options, once it knows both lengths."""
-    from dataset import dtw_kernels
-
     if mode == "fastdtw":
         return lambda *_: partial(dtw_kernels.fastdtw_items, radius)
     if band is None:

@@ -21,7 +21,7 @@ CHUNK = 2**24  # differences (frames × channels) held at once while costs are s
 
 
 def wavefront_loss(prediction: Tensor, target: Tensor, band: int | None = None) -> Tensor:
-    """What model.dtw.dtw_loss gives for mode "exact", on any device: same path, also at ties, and so same gradient.
+    """As model.dtw_loss.dtw_loss in mode "exact", on any device: the same path, also at ties, and so the same gradient.
 
     prediction: (B, T, channels), target: (B, T2, channels), of one device and float type, checked → a scalar of it.
     The backward pass adds in any order on CUDA (scatter_add), unless torch.use_deterministic_algorithms is on.

@@ -6,13 +6,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from config.schema import Loss
+from model.dtw_loss import dtw_loss
 
 TOTAL = "total"
 
 
 def _dtw(prediction: Tensor, target: Tensor, loss: Loss) -> Tensor:
-    from model.dtw_loss import dtw_loss  # with kernels that few configs need compiled
-
     return dtw_loss(prediction, target, mode=loss.dtw_mode, band=loss.dtw_band)
 
 
