@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import UserError, parser, renamed, run
 from config.files import write_json
+from config.study import add_pieces, check_pieces
 from config.tables import table
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.score.evaluation import Scoring, evaluate
@@ -33,7 +34,7 @@ def parse() -> argparse.Namespace:
     add("--json", type=Path, metavar="PATH", help="also write every score here, unrounded")
     add("--fps", type=float, default=USUAL_FPS, help="frames a second of files that tell none")
     add("--ids", nargs="+", metavar="ID", help="only these clips: ids, or a file with an id a line")
-    add("--pieces", type=float, metavar="SECONDS", help="score DTW over pieces of this length")
+    add_pieces(options)
     add("--stats", type=Path, metavar="PATH", help="stats.json or checkpoint: score its mean face too")
     add("--transcript_path", type=Path, metavar="PATH", help="tsv or TextGrid files: score closures of the lips")
     add("--wavs", type=Path, metavar="PATH", help="the sounds: score lag against them, and silences")
@@ -46,8 +47,7 @@ def parse() -> argparse.Namespace:
     given = options.parse_args()
     if not 0 < given.fps < float("inf"):
         raise UserError(f"--fps {given.fps:g}: must be more than 0")
-    if given.pieces is not None and not 1 <= given.pieces * given.fps < float("inf"):
-        raise UserError(f"--pieces {given.pieces:g}: must be at least one frame long")
+    check_pieces(given.pieces, given.fps)
     if given.unseen and given.stats is None:
         raise UserError("--unseen needs --stats: a stats.json or checkpoint, which names its training clips")
     return given

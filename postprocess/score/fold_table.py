@@ -1,14 +1,13 @@
 """A cross-validation's scores as a table, and what each variant gains on the first one."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from config.tables import table
 from postprocess.score.held_out import COLUMNS, cells, training_time
 from postprocess.score.metrics import CONFIDENCE, Scores, intervals, mean_scores
 
 
-def fold_table(variants: Mapping[str, dict[str, Any]], ridge: Scores) -> str:
+def fold_table(variants: Mapping[str, Scores], ridge: Scores) -> str:
     """Each variant's folds, then the mean over all its clips, then the floors.
 
     variants: name → what model.trials.run_folds gives; ridge: what model.ridge_regression.run_ridge gives.
@@ -26,7 +25,7 @@ def fold_table(variants: Mapping[str, dict[str, Any]], ridge: Scores) -> str:
     return table(["variant", "clips", *COLUMNS, "train s"], lines)
 
 
-def gain_lines(variants: Mapping[str, dict[str, Any]]) -> list[str]:
+def gain_lines(variants: Mapping[str, Scores]) -> list[str]:
     """Each variant's contest score, then its gain on the first, clip by clip, with bootstrap intervals over clips."""
     (first, base), *others = variants.items()
     lines = [
