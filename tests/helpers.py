@@ -39,7 +39,7 @@ ICT_FACEKIT = SHARED / "ict_facekit"
 
 
 def absence(path: Path) -> str:
-    return f"needs ../shared/data/{path.relative_to(SHARED).as_posix()}, which is not there"
+    return f"needs {(Path('../shared/data') / path.relative_to(SHARED)).as_posix()}, which is not there"
 
 
 def needs_shared(path: Path) -> pytest.MarkDecorator:
