@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import soxr
@@ -78,10 +78,41 @@ def sample_count(path: Path) -> int:
 
     Raises UserError as read_audio does.
     """
-    if path.suffix.lower() in TRACK_SUFFIXES:
-        return sum(map(len, audio_blocks(path)))
-    with _opened(path) as file:
-        return round(file.frames * SAMPLE_RATE / file.samplerate)
+    with open_sound(path) as sound:
+        return sound.samples
+
+
+class Sound(NamedTuple):
+    """A sound that is open: how long it is, and its samples, to be read once."""
+
+    path: Path | None  # None for samples that come from no file
+    samples: int  # in all, at 16 kHz
+    blocks: Iterator[np.ndarray]  # (samples,) float32 in [-1, 1] each, as of audio_blocks
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / SAMPLE_RATE
+
+    def __str__(self) -> str:
+        return str(self.path or "the sound")
+
+
+@contextmanager
+def open_sound(source: str | Path | np.ndarray) -> Iterator[Sound]:
+    """A sound file opened once, or (samples,) float32 at 16 kHz.
+
+    A file is read block by block; a movie's track, which tells its length only at its end, is held in memory (230 MB
+    an hour). Raises UserError as read_audio does, here or at a later block.
+    """
+    if isinstance(source, np.ndarray):
+        yield Sound(None, len(source), iter((source,)))
+    elif (path := Path(source)).suffix.lower() in TRACK_SUFFIXES:
+        blocks = list(audio_blocks(path))
+        yield Sound(path, sum(map(len, blocks)), iter(blocks))
+    else:
+        with _opened(path) as file:
+            mono = ((rate, block.mean(axis=1)) for rate, block in _finite(path, _file_blocks(path, file)))
+            yield Sound(path, _resampled_length(file), _resampled(mono))
 
 
 def _one_channel(path: Path, channel: Channel) -> Iterator[_Block]:
@@ -118,7 +149,12 @@ def _resampled(blocks: Iterator[_Block]) -> Iterator[np.ndarray]:
 def _blocks(path: Path) -> Iterator[_Block]:
     """A sound file's samples as they are, (samples, channels) in [-1, 1], at least one."""
     is_track = path.suffix.lower() in TRACK_SUFFIXES
-    for rate, block in _track_blocks(path) if is_track else _sound_blocks(path):
+    return _finite(path, _track_blocks(path) if is_track else _sound_blocks(path))
+
+
+def _finite(path: Path, blocks: Iterator[_Block]) -> Iterator[_Block]:
+    """The blocks. Raises UserError at one that holds what is no number."""
+    for rate, block in blocks:
         if not np.isfinite(block).all():
             raise UserError(f"{path}: holds NaN or infinite samples; export it again")
         yield rate, block
@@ -126,13 +162,18 @@ def _blocks(path: Path) -> Iterator[_Block]:
 
 def _sound_blocks(path: Path) -> Iterator[_Block]:
     with _opened(path) as file:
-        read = 0
-        while read < file.frames:
+        yield from _file_blocks(path, file)
+
+
+def _file_blocks(path: Path, file: "soundfile.SoundFile") -> Iterator[_Block]:
+    read = 0
+    while read < file.frames:
+        with _readable(path):
             block = file.read(BLOCK_SECONDS * file.samplerate, dtype="float32", always_2d=True)
-            read += len(block)
-            if not len(block):
-                raise UserError(f"{path}: truncated after {read / file.samplerate:.2f} s; export it again")
-            yield file.samplerate, block
+        read += len(block)
+        if not len(block):
+            raise UserError(f"{path}: truncated after {read / file.samplerate:.2f} s; export it again")
+        yield file.samplerate, block
 
 
 def _track_blocks(path: Path) -> Iterator[_Block]:
@@ -194,17 +235,32 @@ def _picture_start(container: Any) -> Fraction | None:
     return None
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator["soundfile.SoundFile"]:
+def _opened(path: Path) -> "soundfile.SoundFile":
+    """A sound file with a sample at least, which closes itself at the end of a with block."""
     import soundfile
 
     _check_exists(path)
     _check_length(path)
+    with _readable(path):
+        file = soundfile.SoundFile(path)
+    if not _resampled_length(file):
+        file.close()
+        raise UserError(f"{path}: holds no samples; export it again")
+    return file
+
+
+def _resampled_length(file: "soundfile.SoundFile") -> int:
+    """In samples at 16 kHz."""
+    return round(file.frames * SAMPLE_RATE / file.samplerate)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What libsndfile says against a file, as a UserError."""
+    import soundfile
+
     try:
-        with soundfile.SoundFile(path) as file:
-            if not round(file.frames * SAMPLE_RATE / file.samplerate):
-                raise UserError(f"{path}: holds no samples; export it again")
-            yield file
+        yield
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
         reason = str(error).rpartition(": ")[2].rstrip(".").lower()
         raise UserError(f"{path}: cannot be read as sound: {reason}; export it as WAV") from None
