@@ -43,8 +43,13 @@ def by_stem(files: list[Path]) -> dict[str, Path]:
     return stems
 
 
-def output_path(file: Path, source: Path, output: Path) -> Path:
-    """Where the result for `file` goes: `output` is a folder when `source` is one, else a file (or a folder there)."""
+def output_path(file: Path, source: Path, output: Path, option: str = "--output") -> Path:
+    """Where the result for `file` goes: `output` is a folder when `source` is one, else a file (or a folder there).
+
+    Raises UserError, naming the option that output was given by, where a folder's results would go into one file.
+    """
+    if source.is_dir() and (output.is_file() or output.suffix == file.suffix):
+        raise UserError(f"{option} {output}: {source} is a folder, so this must be one too")
     return output / file.name if source.is_dir() or output.is_dir() else output
 
 
@@ -54,11 +59,12 @@ def partial_path(path: Path) -> Path:
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: str | Path) -> Iterator[Path]:
     """A path beside `path` to write to; renamed into place at the end, removed when anything fails.
 
     Raises UserError when the place cannot be written to.
     """
+    path = Path(path)
     partial = partial_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from config.errors import UserError
+from config.places import ROOT
 from config.schema import Config
 from config.suggest import nearest
 from config.yaml_files import Dumper, Keys, Loader, Places, read_yaml
 
-ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ROOT / "config" / "default.yml"
 PATH_KEYS = (("run", "dir"), ("data", "corpus"), ("data", "lmdb"), ("features", "cache"))
 

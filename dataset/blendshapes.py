@@ -233,12 +233,12 @@ def read_curves(path: Path, names: tuple[str, ...] = ARKIT) -> np.ndarray:
     return read_csv(path, names).select(names)
 
 
-def write_curves(path: Path, values: np.ndarray, names: tuple[str, ...] = ARKIT) -> None:
+def write_curves(path: str | Path, values: np.ndarray, names: tuple[str, ...] = ARKIT) -> None:
     """Write (frames, len(names)) as a csv of the 52 channels in the contest's order, the channels not named 0."""
     write_columns(path, dict(zip(ARKIT, to_arkit(values, names).T, strict=True)))
 
 
-def write_columns(path: Path, columns: Mapping[str, Sequence[str] | np.ndarray]) -> None:
+def write_columns(path: str | Path, columns: Mapping[str, Sequence[str] | np.ndarray]) -> None:
     """Write a csv of columns by name, whole or not at all: text to the letter, numbers with DECIMALS decimals."""
     cells = [
         [f"{value:.{DECIMALS}f}" for value in column.tolist()] if isinstance(column, np.ndarray) else column

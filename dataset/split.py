@@ -31,12 +31,17 @@ def matches(clip_id: str, patterns: Sequence[str]) -> bool:
     return clip_id in patterns or any(fnmatchcase(clip_id, pattern) for pattern in patterns)
 
 
+def named_domain(clip_id: str, domains: Sequence[Domain]) -> str | None:
+    """The first domain with a pattern for the clip; None when there is none."""
+    return next((domain.name for domain in domains if matches(clip_id, domain.clips)), None)
+
+
 def domain_of(clip_id: str, domains: Sequence[Domain]) -> str:
     """The first domain with a pattern for the clip. Raises UserError when there is none."""
-    for domain in domains:
-        if matches(clip_id, domain.clips):
-            return domain.name
-    raise UserError(f"{clip_id}: matches no domain; add its pattern to data.domains")
+    domain = named_domain(clip_id, domains)
+    if domain is None:
+        raise UserError(f"{clip_id}: matches no domain; add its pattern to data.domains")
+    return domain
 
 
 def check_named(data: Data, key: str, patterns: Sequence[str], ids: Sequence[str]) -> None:

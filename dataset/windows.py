@@ -58,6 +58,12 @@ def cut(frames: np.ndarray, start: int, window: int) -> np.ndarray:
     return piece
 
 
+def fade_weights(window: int, overlap: int) -> np.ndarray:
+    """(window,) weights that rise over the first and fall over the last `overlap` frames, so that neighbours blend."""
+    rise = np.arange(1, window + 1) / (overlap + 1)
+    return np.minimum(1, np.minimum(rise, rise[::-1]))
+
+
 def tokens_in(words: Sequence[Word], start_s: float, end_s: float) -> int:
     """How many words sound, in part at least, between the two times."""
     return sum(word.start_s < end_s and word.end_s > start_s for word in words)

@@ -10,7 +10,6 @@ from config.mixing import check_weight, sum_to_one
 from config.run_folder import BEST, LAST, SUFFIX
 from dataset.stats import STATS, merged_stats, save_stats
 
-SHIPPED = Path(__file__).resolve().parents[1] / "result" / "facegood_logmel" / "best.safetensors"
 WEIGHTS = "ensemble.json"
 
 

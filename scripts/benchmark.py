@@ -247,10 +247,9 @@ def _exhaust(run: "RunState") -> None:
 def synthesis_logmel(effort: Effort) -> Timing:
     """A wav to curves by the weights that the repository ships, loaded."""
     from model.bench.workloads import plain_synthesis, write_noise
-    from model.ensembles import SHIPPED
     from model.synthesis import Synthesizer
 
-    synthesizer, repeats = Synthesizer(SHIPPED), effort.repeats(20)
+    synthesizer, repeats = Synthesizer(device="cpu"), effort.repeats(20)
     with TemporaryDirectory() as folder:
         wav = Path(folder) / "noise.wav"
         write_noise(wav, SPEECH_S)

@@ -2,28 +2,50 @@
 
 import sys
 import time
-from argparse import Namespace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from config.command import UserError, parser, run
-from config.files import by_stem, find
-from dataset.audio import AUDIO_SUFFIXES, sample_count
-from model.ensembles import SHIPPED
+from config.command import UserError, parser, renamed, run
+from config.files import by_stem, find, output_path
+from config.places import SHIPPED
+from config.units import frame_count
+from dataset.audio import AUDIO_SUFFIXES, open_sound
+from dataset.blendshapes import write_curves
+from dataset.recordings.resample import resample_curves
+from dataset.transcript import check_within, read_tsv
 
 if TYPE_CHECKING:
-    from model.synthesis import Ensemble, Synthesizer
+    from model.synthesis import Synthesizer
 
 EXAMPLES = """
     python scripts/synthesize.py --wav_path a.wav
     python scripts/synthesize.py --ckpt_path result/mine/best.safetensors --wav_path a.wav --transcript_path a.tsv
-    python scripts/synthesize.py --wav_path wavs/ --out_path csvs/ --fps 60
+    python scripts/synthesize.py --wav_path wavs/ --out_path csvs/ --out_fps 60
     python scripts/synthesize.py --ckpt_path result/facegood_kfold/base/ensemble/ --wav_path a.wav
 """
 
 
-def parse_arguments() -> Namespace:
+@dataclass(frozen=True)
+class SynthesisRequest:
+    """A command line."""
+
+    ckpt_path: Path
+    wav_path: Path
+    transcript_path: Path | None
+    out_path: Path | None
+    out_fps: float | None
+    overlap: int | None
+    domain: str | None
+    no_clamp: bool
+    encoder_path: str | None
+    device: str | None
+
+
+def parse_arguments() -> SynthesisRequest:
     commands = parser(__doc__, EXAMPLES)
     add = commands.add_argument
     add(
@@ -35,37 +57,38 @@ def parse_arguments() -> Namespace:
     add("--wav_path", type=Path, required=True, help="sound file, or a folder of them")
     add("--transcript_path", type=Path, help="tsv of start, end and token, or a folder of them with the wavs' stems")
     add("--out_path", type=Path, help="csv, or a folder for them; by default beside each wav")
-    add("--fps", type=float, help="frames a second of the csv; by default the model's")
+    add("--out_fps", type=float, help="frames a second of the csv; by default the model's")
+    renamed(commands, "--fps", "--out_fps")
     add("--overlap", type=int, help="frames that windows share and cross-fade over; 0: none; by default half a window")
-    add("--domain", help="recording set to sound like; by default the first one the model was trained on")
+    add(
+        "--domain",
+        help="recording set to sound like; by default the one that a wav's name belongs to, or else the first",
+    )
     add("--no_clamp", action="store_true", help="write values below 0 and above 1 as they come")
     add("--encoder_path", help="where the speech model's folder is, if not where it was in training")
     add("--device", help="such as cpu or cuda; by default a GPU where there is one")
-    return commands.parse_args()
+    return SynthesisRequest(**vars(commands.parse_args()))
 
 
 def main() -> None:
-    arguments = parse_arguments()
-    if arguments.fps is not None and not 0 < arguments.fps <= 240:
-        raise UserError(f"--fps {arguments.fps:g}: must be above 0 and at most 240")
-    wavs = list(by_stem(find(arguments.wav_path, AUDIO_SUFFIXES)).values())
-    transcripts = pair_transcripts(wavs, arguments)
-    targets = [output_of(wav, arguments) for wav in wavs]
-    import torch
+    given = parse_arguments()
+    if given.out_fps is not None and not 0 < given.out_fps <= 240:
+        raise UserError(f"--out_fps {given.out_fps:g}: must be above 0 and at most 240")
+    wavs = list(by_stem(find(given.wav_path, AUDIO_SUFFIXES)).values())
+    transcripts = pair_transcripts(wavs, given)
+    targets = [output_of(wav, given) for wav in wavs]
+    from model.synthesis import Synthesizer
 
-    from model.synthesis import open_synthesizer
-
-    device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    synthesizer = open_synthesizer(arguments.ckpt_path, arguments.encoder_path, device)
-    synthesizer.check(arguments.domain, arguments.overlap)
-    if synthesizer.reads_text and arguments.transcript_path is None:
-        print(
-            f"{arguments.ckpt_path}: hears the sound alone; with --transcript_path, a tsv for each wav, it does better"
-        )
+    synthesizer = Synthesizer(given.ckpt_path, given.encoder_path, given.device)
+    synthesizer.check(given.domain, given.overlap)
+    if synthesizer.reads_text and given.transcript_path is None:
+        print(f"{given.ckpt_path}: hears the sound alone; with --transcript_path, a tsv for each wav, it does better")
+    if not given.domain:
+        say_domains(synthesizer, wavs)
     failed: list[str] = []
     for wav, transcript, target in zip(wavs, transcripts, targets, strict=True):
         try:
-            print(synthesize_file(synthesizer, wav, transcript, target, arguments))
+            print(synthesize_file(synthesizer, wav, transcript, target, given))
         except UserError as error:
             failed.append(str(error))
     if failed:
@@ -73,50 +96,49 @@ def main() -> None:
         raise UserError(f"{failed[0]}{more}" + (f"\n{len(failed)} of {len(wavs)} failed" if len(wavs) > 1 else ""))
 
 
-def pair_transcripts(wavs: list[Path], arguments: Namespace) -> list[Path | None]:
+def pair_transcripts(wavs: Sequence[Path], given: SynthesisRequest) -> list[Path | None]:
     """Each wav's tsv, or None. Raises UserError where one is asked for and there is none."""
-    given: Path | None = arguments.transcript_path
-    if given is None:
+    if given.transcript_path is None:
         return [None] * len(wavs)
-    if arguments.wav_path.is_file() and given.is_file():
-        return [given]
-    transcripts = by_stem(find(given, (".tsv",)))
+    if given.wav_path.is_file() and given.transcript_path.is_file():
+        return [given.transcript_path]
+    transcripts = by_stem(find(given.transcript_path, (".tsv",)))
     missing = [wav for wav in wavs if wav.stem not in transcripts]
     if missing:
-        raise UserError(f"{given}: no {missing[0].stem}.tsv for {missing[0]}")
+        raise UserError(f"{given.transcript_path}: no {missing[0].stem}.tsv for {missing[0]}")
     return [transcripts[wav.stem] for wav in wavs]
 
 
-def output_of(wav: Path, arguments: Namespace) -> Path:
+def output_of(wav: Path, given: SynthesisRequest) -> Path:
     """The csv to write. Raises UserError where a folder of wavs would go into one file."""
-    out: Path | None = arguments.out_path
-    if out is None:
+    if given.out_path is None:
         return wav.with_suffix(".csv")
-    if arguments.wav_path.is_dir() and (out.is_file() or out.suffix == ".csv"):
-        raise UserError(f"--out_path {out}: {arguments.wav_path} is a folder, so this must be one too")
-    return out / f"{wav.stem}.csv" if arguments.wav_path.is_dir() or out.is_dir() else out
+    return output_path(wav.with_suffix(".csv"), given.wav_path, given.out_path, "--out_path")
+
+
+def say_domains(synthesizer: "Synthesizer", wavs: Sequence[Path]) -> None:
+    """Which domains the wavs' names choose, if they do."""
+    named = Counter(domain for wav in wavs if (domain := synthesizer.named_domain(wav.stem)))
+    if named:
+        domains = ", ".join(f"{domain} ({count})" for domain, count in sorted(named.items()))
+        print(f"domain by the name of the clip: {domains}; --domain says otherwise")
 
 
 def synthesize_file(
-    synthesizer: "Synthesizer | Ensemble", wav: Path, transcript: Path | None, target: Path, arguments: Namespace
+    synthesizer: "Synthesizer", wav: Path, transcript: Path | None, target: Path, given: SynthesisRequest
 ) -> str:
     """Write one csv; the line to print."""
-    from config.units import SAMPLE_RATE, frame_count
-    from dataset.blendshapes import write_curves
-    from dataset.recordings.resample import resample_curves
-    from dataset.transcript import check_within, read_tsv
-
     began = time.perf_counter()
-    samples = sample_count(wav)
     words = read_tsv(transcript) if transcript else []
-    if transcript:
-        check_within(transcript, words, samples / SAMPLE_RATE)
-    curves = synthesizer.synthesize(wav, arguments.domain, arguments.overlap, words)
-    fps = arguments.fps or synthesizer.header.fps
-    curves = resample_curves(curves, synthesizer.header.fps, fps, frame_count(samples, fps))
-    write_curves(target, curves if arguments.no_clamp else curves.clip(0, 1), synthesizer.header.channels)
-    seconds, took = samples / SAMPLE_RATE, time.perf_counter() - began
-    return f"{target}: {len(curves)} frames at {fps:g} fps, {took / seconds:.4f} s of compute per second of audio"
+    with open_sound(wav) as sound:
+        if transcript:
+            check_within(transcript, words, sound.seconds)
+        curves = synthesizer.synthesize(sound, given.domain, given.overlap, words)
+    fps = given.out_fps or synthesizer.fps
+    curves = resample_curves(curves, synthesizer.fps, fps, frame_count(sound.samples, fps))
+    write_curves(target, curves if given.no_clamp else curves.clip(0, 1), synthesizer.channels)
+    took = (time.perf_counter() - began) / sound.seconds
+    return f"{target}: {len(curves)} frames at {fps:g} fps, {took:.4f} s of compute per second of audio"
 
 
 if __name__ == "__main__":

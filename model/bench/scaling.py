@@ -71,11 +71,10 @@ def decoder_work(batch: int) -> Work:
 def synthesis_work(seconds: int, folder: Path) -> Work:
     """A sound to curves, by the weights that the repository ships."""
     from model.bench.workloads import write_noise
-    from model.ensembles import SHIPPED
     from model.synthesis import Synthesizer
 
     write_noise(folder / "noise.wav", seconds)
-    synthesizer = Synthesizer(SHIPPED)
+    synthesizer = Synthesizer(device="cpu")
     return lambda: synthesizer.synthesize(folder / "noise.wav")
 
 

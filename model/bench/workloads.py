@@ -121,21 +121,22 @@ def plain_batch(run: "RunState", examples: np.ndarray) -> tuple[Tensor, Tensor, 
 
 @torch.no_grad()
 def plain_synthesis(synthesizer: "Synthesizer", wav: Path) -> np.ndarray:
-    """The same windows, each heard and drawn on its own; where two overlap, their mean."""
+    """Curves (frames, channels) of the same windows, each heard and drawn on its own; where two overlap, their mean."""
     import soundfile
 
-    fps, window = synthesizer.header.fps, synthesizer.header.config.windows.window_frames
+    (member,) = synthesizer.members
+    fps, window = synthesizer.fps, member.hearing.window
     audio = torch.from_numpy(soundfile.read(wav, dtype="float32")[0])
     frames = frame_count(len(audio), fps)
     starts = range(0, frames, window - window // 2)
     audio = nn.functional.pad(audio, (0, round(window * SAMPLE_RATE / fps)))
-    total, count = torch.zeros(2, frames + window, len(synthesizer.mean))
+    total, count = torch.zeros(2, frames + window, len(member.mean))
     for start in starts:
         first, last = round(start * SAMPLE_RATE / fps), round((start + window) * SAMPLE_RATE / fps)
-        features = encode_windows(synthesizer.encoder, audio[None, first:last], window, fps)
-        total[start : start + window] += synthesizer.decoder(features, torch.tensor([0]))[0]
+        features = encode_windows(member.encoder, audio[None, first:last], window, fps)
+        total[start : start + window] += member.decoder(features, torch.tensor([0]))[0]
         count[start : start + window] += 1
-    return (total / count)[:frames].numpy() * synthesizer.scale + synthesizer.mean
+    return (total / count)[:frames].numpy() * member.scale + member.mean
 
 
 def write_noise(wav: Path, seconds: float) -> None:

@@ -15,7 +15,7 @@ from dataset.stats import compute_stats
 from dataset.store import ClipStore, write_store
 from dataset.text_units import NONE, PAUSE, UNITS
 from dataset.transcript import Word
-from dataset.windows import Batch, WindowDataset, cut, epoch_batches, tokens_in, window_starts
+from dataset.windows import Batch, WindowDataset, cut, epoch_batches, fade_weights, tokens_in, window_starts
 
 LENGTHS = {"a": 23, "b": 6, "c": 40}  # frames
 DOMAINS = {"a": "zh", "b": "en", "c": "en"}
@@ -229,3 +229,11 @@ def test_processes_share_an_epoch_equally(examples: int, processes: int) -> None
     together = sum((seen(share) for share in shares), Counter())
     assert set(together) == set(range(examples))
     assert sum(together.values()) - examples < processes
+
+
+@pytest.mark.parametrize(("window", "overlap"), [(20, 0), (20, 1), (20, 10), (55, 27), (55, 20), (2, 1)])
+def test_fades_of_neighbours_sum_to_one(window: int, overlap: int) -> None:
+    weights = fade_weights(window, overlap)
+    assert (weights > 0).all() and (weights <= 1).all() and (np.diff(weights[:overlap]) > 0).all()
+    np.testing.assert_allclose(weights[window - overlap :] + weights[:overlap], 1)
+    np.testing.assert_array_equal(weights[overlap : window - overlap], 1)

@@ -9,7 +9,7 @@ from dataset.blendshapes import FACE, read_csv
 from model.checkpoint import load_checkpoint
 from model.ensembles import read_ensemble, write_ensemble
 from model.speech_encoder import SpeechEncoder
-from model.synthesis import Ensemble, Synthesizer
+from model.synthesis import Synthesizer
 from scripts import synthesize
 
 Make = Callable[..., Path]
@@ -52,7 +52,7 @@ def test_an_ensemble_is_the_weighted_mean_of_its_members_curves(
             for name, path in checkpoints.items()
         }
         expected = np.sum([weight * alone[name] for name, weight in weights.items()], axis=0)
-        mixed = Ensemble(tmp_path / "ensemble").synthesize(tmp_path / "a.wav", domain, overlap)
+        mixed = Synthesizer(tmp_path / "ensemble").synthesize(tmp_path / "a.wav", domain, overlap)
         np.testing.assert_allclose(mixed, expected, atol=1e-6)
         assert np.abs(alone["one"] - alone["two"]).max() > 1e-3
     words = ("--wav_path", tmp_path / "a.wav", "--out_path", tmp_path / "a.csv", "--domain", "b", "--overlap", "3")
@@ -66,7 +66,7 @@ def test_features_are_computed_once_for_members_that_hear_alike(
     speech(tmp_path / "a.wav", 2.3)
     del checkpoints["three"]
     write_ensemble(tmp_path / "two", checkpoints)
-    ensemble = Ensemble(tmp_path / "two")
+    ensemble = Synthesizer(tmp_path / "two")
     heard: list[tuple[int, ...]] = []
     encoders: set[SpeechEncoder] = {member.encoder for member in ensemble.members}
     assert len(encoders) == 1

@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from config.load import ROOT
-from config.units import SAMPLE_RATE
+from config.units import SAMPLE_RATE, frame_count
 from dataset.audio import read_audio
 from dataset.blendshapes import ARKIT, FACE, read_csv
 from dataset.recordings.resample import resample_curves
@@ -19,17 +19,12 @@ from model import synthesis
 from model.checkpoint import load_checkpoint, load_decoder, save_checkpoint
 from model.encoders import build_encoder
 from model.speech_encoder import encode_clip, encode_windows
-from model.synthesis import ForwardReader, Synthesizer, fade_weights
 from scripts import synthesize
 
 WINDOW = 20  # frames, as trained by the fixtures
 
 Make = Callable[..., Path]
 Speech = Callable[..., np.ndarray]
-
-
-def frames_of(seconds: float) -> int:
-    return (round(seconds * SAMPLE_RATE) * 25 + SAMPLE_RATE // 2) // SAMPLE_RATE  # the nearest, halves up
 
 
 @pytest.fixture
@@ -46,18 +41,6 @@ def run(tmp_path: Path, run_main: Callable[..., None]) -> Callable[..., np.ndarr
     return command
 
 
-@pytest.mark.parametrize("seconds", [0.021, 0.1, 0.5, 0.79, 0.8, 0.81, 2.2, 3.3333, 7.3])
-def test_as_many_frames_as_the_sound_lasts(
-    seconds: float, make_checkpoint: Make, speech: Speech, tmp_path: Path
-) -> None:
-    speech(tmp_path / "a.wav", seconds)
-    synthesizer = Synthesizer(make_checkpoint())
-    for overlap in (None, 0, 1, 13, 19):
-        curves = synthesizer.synthesize(tmp_path / "a.wav", overlap=overlap)
-        assert curves.shape == (frames_of(seconds), len(FACE)) and np.isfinite(curves).all(), overlap
-        assert curves.dtype == np.float32
-
-
 @pytest.mark.parametrize("seconds", [0.5, 1.6, 2.3])
 @pytest.mark.parametrize("context", ["clip", "window"])
 def test_no_overlap_is_plain_concatenation_of_windows(
@@ -68,7 +51,7 @@ def test_no_overlap_is_plain_concatenation_of_windows(
     speech(tmp_path / "a.wav", seconds)
     checkpoint = make_checkpoint(f"features.context={context}")
     header, decoder = load_decoder(checkpoint)
-    encoder, frames = build_encoder(header.config.features, 25), frames_of(seconds)
+    encoder, frames = build_encoder(header.config.features, 25), frame_count(round(seconds * SAMPLE_RATE), 25)
     count = -(-frames // WINDOW)
     samples = WINDOW * SAMPLE_RATE // 25
     audio = torch.from_numpy(read_audio(tmp_path / "a.wav"))
@@ -86,99 +69,34 @@ def test_no_overlap_is_plain_concatenation_of_windows(
     assert not np.delete(written, columns, axis=1).any(), "channels that are not trained are 0"
 
 
-@pytest.mark.parametrize(("window", "overlap"), [(20, 0), (20, 1), (20, 10), (55, 27), (55, 20), (2, 1)])
-def test_fades_of_neighbours_sum_to_one(window: int, overlap: int) -> None:
-    weights = fade_weights(window, overlap)
-    assert (weights > 0).all() and (weights <= 1).all() and (np.diff(weights[:overlap]) > 0).all()
-    np.testing.assert_allclose(weights[window - overlap :] + weights[:overlap], 1)
-    np.testing.assert_array_equal(weights[overlap : window - overlap], 1)
+@pytest.mark.parametrize(("name", "domain"), [("hello", "a"), ("a7", "a"), ("b7", "b")])
+def test_a_wavs_name_says_its_domain_and_the_first_is_the_default(
+    name: str, domain: str, make_checkpoint: Make, speech: Speech, tmp_path: Path, run: Callable[..., np.ndarray],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    checkpoint, wav = make_checkpoint(), tmp_path / f"{name}.wav"
+    speech(wav, 1.0)
+    chosen = {given: run(checkpoint, wav, "--domain", given) for given in ("a", "b")}
+    assert np.abs(chosen["a"] - chosen["b"]).max() > 1e-3
+    assert "domain by" not in capsys.readouterr().out
+    np.testing.assert_array_equal(run(checkpoint, wav), chosen[domain])
+    said = capsys.readouterr().out.splitlines()[:-1]
+    line = f"domain by the name of the clip: {domain} (1); --domain says otherwise"
+    assert said == ([] if name == "hello" else [line])
 
 
-def predicting(synthesizer: Synthesizer, prediction: np.ndarray) -> Synthesizer:
-    """Every window predicted the same: (WINDOW,) of all channels."""
-    curves = torch.from_numpy(np.repeat(prediction[:, None], len(FACE), axis=1))
-    synthesizer.decoder = lambda features, domain: curves.expand(len(features), -1, -1)  # type: ignore[assignment]
-    synthesizer.mean, synthesizer.scale = np.zeros(len(FACE), np.float32), np.ones(len(FACE), np.float32)
-    return synthesizer
-
-
-@pytest.mark.parametrize("overlap", [0, 1, 7, 10, 13, 19])
-def test_cross_fade_by_hand(overlap: int, make_checkpoint: Make, speech: Speech, tmp_path: Path) -> None:
-    """What agrees stays as it is, what does not is blended: the weighted mean of the windows over each frame."""
-    speech(tmp_path / "a.wav", 4.0)
-    synthesizer = Synthesizer(make_checkpoint())
-    level = predicting(synthesizer, np.full(WINDOW, 0.37, np.float32))
-    np.testing.assert_allclose(level.synthesize(tmp_path / "a.wav", overlap=overlap), 0.37, rtol=1e-6)
-
-    ramp = np.arange(WINDOW, dtype=np.float32)
-    curves = predicting(synthesizer, ramp).synthesize(tmp_path / "a.wav", overlap=overlap)[:, 0]
-    hop, weights = WINDOW - overlap, fade_weights(WINDOW, overlap)
-    for frame in range(100):
-        places = [frame - start for start in range(0, 100 - overlap, hop) if 0 <= frame - start < WINDOW]
-        expected = np.average(ramp[places], weights=weights[places])
-        assert curves[frame] == pytest.approx(expected, abs=1e-4)
-    if 0 < overlap <= WINDOW // 2:  # across an overlap the ramp falls evenly instead of jumping by a whole hop
-        assert np.abs(np.diff(curves)).max() == pytest.approx(max(1, hop / (overlap + 1) - 1), abs=1e-4)
-
-
-def test_by_default_half_a_window_overlaps(make_checkpoint: Make, speech: Speech, tmp_path: Path) -> None:
-    speech(tmp_path / "a.wav", 4.0)
-    synthesizer = Synthesizer(make_checkpoint())
-    wav = tmp_path / "a.wav"
-    default = synthesizer.synthesize(wav)
-    np.testing.assert_array_equal(default, synthesizer.synthesize(wav, overlap=WINDOW // 2))
-    ramp = predicting(synthesizer, np.arange(WINDOW, dtype=np.float32))
-    assert np.abs(np.diff(ramp.synthesize(wav, overlap=0), axis=0)).max() == WINDOW - 1
-    assert np.abs(np.diff(ramp.synthesize(wav), axis=0)).max() < 1.001, "no jump at the joints"
-
-
-@pytest.mark.parametrize("fps", [25, 30, 29.97])
-@pytest.mark.parametrize("context", ["clip", "window"])
-def test_in_pieces_as_in_one(
-    context: str, fps: float, make_checkpoint: Make, speech: Speech, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_one_domain_is_not_worth_a_word(
+    make_checkpoint: Make, packed: Path, run: Callable[..., np.ndarray], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    speech(tmp_path / "a.wav", 12.34)
-    words = (f"features.context={context}", f"data.fps={fps}")
-    whole = Synthesizer(make_checkpoint(*words, "features.chunk_s=60.0")).synthesize(tmp_path / "a.wav")
-    for seconds, windows in ((1.0, 1), (1.7, 3)):
-        monkeypatch.setattr(synthesis, "WINDOWS_A_BATCH", windows)
-        monkeypatch.setattr("dataset.audio.BLOCK_SECONDS", 1)
-        pieces = Synthesizer(make_checkpoint(*words, f"features.chunk_s={seconds}")).synthesize(tmp_path / "a.wav")
-        np.testing.assert_allclose(pieces, whole, atol=2e-5)
+    checkpoint = make_checkpoint('data.domains=[{name: all, clips: ["*"], weight: 1.0}]')
+    run(checkpoint, packed.parent / "wav" / "a1.wav")
+    assert "domain by" not in capsys.readouterr().out
 
 
-def test_windows_hear_what_training_heard(make_checkpoint: Make, speech: Speech, tmp_path: Path) -> None:
-    """At 30 fps frames stand between samples: windows begin on the same samples wherever a batch begins."""
-    from model.features import audio_windows
-
-    speech(tmp_path / "a.wav", 60.0)
-    synthesizer = Synthesizer(make_checkpoint("features.context=window", "data.fps=30"))
-    heard: list[torch.Tensor] = []
-    synthesizer.encoder.register_forward_pre_hook(lambda encoder, inputs: heard.extend(inputs))
-    synthesizer.synthesize(tmp_path / "a.wav", overlap=3)
-    starts = np.arange(0, 1800 - 3, WINDOW - 3)
-    expected = audio_windows(torch.from_numpy(read_audio(tmp_path / "a.wav")), starts, WINDOW, 30)
-    assert torch.equal(torch.cat(heard), expected), "each window once, and nothing else"
-
-
-def test_forward_reader() -> None:
-    random, rows = np.random.default_rng(0), np.arange(60).reshape(30, 2)
-    pieces = iter([rows[:7], rows[7:8], rows[8:8], rows[8:25], rows[25:]])
-    reader, padded = ForwardReader(pieces), np.concatenate([rows, np.zeros((50, 2), rows.dtype)])
-    start = stop = 0
-    while stop < 75:
-        start = int(random.integers(start, stop + 1))
-        stop += int(random.integers(0, 6))
-        np.testing.assert_array_equal(reader.read(start, stop), padded[start:stop])
-
-
-def test_domains_sound_different_and_the_first_is_the_default(
-    make_checkpoint: Make, packed: Path, run: Callable[..., np.ndarray]
-) -> None:
-    checkpoint, wav = make_checkpoint(), packed.parent / "wav" / "a1.wav"
-    first, second = run(checkpoint, wav, "--domain", "a"), run(checkpoint, wav, "--domain", "b")
-    np.testing.assert_array_equal(run(checkpoint, wav), first)
-    assert np.abs(first - second).max() > 1e-3
+def test_the_old_name_of_out_fps(capsys: pytest.CaptureFixture[str], run_main: Callable[..., None]) -> None:
+    with pytest.raises(SystemExit):
+        run_main(synthesize, "--wav_path", "a.wav", "--fps", 60)
+    assert "error: --fps is now --out_fps" in capsys.readouterr().err
 
 
 def test_other_frame_rates_are_resampled_and_values_clamped(
@@ -194,9 +112,9 @@ def test_other_frame_rates_are_resampled_and_values_clamped(
     np.testing.assert_array_equal(run(checkpoint, tmp_path / "a.wav"), plain.clip(0, 1))
     for fps, frames in ((60, 202), (29.97, 101), (12.5, 42)):
         expected = resample_curves(plain, 25, fps, frames)
-        got = run(checkpoint, tmp_path / "a.wav", "--no_clamp", "--fps", fps)
+        got = run(checkpoint, tmp_path / "a.wav", "--no_clamp", "--out_fps", fps)
         np.testing.assert_allclose(got, expected, atol=2e-6)
-        clamped = run(checkpoint, tmp_path / "a.wav", "--fps", fps)
+        clamped = run(checkpoint, tmp_path / "a.wav", "--out_fps", fps)
         np.testing.assert_array_equal(clamped, got.clip(0, 1))
 
 
@@ -271,9 +189,9 @@ def test_transcripts(make_checkpoint: Make, speech: Speech, tmp_path: Path, run:
         (("--domain", "c"), "--domain c: the checkpoint knows a, b"),
         (("--overlap", "20"), "--overlap 20: must be from 0 to 19 frames"),
         (("--overlap", "-1"), "--overlap -1: must be from 0 to 19 frames"),
-        (("--fps", "0"), "--fps 0: must be above 0 and at most 240"),
-        (("--fps", "nan"), "--fps nan: must be above 0 and at most 240"),
-        (("--fps", "1000"), "--fps 1000: must be above 0 and at most 240"),
+        (("--out_fps", "0"), "--out_fps 0: must be above 0 and at most 240"),
+        (("--out_fps", "nan"), "--out_fps nan: must be above 0 and at most 240"),
+        (("--out_fps", "1000"), "--out_fps 1000: must be above 0 and at most 240"),
         (("--device", "abacus"), "--device abacus: there is none here; --device cpu always works"),
         (("--device", "cuda:99"), "--device cuda:99: there is none here; --device cpu always works"),
     ],
@@ -299,17 +217,6 @@ def test_a_wrong_option_is_said_once_for_a_folder(
         speech(tmp_path / "wavs" / f"{name}.wav", 0.2)
     line = refusal(synthesize, "--ckpt_path", make_checkpoint(), "--wav_path", tmp_path / "wavs", "--domain", "c")
     assert line == "--domain c: the checkpoint knows a, b"
-
-
-def test_a_checkpoint_of_an_encoder_that_has_changed_since(make_checkpoint: Make, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from config.errors import UserError
-
-    header, tensors, _ = load_checkpoint(make_checkpoint())
-    save_checkpoint(tmp_path / "old.safetensors", replace(header, encoder="logmel 0: other values"), tensors)
-    with pytest.raises(UserError, match="trained on features of another encoder: logmel 0: other values; this one is"):
-        Synthesizer(tmp_path / "old.safetensors")
 
 
 MEASURE = """

@@ -16,7 +16,7 @@ from dataset.text_units import NONE, UNITS
 from dataset.transcript import Word
 from model import run_state
 from model.ensembles import write_ensemble
-from model.synthesis import Synthesizer, open_synthesizer
+from model.synthesis import Synthesizer
 from scripts import ablate, synthesize, train
 from tests import helpers
 from tests.helpers import FPS, Corpus
@@ -114,7 +114,8 @@ def test_training_and_synthesis_read_alike(
     folder = run(*READS, "train.epochs=1", "windows.window_frames=25")
     validated = [torch.cat([part.flatten() for part in parts]) for parts in zip(*seen, strict=True)]
     synthesizer = Synthesizer(folder / "last.safetensors")
-    monkeypatch.setattr(synthesizer.decoder, "forward", noting(synthesizer.decoder.forward, read))
+    decoder = synthesizer.members[0].decoder
+    monkeypatch.setattr(decoder, "forward", noting(decoder.forward, read))
     synthesizer.synthesize(corpus / "wav" / "a1.wav", overlap=0, words=words_of(0))
     synthesized = [torch.cat([part.flatten() for part in parts]) for parts in zip(*read, strict=True)]
     whole = text_stream(words_of(0), FRAMES, FPS)
@@ -144,7 +145,7 @@ def test_a_clip_without_transcript_is_read_as_none(corpus: Path, run: Callable[.
     folder = run(*READS, "train.epochs=1")
     synthesizer = Synthesizer(folder / "last.safetensors")
     wav = corpus / "wav" / "b2.wav"
-    unit = synthesizer.decoder.text
+    unit = synthesizer.members[0].decoder.text
     assert unit is not None
     before = synthesizer.synthesize(wav)
     unit.units.weight[torch.arange(len(UNITS)) != NONE] += 1
@@ -160,14 +161,14 @@ def test_an_ensemble_of_one_that_reads_and_one_that_does_not(
     plain = run("train.epochs=1") / "last.safetensors"
     write_ensemble(tmp_path / "both", {"reader": reader, "plain": plain})
     write_ensemble(tmp_path / "plain", {"one": plain})
-    both, wav = open_synthesizer(tmp_path / "both"), corpus / "wav" / "a1.wav"
+    both, wav = Synthesizer(tmp_path / "both"), corpus / "wav" / "a1.wav"
     heard: list[int] = []
-    both.members[0].encoder.register_forward_pre_hook(lambda encoder, inputs: heard.append(1))  # type: ignore[union-attr]
+    both.members[0].encoder.register_forward_pre_hook(lambda encoder, inputs: heard.append(1))
     mixed = both.synthesize(wav, words=words_of(0))
     assert len(heard) == 1
     alone = [Synthesizer(path).synthesize(wav, words=words_of(0)) for path in (reader, plain)]
     np.testing.assert_allclose(mixed, np.mean(alone, axis=0), atol=1e-6)
-    assert both.reads_text and not open_synthesizer(tmp_path / "plain").reads_text
+    assert both.reads_text and not Synthesizer(tmp_path / "plain").reads_text
 
 
 def test_a_folder_pairs_with_a_folder(

@@ -1,0 +1,6 @@
+"""Where the repository lies, and the weights that it ships."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = ROOT / "result" / "facegood_logmel" / "best.safetensors"  # what commands synthesize by unless told otherwise
