@@ -1,6 +1,7 @@
 """What every command shares: errors as one line on stderr, and a clean stop on Ctrl-C."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -64,6 +65,8 @@ def renamed(commands: argparse.ArgumentParser, old: str, new: str) -> None:
 
 def run(main: Callable[[], None]) -> None:
     """Run a command's main; a UserError becomes one line and exit status 1, Ctrl-C exit status 130."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # "→" into a file or pipe, where Windows writes in an old code page
     try:
         main()
     except UserError as error:

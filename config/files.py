@@ -70,7 +70,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)  # what a killed run left
         yield partial
-        partial.chmod(0o666 & ~_umask())  # some writers give files to their owner alone
+        if os.name == "posix":
+            partial.chmod(0o666 & ~_umask())  # some writers give files to their owner alone
         partial.replace(path)
     except BaseException as error:
         with suppress(OSError):

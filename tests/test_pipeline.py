@@ -20,6 +20,8 @@ from dataset.stats import load_stats
 from dataset.store import ClipStore
 from model.checkpoint import load_checkpoint
 from tests.helpers import ROOT, run_command
+from scripts import demo
+from tests.conftest import ROOT, run_command
 from tests.test_imports import COMMANDS
 
 CONFIGS = sorted(path for path in (ROOT / "config").glob("*.yml") if path.name != "post.yml")
@@ -227,6 +229,11 @@ def test_help_shows_examples_that_the_command_takes(
     for example in examples:
         assert str(path) in example or module in example, "an example of another command"
         understand(example)
+
+
+@pytest.mark.parametrize("step", demo.STEPS)
+def test_every_step_of_the_demo_is_understood(step: str, understand: Callable[[str], None]) -> None:
+    understand(f"python {demo.STEPS[step]}")
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=lambda page: page.name)
