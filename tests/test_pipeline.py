@@ -236,7 +236,10 @@ def test_every_step_of_the_demo_is_understood(step: str, understand: Callable[[s
     understand(f"python {demo.STEPS[step]}")
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=lambda page: page.name)
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "result").glob("*.md")), ROOT / "result/facegood_logmel/README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_on_the_pages_is_understood(page: Path, understand: Callable[[str], None]) -> None:
     text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
     for line in re.findall(r"`python [^`\n]+`|^[^`\n]*\bpython [^`\n]+$", text, re.M):
