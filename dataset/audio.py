@@ -41,7 +41,7 @@ def read_audio(path: Path, channel: Channel = "mean") -> np.ndarray:
 
 
 def audio_blocks(path: Path, channel: Channel = "mean") -> Iterator[np.ndarray]:
-    """The same samples as read_audio, in blocks of at most about BLOCK_SECONDS, so that hours need little memory."""
+    """The samples of read_audio, (samples,) a block of BLOCK_SECONDS or so, so that hours need little memory."""
     yield from _resampled(_one_channel(path, channel))
 
 
@@ -299,10 +299,10 @@ def write_wav(path: Path, audio: np.ndarray) -> None:
 
 
 def to_int16(audio: np.ndarray) -> np.ndarray:
-    """float32 in [-1, 1] → int16; what came from 16-bit sound comes back bit for bit."""
+    """(samples,) float32 in [-1, 1] → int16; what came from 16-bit sound comes back bit for bit."""
     return np.clip(np.round(audio * INT16_SCALE), -32768, 32767).astype(np.int16)
 
 
 def to_float(audio: np.ndarray) -> np.ndarray:
-    """int16 → float32 in [-1, 1)."""
+    """(samples,) int16 → float32 in [-1, 1)."""
     return audio.astype(np.float32) / np.float32(INT16_SCALE)

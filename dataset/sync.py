@@ -95,6 +95,7 @@ def lag(curves: np.ndarray, audio: np.ndarray, fps: float) -> Lag | None:
 def lag_track(curves: np.ndarray, audio: np.ndarray, fps: float) -> LagTrack | None:
     """The lag in windows of WINDOW_S along a clip; None where the clip has fewer than FEWEST_WINDOWS.
 
+    curves: (frames, 52) in ARKit's order, at fps frames a second. audio: (samples,) at 16 kHz.
     The path is the one of highest correlation, summed over windows, less JUMP_COST for every step it changes and
     REACH_COST (dynamic programming), so that a window of silence or of a chance likeness does not throw it.
     """

@@ -41,9 +41,9 @@ class Batch(Generic[AnyArray]):
 
 
 def window_starts(frames: int, window: int, stride: int) -> np.ndarray:
-    """First frames of a clip's windows, `stride` apart; one more ends at the clip's end where the last falls short.
+    """(windows,) first frames of a clip's windows, `stride` apart.
 
-    A clip shorter than a window has one, at 0.
+    One more ends at the clip's end where the last falls short. A clip shorter than a window has one, at 0.
     """
     starts = np.arange(0, max(frames - window, 0) + 1, stride)
     last = max(frames - window, 0)
