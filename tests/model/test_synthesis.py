@@ -1,8 +1,10 @@
 """Curves from a sound, from Python: as many as it lasts, cross-faded, the same in pieces as in one."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -10,10 +12,11 @@ import pytest
 import torch
 
 from config.errors import UserError
+from config.places import ROOT
 from config.units import SAMPLE_RATE
 from dataset import audio as audio_files
 from dataset.audio import read_audio
-from dataset.blendshapes import FACE
+from dataset.blendshapes import FACE, read_csv
 from dataset.windows import fade_weights
 from model import hearing
 from model.checkpoint import load_checkpoint, save_checkpoint
@@ -117,15 +120,13 @@ def test_a_checkpoint_of_an_encoder_that_has_changed_since(make_checkpoint: Make
         Synthesizer(tmp_path / "old.safetensors")
 
 
-def test_from_python_in_three_lines(speech: Speech, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the README has it, with the weights that we ship."""
-    from dataset.blendshapes import read_csv, write_curves
-
+def test_from_python_as_the_readme_has_it(speech: Speech, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     speech(Path("a.wav"), 2.0)
-    synthesizer = Synthesizer()
-    curves = synthesizer.synthesize("a.wav")
-    write_curves("a.csv", curves.clip(0, 1), synthesizer.channels)
+    (lines,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    done: dict[str, Any] = {}
+    exec(lines, done)
+    synthesizer, curves = done["synthesizer"], done["curves"]
     assert (synthesizer.fps, synthesizer.channels, curves.shape) == (30, FACE, (60, 37))
     np.testing.assert_allclose(read_csv(Path("a.csv")).select(FACE), curves.clip(0, 1), atol=1e-6)
 
