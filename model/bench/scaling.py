@@ -1,7 +1,6 @@
 """How time and memory grow with batch, length, corpus and workers: each size measured in a process of its own."""
 
 import multiprocessing
-import resource
 import statistics
 import sys
 import tempfile
@@ -123,6 +122,11 @@ def _measure(name: str, size: int) -> Point:
 
 
 def _peak_bytes() -> int:
+    """Of the process so far; 0 on Windows, which does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
 
 
