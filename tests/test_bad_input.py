@@ -384,10 +384,10 @@ def foreign_lmdb(path: str) -> None:
 
 
 COMMANDS = [
-    Row("no frames a second", None, f"{SYNTHESIZE} {GOOD_WAV} --fps 0",
-        "--fps 0: must be above 0 and at most 240"),
-    Row("frames a second in words", None, f"{SYNTHESIZE} {GOOD_WAV} --fps thirty",
-        "argument --fps: invalid float value: 'thirty'; see synthesize.py --help"),
+    Row("no frames a second", None, f"{SYNTHESIZE} {GOOD_WAV} --out_fps 0",
+        "--out_fps 0: must be above 0 and at most 240"),
+    Row("frames a second in words", None, f"{SYNTHESIZE} {GOOD_WAV} --out_fps thirty",
+        "argument --out_fps: invalid float value: 'thirty'; see synthesize.py --help"),
     Row("an overlap as long as the window", None, f"{SYNTHESIZE} {GOOD_WAV} --overlap 55",
         "--overlap 55: must be from 0 to 54 frames"),
     Row("an unknown domain", None, f"{SYNTHESIZE} {GOOD_WAV} --domain fr",
