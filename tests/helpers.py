@@ -53,6 +53,11 @@ def skip_without(path: Path) -> None:
         pytest.skip(absence(path))
 
 
+# Systems
+
+KILLED_STATUS = 9  # of a process that a test kills by os._exit(9): no handler runs, nothing is flushed, on Windows too
+posix_only = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
+
 # Commands
 
 
@@ -72,7 +77,7 @@ def printed_by(module: ModuleType, *words: object) -> str:
 
 def run_command(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     """Run `python <words>` in a folder as a person does: in a process of its own, without the hub."""
-    environment = os.environ | {"HF_HUB_OFFLINE": "1"}
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
     command = [sys.executable, *map(str, words)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8")
 

@@ -19,9 +19,8 @@ from dataset.blendshapes import ARKIT, EYE, FACE, GROUPS, read_csv
 from dataset.stats import load_stats
 from dataset.store import ClipStore
 from model.checkpoint import load_checkpoint
-from tests.helpers import ROOT, run_command
 from scripts import demo
-from tests.conftest import ROOT, run_command
+from tests.helpers import ROOT, run_command
 from tests.test_imports import COMMANDS
 
 CONFIGS = sorted(path for path in (ROOT / "config").glob("*.yml") if path.name != "post.yml")

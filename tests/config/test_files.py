@@ -7,6 +7,7 @@ import pytest
 
 from config.errors import UserError
 from config.files import written_whole
+from tests.helpers import posix_only
 
 
 def test_the_old_file_stands_until_the_new_one_is_complete(tmp_path: Path) -> None:
@@ -29,6 +30,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> 
     assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
 
 
+@posix_only
 def test_a_file_is_as_open_as_the_umask_says_whoever_wrote_it(tmp_path: Path) -> None:
     with written_whole(tmp_path / "a.bin") as partial:
         partial.touch(mode=0o600)

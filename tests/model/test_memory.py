@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from model.memory import keep_freed_memory
-from tests.helpers import ROOT
+from tests.helpers import ROOT, posix_only
 
 FAULTS = """
 import resource, sys, torch
@@ -28,6 +28,7 @@ def faults(how: str) -> str:
     return subprocess.check_output([sys.executable, "-c", FAULTS, how], cwd=ROOT, text=True).strip()
 
 
+@posix_only
 def test_freed_blocks_are_used_again() -> None:
     kept = faults("keep")
     if kept == "not here":

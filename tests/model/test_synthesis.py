@@ -23,7 +23,8 @@ from model.checkpoint import load_checkpoint, save_checkpoint
 from model.ensembles import write_ensemble
 from model.features import audio_windows
 from model.synthesis import Synthesizer
-from tests.dataset.test_sound_tracks import movie, tone
+from tests.dataset.test_sound_tracks import tone
+from tests.helpers import write_movie
 
 WINDOW = 20  # frames, as trained by the fixtures
 
@@ -161,7 +162,7 @@ def test_a_sound_is_opened_once_for_however_many_members(
     weights = {"one": 0.5, "two": 0.3, "three": 0.2}
     write_ensemble(tmp_path / "ensemble", models, weights)
     sound = tmp_path / name
-    movie(sound, tone()[:, None], "pcm_s16le" if name == "a.wav" else "aac", picture=False)
+    write_movie(sound, tone()[:, None], "pcm_s16le" if name == "a.wav" else "aac", picture=False)
     alone = [weight * Synthesizer(models[of]).synthesize(sound) for of, weight in weights.items()]
     openers = [Mock(wraps=getattr(audio_files, opener)) for opener in ("_opened", "_track_pieces")]
     monkeypatch.setattr(audio_files, "_opened", openers[0])

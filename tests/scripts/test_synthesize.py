@@ -20,6 +20,7 @@ from model.checkpoint import load_checkpoint, load_decoder, save_checkpoint
 from model.encoders import build_encoder
 from model.speech_encoder import encode_clip, encode_windows
 from scripts import synthesize
+from tests.helpers import posix_only
 
 WINDOW = 20  # frames, as trained by the fixtures
 
@@ -232,6 +233,7 @@ print(json.dumps(peaks))
 """
 
 
+@posix_only
 def test_memory_does_not_grow_with_the_sound(make_checkpoint: Make, speech: Speech, tmp_path: Path) -> None:
     """Twenty minutes after one: 77 MB of samples, 125 MB of features or 100 MB of csv cells would show."""
     full_size = "features.logmel={bands: 80, steps_per_frame: 3, context_steps: 6}"
