@@ -239,7 +239,10 @@ def write_curves(path: str | Path, values: np.ndarray, names: tuple[str, ...] = 
 
 
 def write_columns(path: str | Path, columns: Mapping[str, Sequence[str] | np.ndarray]) -> None:
-    """Write a csv of columns by name, whole or not at all: text to the letter, numbers with DECIMALS decimals."""
+    """Write a csv of columns by name, (frames,) each: text to the letter, numbers with DECIMALS decimals.
+
+    Whole or not at all.
+    """
     cells = [
         [f"{value:.{DECIMALS}f}" for value in column.tolist()] if isinstance(column, np.ndarray) else column
         for column in columns.values()

@@ -65,7 +65,7 @@ class Header:
 
 
 def save_checkpoint(path: Path, header: Header, tensors: Mapping[str, Tensor], **more: str) -> None:
-    """Write the header, `more` keys of it, and the tensors. The caller sees to it that the file appears whole."""
+    """Write the header, `more` keys of it, and tensors of any shape. The caller makes the file appear whole."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     save_file(contiguous, path, header.to_metadata() | more)
 
@@ -111,17 +111,17 @@ def copy_weights(source: Path, target: Path) -> Header:
 
 
 def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors with the prefix before their names."""
+    """The tensors, of any shape, with the prefix before their names."""
     return {prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def unprefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those of the tensors whose names begin with the prefix, without it."""
+    """Those of the tensors, of any shape, whose names begin with the prefix, without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def optimizer_tensors(decoder: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's state as named tensors: `<parameter>/<state>`."""
+    """The optimiser's state as named tensors, `<parameter>/<state>`: scalars, or the parameter's shape."""
     named = dict(decoder.named_parameters())
     return {
         f"{name}/{key}": torch.as_tensor(value)

@@ -109,7 +109,7 @@ def feature_keys(clips: Sequence[ClipInfo], encoder: SpeechEncoder, config: Conf
 
 
 def clips_features(clips: Sequence[Clip], encoder: SpeechEncoder, config: Config, windows: Windows) -> list[Tensor]:
-    """The features of a bucket's clips, as clip_features gives them."""
+    """The features of a bucket's clips, as clip_features gives them: (frames, size) or (windows, frames, size) each."""
     if len(clips) > 1 and isinstance(encoder, BatchingEncoder):
         return encode_clips(encoder, [torch.from_numpy(to_float(clip.audio)) for clip in clips], clips[0].fps)
     return [clip_features(clip, encoder, config, windows) for clip in clips]
@@ -134,5 +134,5 @@ def audio_windows(audio: Tensor, starts: np.ndarray, window_frames: int, fps: fl
 
 
 def window_samples(starts: np.ndarray, window_frames: int, fps: float) -> tuple[np.ndarray, int]:
-    """(the first sample of each window of motion frames, samples in a window)."""
+    """((windows,) the first sample of each window of motion frames, samples in a window); starts: (windows,) frames."""
     return np.round(starts * (SAMPLE_RATE / fps)).astype(int), round(window_frames * SAMPLE_RATE / fps)

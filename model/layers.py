@@ -45,7 +45,7 @@ class DecoderLayer(nn.TransformerDecoderLayer):
 
 
 def drop(x: Tensor, p: float) -> Tensor:
-    """x with each value zeroed with probability p < 1, the others scaled so that the mean stays: x's shape.
+    """x with each value zeroed with probability p < 1, the others scaled so that the mean stays; any shape.
 
     A function of torch's random state. p is rounded to a multiple of 2⁻¹⁶ where our own masks are cheaper than torch's.
     """

@@ -79,7 +79,10 @@ class RidgeMaterial:
         return np.hstack([rows, np.tile(one_hot, (len(rows), 1))])
 
     def pairs(self, clips: Sequence[ClipInfo]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Features and curves of each clip; of every so many clips only, where all are more than MOST_FRAMES."""
+        """Features (frames, size) and curves (frames, channels) of each clip.
+
+        Of every so many clips only, where all are more than MOST_FRAMES.
+        """
         step = -(-sum(clip.frames for clip in clips) // MOST_FRAMES)
         for clip in clips[::step]:
             features, curves = self.features(clip), self.store[clip.id].curves[:, indices(ARKIT, self.channels)]

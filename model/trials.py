@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from config.errors import UserError
@@ -171,9 +170,8 @@ def _train(config: Config, resume: bool) -> float | None:
 
 def _score(config: Config, checkpoint: Path, csvs: Path, scorer: Scorer) -> Scores:
     store = open_clips(config)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    synthesizer = Synthesizer(checkpoint, config.features.model, device)
-    channels = synthesizer.header.channels
+    synthesizer = Synthesizer(checkpoint, config.features.model)
+    channels = synthesizer.channels
     clips: dict[str, Scores] = {}
     floors: list[Scores] = []
     alone: list[Scores] = []

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import UserError, run
 from config.files import read_yaml
+from config.places import ROOT
 from config.suggest import nearest
 from postprocess import add_eye, close_lips, deflate, gain, smooth, symmetrise
 from postprocess.step_command import command_arguments, settings_of
@@ -17,7 +18,6 @@ from postprocess.steps import Step, run_steps, validated
 EXAMPLES = """
 python -m postprocess.chain --config config/post.yml --input csvs/ --output out/
 """
-ROOT = Path(__file__).resolve().parents[1]
 STEPS: dict[str, Callable[..., Step]] = {
     "smooth": smooth.prepare,
     "deflate": deflate.prepare,

@@ -127,8 +127,6 @@ def run_steps(steps: Sequence[Step], source: Path, output: Path) -> None:
     from tqdm import tqdm
 
     files = list(by_stem(find_recordings(source)).values())
-    if source.is_dir() and (output.is_file() or output.suffix == ".csv"):
-        raise UserError(f"--output {output}: {source} is a folder, so this must be one too")
     if not source.is_dir() and output.suffix.lower() in (".json", ".npy"):
         raise UserError(f"--output {output}: curves are written as csv; call it {output.with_suffix('.csv').name}")
     done, frames = ", ".join(step.done for step in steps), 0

@@ -52,12 +52,12 @@ def repeated_rows(curves: np.ndarray) -> np.ndarray:
 
 
 def dead_channels(curves: np.ndarray) -> tuple[str, ...]:
-    """The channels that never move."""
+    """The channels of (frames, 52) that never move."""
     return tuple(name for name, std in zip(ARKIT, curves.std(axis=0), strict=True) if std < STILL_STD)
 
 
 def saturated_channels(curves: np.ndarray) -> dict[str, float]:
-    """Channel → share of its frames in flat tops: RAIL_RUN or more in a row at its own highest value, or near 1.
+    """(frames, 52) → channel → share of its frames in flat tops: RAIL_RUN in a row at its own highest value, or near 1.
 
     Near 1, for resampling makes flat tops ripple, and past 1 at their ends.
     """
@@ -75,19 +75,20 @@ def _flat_share(at_rail: np.ndarray) -> float:
 
 
 def outside_channels(curves: np.ndarray) -> dict[str, float]:
-    """Channel → how far it strays from [0, 1] at most, for those that do."""
+    """(frames, 52) → channel → how far it strays from [0, 1] at most, for those that do."""
     strays = np.maximum(-curves.min(axis=0), curves.max(axis=0) - 1)
     return {name: float(stray) for name, stray in zip(ARKIT, strays, strict=True) if stray > SAME}
 
 
 def resting_values(curves: np.ndarray) -> dict[str, float]:
-    """Channel → the value that it seldom falls below (percentile REST_PERCENTILE): 0 on a face that comes to rest."""
+    """(frames, 52) → channel → its value at REST_PERCENTILE: 0 on a face that comes to rest."""
     return dict(zip(ARKIT, np.percentile(curves, REST_PERCENTILE, axis=0).tolist(), strict=True))
 
 
 def jitter(curves: np.ndarray, fps: float) -> float:
     """How much the face trembles: what is faster than TREMBLE_HZ, a robust deviation, the median of moving channels.
 
+    curves: (frames, 52).
     A median over time, for speech has fast moments, but noise never rests. 0 below 2 · TREMBLE_HZ frames a second.
     """
     moving = curves[:, curves.std(axis=0) > MOVING_STD]

@@ -165,7 +165,10 @@ def measure_sound(audio: np.ndarray) -> tuple[SoundMeasures, np.ndarray]:
 
 
 def speech_to_noise_db(audio: np.ndarray, stretches: np.ndarray) -> float | None:
-    """Level of the stretches of speech over that of the pauses; None where less than half a second is pause."""
+    """Level of the stretches of speech over that of the pauses, in dB; None where less than half a second is pause.
+
+    audio: (samples,) at 16 kHz. stretches: (n, 2), where each begins and ends in seconds.
+    """
     sample = np.arange(len(audio)) / SAMPLE_RATE
     spoken = _inside(sample, stretches, 0.0)
     pause = ~_inside(sample, stretches, 0.05)

@@ -26,7 +26,7 @@ def asymmetry(curves: np.ndarray) -> np.ndarray:
 
 
 def is_mirrored(curves: np.ndarray) -> bool:
-    """Whether both sides move alike in every pair, so that a swap would change nothing."""
+    """Whether both sides of (frames, 52) move alike in every pair, so that a swap would change nothing."""
     return bool((np.abs(asymmetry(curves)) < LEAST_ASYMMETRY).all())
 
 
@@ -50,6 +50,7 @@ def sides_likeness(asymmetries: np.ndarray) -> np.ndarray | None:
 def sway_agreement(curves: np.ndarray) -> float | None:
     """r of MouthLeft − MouthRight with what the mouth's corners say of it; below 0 where one was swapped alone.
 
+    curves: (frames, 52).
     ARKit's tracker answers a mouth that goes left with more MouthFrownLeft than -Right, and less MouthStretchLeft and
     MouthDimpleLeft: r is 0.58 to 0.99 in twelve pieces of 20 s of two captures of one face. None where the mouth
     hardly sways.

@@ -23,7 +23,7 @@ FAINTEST_DENSITY = 1e-14  # full scale² a Hz, a hundredth of what rounding to 1
 
 
 def sound_report(audio: np.ndarray, rate: int = SAMPLE_RATE) -> dict[str, float]:
-    """All of the checks below, and the peak, rounded for a file: names → numbers."""
+    """All of the checks below on (samples,) at a rate in Hz, and the peak, rounded for a file: names → numbers."""
     return {
         "peak": round(float(np.abs(audio).max(initial=0)), 4),
         "clipped_share": round(clipped_share(audio), 6),

@@ -92,7 +92,7 @@ class PlainDecoder(nn.Module):
         self.head = nn.Sequential(nn.Linear(66, 37), nn.Dropout(0.1), nn.Tanh())
 
     def forward(self, features: Tensor, domain: Tensor) -> Tensor:
-        """As model.decoder.Decoder."""
+        """features: (B, T, 1024), domain: (B,) → (B, T, 37), as model.decoder.Decoder."""
         one_hot = nn.functional.one_hot(domain, 2).float()[:, None].expand(-1, features.shape[1], -1)
         memory = torch.cat([self.project(features), one_hot], dim=-1)
         return self.head(self.decoder(self.encoder(memory), memory))
