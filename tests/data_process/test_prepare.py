@@ -73,7 +73,7 @@ class Raw:
         return printed_by(prepare, *self.words(), *words)
 
     def words(self) -> list[object]:
-        return ["--source", self.folder, "--out", self.out, "--jobs", 1, "--source_fps", 25]
+        return ["--source", self.folder, "--out", self.out, "--jobs", 1, "--fps", 25]
 
     def pairs(self) -> dict[str, tuple[str, ...]]:
         """Clip → its sound, curves, neutral pose and sentence, "" where there is none."""
@@ -205,11 +205,11 @@ def test_live_link_takes_come_at_the_rate_asked_for_with_their_angles_and_their_
     live_link(raw / "a_raw.csv", 60, level=0.2)
     live_link(raw / "a_cal.csv", 60, level=0.4)
     live_link(raw / "a_neutral.csv", 1, level=0.1)
-    raw.prepare("--fps", 25)
+    raw.prepare("--out_fps", 25)
     table = read_csv(raw.out / "bs" / "a.csv")
     assert table.header == (*ARKIT, *ANGLES)
     assert table.values.shape == (50, 52) and np.allclose(table.values, 0.4)
-    assert {float(cell) for cell in table.extras["HeadPitch"]} == {0.01}
+    assert {float(cell) for cell in table.cells("HeadPitch")} == {0.01}
     assert np.allclose(read_csv(raw.out / "neutral" / "a.csv").values, 0.1)
     assert len(read_audio(raw.out / "wav" / "a.wav")) == 32_000
     assert raw.report["a"]["bs"] | {"seconds": 2.0} == {
@@ -290,10 +290,10 @@ def test_what_is_up_to_date_is_passed_over(raw: Raw) -> None:
         "bs/b.csv", "wav/b.wav", "text/c.txt", "bs/a.csv", "wav/a.wav",
     }  # fmt: skip
     assert raw.report["c"] == report["c"] and raw.report["b"]["bs"]["frames"] == 26
-    assert "3 clips (0 up to date)" in raw.prepare("--fps", 30)
+    assert "3 clips (0 up to date)" in raw.prepare("--out_fps", 30)
     shutil.move(raw / "a.wav", raw.folder.parent)
     (raw / "a.csv").unlink()
-    raw.prepare("--fps", 30)
+    raw.prepare("--out_fps", 30)
     assert f"a: from an earlier run, its recording is gone; its files in {raw.out} are left" in raw.log
 
 
@@ -463,14 +463,17 @@ def test_commands_that_make_no_sense(raw: Raw, refusal: Callable[..., str], caps
     line = refusal(prepare, "--source", raw.folder, "--out", raw.out, "--jobs", 1)
     assert line == (
         f"{raw.folder}: no clip could be prepared; the first: a: {raw / 'a.csv'}: nothing tells its frame rate; "
-        f"its {len(values)} frames beside 1.00 s of sound make 30.00 a second: say --source_fps 30"
+        f"its {len(values)} frames beside 1.00 s of sound make 30.00 a second: say --fps 30"
     )
-    for words in (("--channel", "0"), ("--channel", "left"), ("--fps", "0"), ("--fps", "nan"), ("--jobs", "0")):
+    for words in (("--channel", "0"), ("--channel", "left"), ("--out_fps", "0"), ("--out_fps", "nan"), ("--jobs", "0")):
         with pytest.raises(SystemExit):
             raw.prepare(*words)
         assert f"argument {words[0]}: invalid" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        raw.prepare("--source_fps", "30")
+    assert capsys.readouterr().err.startswith("error: --source_fps is now --fps; see ")
     raw.prepare()
-    line = refusal(prepare, "--source", raw.folder, "--out", raw.out, "--source_fps", 30, "--channel", 2, "--jobs", 1)
+    line = refusal(prepare, "--source", raw.folder, "--out", raw.out, "--fps", 30, "--channel", 2, "--jobs", 1)
     assert line.endswith("a.wav: has 1 channel(s), and no channel 2; they count from 1")
 
 
@@ -486,7 +489,7 @@ def test_real_recordings_all_the_way_into_a_database(raw: Raw, run_main: Callabl
     for clip in ("1114_2_01", "1114_2_02", "1114_2_03", "1114_2_04"):  # one is enough
         (raw / "facegood" / "wav" / f"{clip}.wav").unlink()
         (raw / "facegood" / "bs" / f"{clip}.csv").unlink()
-    first = raw.prepare("--source_fps", 30)
+    first = raw.prepare("--fps", 30)
     assert "9 clips (0 up to date): 1 with sound and curves, 6 with sound alone, 2 with curves alone, " in first
     assert f"alex_rom_3: curves without sound ({raw / 'livelink' / 'alex_rom_3.csv'})" in raw.log
     captures = {clip: raw / "livelink" / f"{clip}.csv" for clip in ("alex_rom_3", "alex_rom_4")}
@@ -498,7 +501,7 @@ def test_real_recordings_all_the_way_into_a_database(raw: Raw, run_main: Callabl
         assert seconds == pytest.approx((frames + dropped) / 30, abs=1 / 30)
         table = read_csv(raw.out / "bs" / f"{clip}.csv")
         assert table.header == (*ARKIT, *ANGLES) and len(table.values) == round(seconds * 25)
-    assert "9 clips (7 up to date): 3 with sound and curves, 6 with sound alone" in raw.prepare("--source_fps", 30)
+    assert "9 clips (7 up to date): 3 with sound and curves, 6 with sound alone" in raw.prepare("--fps", 30)
     aishell = raw.report["aishell-BAC009S0724W0121"]
     assert aishell["wav"]["seconds"] == pytest.approx(4.281, abs=0.001)
     assert (raw.out / "text" / "aishell-BAC009S0724W0121.txt").read_text() == "广州市房地产中介协会分析\n"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from config.errors import UserError
-from data_process.transcripts import load_transcripts, match_names, normalise, tokenize
+from data_process.transcripts import load_transcripts, match_names
+from dataset.tokens import tokenize
 from tests.helpers import MANDARIN_SPEECH, needs_shared, refused
 
 
@@ -38,11 +39,6 @@ def silent(_: str) -> None:
 )
 def test_tokens(sentence: str, tokens: str) -> None:
     assert tokenize(sentence) == tokens.split()
-    assert tokenize(normalise(sentence)) == tokens.split()
-
-
-def test_normalised_text_reads_as_text() -> None:
-    assert normalise("我有3个 iPhone，还有 apple pie。") == "我有三个 iPhone 还有 apple pie"
 
 
 def test_one_clip_a_file(tmp_path: Path) -> None:

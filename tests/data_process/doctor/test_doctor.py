@@ -22,7 +22,6 @@ from data_process.doctor.findings import Finding, Sides, judge
 from data_process.doctor.measure import Measured, measure, measure_curves
 from data_process.doctor.mend import Cut, cut_words, mend
 from data_process.doctor.report import Diagnosis, terminal_lines, write_findings
-from data_process.doctor.side_checks import SIDEWAYS, swap_sides
 from data_process.facegood import convert
 from dataset.audio import read_audio
 from dataset.blendshapes import ARKIT, read_csv, read_curves, write_curves
@@ -30,6 +29,7 @@ from dataset.corpus import ClipFiles, read_manifest
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.transcript import Word
+from tests.data_process.doctor.swaps import SIDEWAYS, swap_sides
 from tests.helpers import CAPTURES, DEMO, FACEGOOD, ROOT, launch, run_command, skip_without
 
 FPS, RATE = 30, 16_000
