@@ -98,7 +98,7 @@ def test_the_reference_recipe() -> None:
         ("model: {width: 65}", "model.heads 4 does not divide model.width 65"),
         ("data: {split: {fold: 5}}", "1: data.split: fold 5 does not exist: 5 folds count from 0 to 4"),
         ("windows: {min_tokens: 3}", "windows.min_tokens needs data.require_transcripts"),
-        ("features: {cache: a.lmdb}\ndata: {lmdb: a.lmdb}", "features.cache and data.lmdb are the same file"),
+        ("features: {cache: a.lmdb}\ndata: {lmdb: a.lmdb}", "features.cache and data.lmdb are the same path"),
         ("loss: {dtw: 0, mse: 0, velocity: 0}", "every loss weight is 0"),
         ("data: {lmdb: ~nobody-of-this-name/a}", "data.lmdb: not a path: '~nobody-of-this-name/a'"),
         ("train: 3", "1: train: input should be an object, not 3"),
