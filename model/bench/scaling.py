@@ -1,20 +1,34 @@
 """How time and memory grow with batch, length, corpus and workers: each size measured in a process of its own."""
 
 import multiprocessing
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
+import matplotlib
 import numpy as np
+import torch
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from tqdm import tqdm
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from config.files import written_whole
+from config.load import ROOT, load_config
+from config.tables import table
+from dataset.windows import Batch
+from model.bench.stopwatch import median_s
+from model.bench.workloads import forward_backward, training_on_noise, write_noise
+from model.decoder import build_decoder
+from model.dtw_loss import Mode, dtw_loss
+from model.memory import keep_freed_memory
+from model.synthesis import Synthesizer
+
+if sys.platform != "win32":
+    import resource
 
 CHANNELS = 37
 KIB = 1 if sys.platform == "darwin" else 1024  # bytes in a unit of ru_maxrss
@@ -27,7 +41,7 @@ class Point(NamedTuple):
 
     size: int
     seconds: float
-    peak_bytes: int  # of the process, beyond what it held before the work
+    peak_bytes: int  # of the process, beyond what it held before the work; 0 on Windows, where it is not told
 
 
 @dataclass(frozen=True)
@@ -41,27 +55,16 @@ class Curve:
     repeats: int = 5
 
 
-def dtw_work(batch: int, frames: int, mode: str) -> Work:
+def dtw_work(batch: int, frames: int, mode: Mode) -> Work:
     """The DTW loss, forward and backward."""
-    import torch
-
-    from model.dtw_loss import dtw_loss
-
     torch.manual_seed(0)
     prediction, target = torch.randn(2, batch, frames, CHANNELS).cumsum(dim=2) / frames**0.5
     prediction = prediction.contiguous().requires_grad_()
-    return lambda: dtw_loss(prediction, target.contiguous(), mode=mode).backward()  # type: ignore[arg-type]
+    return lambda: dtw_loss(prediction, target.contiguous(), mode=mode).backward()
 
 
 def decoder_work(batch: int) -> Work:
     """The reference decoder, forward and backward."""
-    import torch
-
-    from config.load import ROOT, load_config
-    from dataset.windows import Batch
-    from model.bench.workloads import forward_backward
-    from model.decoder import build_decoder
-
     decoder = build_decoder(load_config(ROOT / "config" / "aiwin.yml", ()), 1024, CHANNELS).train()
     given = Batch(torch.randn(batch, 55, 1024), torch.empty(0), torch.zeros(batch, dtype=torch.long))
     return lambda: forward_backward(decoder, given)
@@ -69,9 +72,6 @@ def decoder_work(batch: int) -> Work:
 
 def synthesis_work(seconds: int, folder: Path) -> Work:
     """A sound to curves, by the weights that the repository ships."""
-    from model.bench.workloads import write_noise
-    from model.synthesis import Synthesizer
-
     write_noise(folder / "noise.wav", seconds)
     synthesizer = Synthesizer(device="cpu")
     return lambda: synthesizer.synthesize(folder / "noise.wav")
@@ -79,8 +79,6 @@ def synthesis_work(seconds: int, folder: Path) -> Work:
 
 def loader_work(clips: int, workers: int, folder: Path) -> Work:
     """An epoch of batches from LMDB."""
-    from model.bench.workloads import training_on_noise
-
     run = training_on_noise(folder, clips, 10.0, f"train.workers={workers}", "features.context=clip")
     return lambda: sum(len(batch.domain) for batch in run.batches())
 
@@ -106,28 +104,28 @@ def measure(name: str, size: int) -> Point:
 
 
 def _measure(name: str, size: int) -> Point:
-    from model.memory import keep_freed_memory
-
     keep_freed_memory()
     curve = CURVES[name]
     with tempfile.TemporaryDirectory() as folder:
         work = curve.prepare(size, Path(folder))
         before = _peak_bytes()
-        taken = []
-        for _ in range(curve.repeats + 1):
-            start = time.perf_counter()
-            work()
-            taken.append(time.perf_counter() - start)
-        return Point(size, statistics.median(taken[1:]), _peak_bytes() - before)
+        return Point(size, median_s(work, curve.repeats, warm_up=1), _peak_bytes() - before)
 
 
 def _peak_bytes() -> int:
     """Of the process so far; 0 on Windows, which does not tell."""
-    try:
-        import resource
-    except ImportError:
+    if sys.platform == "win32":
         return 0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
+
+
+def measure_all() -> dict[str, list[Point]]:
+    """Every size of every curve of CURVES, by its name, behind a bar of progress."""
+    sizes = [(name, size) for name, curve in CURVES.items() for size in curve.sizes]
+    curves: dict[str, list[Point]] = {name: [] for name in CURVES}
+    for name, size in tqdm(sizes, unit="size", disable=None, leave=False):
+        curves[name].append(measure(name, size))
+    return curves
 
 
 def exponent(points: list[Point]) -> float:
@@ -136,15 +134,39 @@ def exponent(points: list[Point]) -> float:
     return float(np.polyfit(sizes, seconds, 1)[0])
 
 
+def as_json(curves: dict[str, list[Point]]) -> dict[str, Any]:
+    """By a curve's name, its exponent and its points."""
+    return {
+        name: {"exponent": exponent(points), "points": [point._asdict() for point in points]}
+        for name, points in curves.items()
+    }
+
+
+def report(curves: dict[str, list[Point]]) -> str:
+    """What the screen shows: a row a curve, from its first size to its last."""
+    rows = [
+        [CURVES[name].label, *_growth_cells(points), f"{exponent(points):.2f}", _power(CURVES[name].expected)]
+        for name, points in curves.items()
+    ]
+    return table(["time and memory against", "sizes", "s", "MB", "exponent", "expected"], rows)
+
+
+def _growth_cells(points: list[Point]) -> list[str]:
+    first, last = points[0], points[-1]
+    return [
+        f"{first.size} … {last.size}",
+        f"{first.seconds:.3g} … {last.seconds:.3g}",
+        f"{first.peak_bytes / 1e6:,.0f} … {last.peak_bytes / 1e6:,.0f}",
+    ]
+
+
+def _power(expected: float | None) -> str:
+    return "–" if expected is None else f"{expected:g}"
+
+
 def plot(path: Path, curves: dict[str, list[Point]]) -> None:
     """Time and memory against size, a panel a curve, as PNG."""
-    import matplotlib
-
     matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    from config.files import written_whole
-
     columns = 3
     figure, panels = pyplot.subplots(
         -(-len(curves) // columns),
@@ -162,7 +184,7 @@ def plot(path: Path, curves: dict[str, list[Point]]) -> None:
     pyplot.close(figure)
 
 
-def _draw(panel: "Axes", curve: Curve, points: list[Point]) -> None:
+def _draw(panel: Axes, curve: Curve, points: list[Point]) -> None:
     sizes = [point.size for point in points]
     panel.loglog(sizes, [point.seconds for point in points], "o-", color="tab:blue", label="time")
     panel.set(title=f"{curve.label}: time ~ size^{exponent(points):.2f}", xlabel="size", ylabel="seconds")

@@ -1,11 +1,14 @@
 """What the benchmark times: a run on a corpus of noise, and the plain ways to do the same that it is compared with."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import soundfile
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
+from transformers import HubertConfig, HubertModel
 
 from config.load import ROOT, load_config
 from config.schema import Config
@@ -14,15 +17,12 @@ from dataset.blendshapes import ARKIT
 from dataset.clip import Clip
 from dataset.feature_store import FeatureStore
 from dataset.store import ClipStore, write_store
-from dataset.windows import cut, window_starts
+from dataset.windows import Batch, cut, window_starts
 from model.encoders import build_encoder
 from model.features import feature_keys
+from model.run_state import RunState
 from model.speech_encoder import encode_windows
-
-if TYPE_CHECKING:
-    from dataset.windows import Batch
-    from model.run_state import RunState
-    from model.synthesis import Synthesizer
+from model.synthesis import Synthesizer
 
 # The reference recipe. Its encoder stands in for HuBERT-large, with as many features, and is never run.
 RECIPE = (
@@ -69,12 +69,8 @@ def cache_noise(config: Config) -> None:
         cache[key] = random.random(shape, np.float32).astype(np.float16)
 
 
-def training_on_noise(folder: Path, clips: int, seconds: float, *overrides: str) -> "RunState":
+def training_on_noise(folder: Path, clips: int, seconds: float, *overrides: str) -> RunState:
     """A run as scripts/train.py begins it, its features cached."""
-    from accelerate import Accelerator
-
-    from model.run_state import RunState
-
     config = noise_config(folder, *overrides)
     pack_noise(config, clips, seconds)
     cache_noise(config)
@@ -91,21 +87,32 @@ class PlainDecoder(nn.Module):
         self.decoder = nn.TransformerDecoderLayer(66, 2, 2048, 0.1, batch_first=True)
         self.head = nn.Sequential(nn.Linear(66, 37), nn.Dropout(0.1), nn.Tanh())
 
-    def forward(self, features: Tensor, domain: Tensor) -> Tensor:
-        """features: (B, T, 1024), domain: (B,) → (B, T, 37), as model.decoder.Decoder."""
+    def forward(self, features: Tensor, domain: Tensor, *_: None) -> Tensor:
+        """As model.decoder.Decoder without a text stream."""
         one_hot = nn.functional.one_hot(domain, 2).float()[:, None].expand(-1, features.shape[1], -1)
         memory = torch.cat([self.project(features), one_hot], dim=-1)
         return self.head(self.decoder(self.encoder(memory), memory))
 
 
-def forward_backward(model: nn.Module, batch: "Batch[Tensor]") -> None:
+def with_plain_layers(run: RunState) -> RunState:
+    """The run, its decoder exchanged for a PlainDecoder with random weights of its own."""
+    run.decoder = run.model = run.averaged = PlainDecoder()  # type: ignore[assignment]  # in the place of a Decoder
+    train = run.config.train
+    run.optimizer = torch.optim.AdamW(
+        run.decoder.parameters(), train.learning_rate, train.betas, weight_decay=train.weight_decay, fused=True
+    )
+    run.model.train()
+    return run
+
+
+def forward_backward(model: nn.Module, batch: Batch[Tensor]) -> None:
     """A step without its loss and optimiser."""
     prediction = model(batch.features, batch.domain)
     prediction.backward(torch.ones_like(prediction))
     model.zero_grad()
 
 
-def plain_batch(run: "RunState", examples: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+def plain_batch(run: RunState, examples: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
     """(features, target, domain) of these examples, each on its own, its clip read and decoded for it."""
     data = run.data.train
     windows = []
@@ -120,10 +127,8 @@ def plain_batch(run: "RunState", examples: np.ndarray) -> tuple[Tensor, Tensor, 
 
 
 @torch.no_grad()
-def plain_synthesis(synthesizer: "Synthesizer", wav: Path) -> np.ndarray:
+def plain_synthesis(synthesizer: Synthesizer, wav: Path) -> np.ndarray:
     """Curves (frames, channels) of the same windows, each heard and drawn on its own; where two overlap, their mean."""
-    import soundfile
-
     (member,) = synthesizer.members
     fps, window = synthesizer.fps, member.hearing.window
     audio = torch.from_numpy(soundfile.read(wav, dtype="float32")[0])
@@ -141,8 +146,6 @@ def plain_synthesis(synthesizer: "Synthesizer", wav: Path) -> np.ndarray:
 
 def write_noise(wav: Path, seconds: float) -> None:
     """A mono 16 kHz wav."""
-    import soundfile
-
     soundfile.write(wav, np.random.default_rng(0).normal(0, 0.05, round(seconds * SAMPLE_RATE)), SAMPLE_RATE)
 
 
@@ -160,8 +163,6 @@ HUBERT_LARGE: dict[str, Any] = {
 
 def random_hubert(folder: Path) -> nn.Module:
     """A model of this architecture with random weights, as transformers runs it; also written to the folder."""
-    from transformers import HubertConfig, HubertModel
-
     torch.manual_seed(0)
     model = HubertModel(HubertConfig(**HUBERT_LARGE)).eval().requires_grad_(False)
     model.save_pretrained(folder)

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from config.load import ROOT, load_config
-from model.bench.workloads import PlainDecoder, plain_batch, plain_synthesis, training_on_noise, write_noise
+from model.bench.workloads import (
+    PlainDecoder,
+    plain_batch,
+    plain_synthesis,
+    training_on_noise,
+    with_plain_layers,
+    write_noise,
+)
 from model.decoder import build_decoder
 from model.synthesis import Synthesizer
 from model.training import step
@@ -31,6 +38,13 @@ def test_a_run_on_noise_takes_a_training_step(tmp_path: Path) -> None:
     step(run, next(run.batches()))
     assert run.step == 1 and set(run.losses[0]) == {"dtw", "total"}
     assert not any(map(torch.equal, before, run.decoder.parameters()))
+
+
+def test_a_run_takes_a_step_on_plain_layers(tmp_path: Path) -> None:
+    run = with_plain_layers(training_on_noise(tmp_path, 2, 3.0, "train.batch_size=2"))
+    before = [weight.clone() for weight in run.model.parameters()]
+    step(run, next(run.batches()))
+    assert isinstance(run.model, PlainDecoder) and not any(map(torch.equal, before, run.model.parameters()))
 
 
 def test_the_plain_decoder_is_the_reference_decoder() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.bench import scaling
+from model.bench import machine, scaling
+from model.bench.machine import Machine
 from model.bench.scaling import CURVES, Curve, Point, exponent
 from scripts import benchmark
 
@@ -34,8 +35,8 @@ def test_the_command_plots_and_writes_the_curves(
     run_main: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    machine = {"cpu": "abacus"}
-    monkeypatch.setattr(benchmark, "describe_machine", lambda effort: machine)
+    abacus = Machine("abacus", 2, 2, "3.11", "2.0", sgemm_gflop_per_s=100.0, copy_gb_per_s=30.0)
+    monkeypatch.setattr(machine, "this_machine", lambda repeats: abacus)
     nap = Curve("nap", (1, 2, 4), lambda size, folder: lambda: None, 1)
     monkeypatch.setattr(scaling, "CURVES", {"nap": nap, "workers": Curve("w", (1, 2), nap.prepare, None)})
     monkeypatch.setattr(scaling, "measure", lambda name, size: Point(size, size / 10, size * 1_000_000))
@@ -44,5 +45,5 @@ def test_the_command_plots_and_writes_the_curves(
     assert "1 … 4  0.1 … 0.4  1 … 4      1.00         1" in shown and "measured 5 sizes" in shown
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     written = json.loads((tmp_path / "a.json").read_text())
-    assert written["machine"] == machine and written["curves"]["nap"]["exponent"] == pytest.approx(1)
+    assert written["machine"]["cpu"] == "abacus" and written["curves"]["nap"]["exponent"] == pytest.approx(1)
     assert written["curves"]["nap"]["points"][-1] == {"size": 4, "seconds": 0.4, "peak_bytes": 4_000_000}
