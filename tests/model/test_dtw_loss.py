@@ -1,4 +1,4 @@
-"""DTW against a naive DTW, numerical gradients and the fastdtw package."""
+"""The DTW loss against a naive DTW, numerical gradients and the fastdtw package."""
 
 import threading
 
@@ -8,54 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from dataset.dtw import exact_dtw, fastdtw
+from dataset.dtw import exact_dtw
 from model.dtw_loss import Mode, dtw_loss
-
-CHANNELS = 37
-LENGTHS = [(1, 1), (1, 6), (6, 1), (2, 3), (16, 16), (17, 15), (40, 55), (55, 40), (33, 90)]
-
-
-def mean_squared_error(a: np.ndarray, b: np.ndarray) -> float:
-    return np.mean((a - b) ** 2)
-
-
-def allowed_everywhere(n: int, m: int) -> np.ndarray:
-    return np.ones((n, m), bool)
-
-
-def allowed_in_band(n: int, m: int, band: int) -> np.ndarray:
-    """Every frame of the longer sequence has a rounded place on the shorter one, and `band` frames around it."""
-    if n < m:
-        return allowed_in_band(m, n, band).T
-    centre = np.floor(np.arange(n) * (m - 1) / max(n - 1, 1) + 0.5)
-    return np.abs(np.arange(m)[None, :] - centre[:, None]) <= band
-
-
-def naive_dtw(x: np.ndarray, y: np.ndarray, allowed: np.ndarray | None = None) -> float:
-    n, m = len(x), len(y)
-    allowed = allowed_everywhere(n, m) if allowed is None else allowed
-    total = np.full((n + 1, m + 1), np.inf)
-    total[0, 0] = 0
-    for i in range(n):
-        for j in range(m):
-            if allowed[i, j]:
-                before = min(total[i, j], total[i, j + 1], total[i + 1, j])
-                total[i + 1, j + 1] = before + mean_squared_error(x[i].astype(float), y[j].astype(float))
-    return total[n, m]
-
-
-def assert_is_warping_path(path: np.ndarray, n: int, m: int) -> None:
-    assert path[0].tolist() == [0, 0]
-    assert path[-1].tolist() == [n - 1, m - 1]
-    assert {tuple(step) for step in np.diff(path, axis=0)} <= {(0, 1), (1, 0), (1, 1)}
-
-
-def path_cost(x: np.ndarray, y: np.ndarray, path: np.ndarray) -> float:
-    return sum(mean_squared_error(x[i], y[j]) for i, j in path)
-
-
-def random_walk(generator: np.random.Generator, frames: int, channels: int = CHANNELS) -> np.ndarray:
-    return np.cumsum(generator.normal(size=(frames, channels)), axis=0)
+from tests.dtw_references import LENGTHS, allowed_in_band, mean_squared_error, naive_dtw, random_walk
 
 
 def random_pair(n: int, m: int, batch: int = 3, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
@@ -63,9 +18,6 @@ def random_pair(n: int, m: int, batch: int = 3, dtype: torch.dtype = torch.float
     pair = (np.stack([random_walk(generator, frames) for _ in range(batch)]) for frames in (n, m))
     x, y = (torch.from_numpy(array).to(dtype) for array in pair)
     return x, y
-
-
-# ---- the loss ----
 
 
 @pytest.mark.parametrize(("n", "m"), LENGTHS)
@@ -104,8 +56,11 @@ def test_gradient_is_the_numerical_one(n: int, m: int, options: dict) -> None:
     assert torch.autograd.gradcheck(lambda b: dtw_loss(x.detach(), b, **options), (y,))
 
 
-def test_gradient_is_that_of_the_cost_along_the_path_and_is_scaled() -> None:
+@pytest.mark.parametrize("few_values", [False, True])
+def test_gradient_is_that_of_the_cost_along_the_path_and_is_scaled(few_values: bool) -> None:
     x, y = random_pair(40, 45)
+    if few_values:  # costs without rounding errors, of which a great many tie
+        x, y = (x[..., :4] > 0).float(), (y[..., :4] > 0).float()
     x.requires_grad_()
     (3 * dtw_loss(x, y)).backward()
     paths = [exact_dtw(a.detach().numpy(), b.numpy())[1] for a, b in zip(x, y, strict=True)]
@@ -235,107 +190,3 @@ def test_loss_refuses(prediction: tuple, target: tuple, options: dict, message: 
 def test_loss_refuses_integers() -> None:
     with pytest.raises(ValueError, match="floating point"):
         dtw_loss(torch.zeros(1, 2, 3, dtype=torch.int64), torch.zeros(1, 2, 3))
-
-
-# ---- the distances ----
-
-
-def assert_equals_package(x: np.ndarray, y: np.ndarray, radius: int = 1) -> None:
-    expected, expected_path = package.fastdtw(x, y, radius=radius, dist=mean_squared_error)
-    cost, path = fastdtw(x, y, radius)
-    assert cost == expected
-    assert list(map(tuple, path)) == expected_path
-
-
-@pytest.mark.parametrize("radius", [1, 2, 5])
-@pytest.mark.parametrize(("n", "m"), [*LENGTHS, (3, 3), (5, 4), (100, 37), (127, 128), (2, 60), (61, 3)])
-def test_fastdtw_is_the_package_on_random_curves(n: int, m: int, radius: int) -> None:
-    generator = np.random.default_rng(n * 1000 + m)
-    assert_equals_package(generator.random((n, CHANNELS)), generator.random((m, CHANNELS)), radius)
-    assert_equals_package(random_walk(generator, n), random_walk(generator, m), radius)
-
-
-@pytest.mark.parametrize("n", range(1, 6))
-@pytest.mark.parametrize("m", range(1, 6))
-def test_fastdtw_is_the_package_on_a_few_frames(n: int, m: int) -> None:
-    generator = np.random.default_rng(n * 10 + m)
-    for _ in range(5):
-        assert_equals_package(generator.random((n, CHANNELS)), generator.random((m, CHANNELS)))
-        assert_equals_package(generator.integers(0, 2, (n, 3)), generator.integers(0, 2, (m, 3)))
-
-
-def test_fastdtw_is_the_package_on_smooth_curves() -> None:
-    time = np.linspace(0, 6, 200)[:, None]
-    phase = np.arange(CHANNELS)[None, :] / 5
-    assert_equals_package(np.sin(3 * time + phase), np.sin(3 * time**1.1 + phase)[:170])
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_fastdtw_is_the_package_where_many_paths_tie(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    n, m = generator.integers(20, 90, 2)
-    zeros = np.zeros((n, CHANNELS))
-    constant = np.full((m, CHANNELS), 0.3)
-    coarse = generator.integers(0, 3, (n, 2)).astype(float)
-    repeated = np.repeat(generator.random((m // 4 + 1, CHANNELS)), 4, axis=0)
-    decimals = np.round(random_walk(generator, n) / 50, 1)
-    for x in (zeros, decimals):
-        for y in (np.zeros((m, CHANNELS)), constant, repeated, np.round(repeated, 1), x[::-1], x):
-            assert_equals_package(x, y)
-            assert_equals_package(y, x)
-    assert_equals_package(coarse, generator.integers(0, 3, (m, 2)))
-
-
-@pytest.mark.parametrize("channels", [1, 2, 7, 8, 9, 16, 52, 128])
-def test_fastdtw_is_the_package_for_any_number_of_channels(channels: int) -> None:
-    generator = np.random.default_rng(channels)
-    assert_equals_package(random_walk(generator, 60, channels), random_walk(generator, 50, channels))
-
-
-@pytest.mark.parametrize(("n", "m"), LENGTHS)
-def test_exact_dtw_is_naive_dtw_and_the_package(n: int, m: int) -> None:
-    generator = np.random.default_rng(n * 1000 + m)
-    x, y = random_walk(generator, n), random_walk(generator, m)
-    cost, path = exact_dtw(x, y)
-    assert_is_warping_path(path, n, m)
-    assert cost == pytest.approx(naive_dtw(x, y), rel=1e-12)
-    assert cost == pytest.approx(path_cost(x, y, path), rel=1e-12)
-    expected, expected_path = package.dtw(x, y, dist=mean_squared_error)
-    assert cost == expected
-    assert list(map(tuple, path)) == expected_path
-
-
-def test_fastdtw_of_a_long_recording_is_a_warping_path_not_below_the_exact_one() -> None:
-    generator = np.random.default_rng(1)
-    x, y = random_walk(generator, 36_000, 4), random_walk(generator, 35_000, 4)
-    cost, path = fastdtw(x, y)
-    assert_is_warping_path(path, len(x), len(y))
-    assert cost == pytest.approx(np.mean((x[path[:, 0]] - y[path[:, 1]]) ** 2, axis=1).sum(), rel=1e-9)
-    assert fastdtw(x[:1500], y[:1500])[0] >= exact_dtw(x[:1500], y[:1500])[0]
-
-
-def test_distances_take_float32_and_strides() -> None:
-    x, y = (tensor[0].numpy() for tensor in random_pair(30, 40))
-    for distance in (fastdtw, exact_dtw):
-        expected = distance(x.astype(float), y.astype(float))[0]
-        assert isinstance(expected, float)
-        assert distance(x, np.asfortranarray(y))[0] == expected
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "message"),
-    [
-        (np.zeros(5), np.zeros(5), "frames, channels"),
-        (np.zeros((5, 3)), np.zeros((5, 4)), "same channels"),
-        (np.zeros((0, 3)), np.zeros((5, 3)), "at least one frame"),
-        (np.zeros((5, 0)), np.zeros((5, 0)), "at least one frame"),
-        (np.full((5, 3), np.nan), np.zeros((5, 3)), "finite"),
-        (np.zeros((5, 3)), np.full((5, 3), np.inf), "finite"),
-    ],
-)
-def test_distances_refuse(x: np.ndarray, y: np.ndarray, message: str) -> None:
-    for distance in (fastdtw, exact_dtw):
-        with pytest.raises(ValueError, match=message):
-            distance(x, y)
-    with pytest.raises(ValueError, match="radius is 0"):
-        fastdtw(np.zeros((5, 3)), np.zeros((5, 3)), radius=0)
