@@ -21,7 +21,7 @@ python scripts/benchmark.py --scale scaling.png
 
 def parse() -> argparse.Namespace:
     options = parser(__doc__, EXAMPLES)
-    options.add_argument("--stages", nargs="+", metavar="NAME", help="only these, of model/bench/stages.py")
+    options.add_argument("--stages", nargs="+", metavar="NAME", help="only these, of model/bench/timed_stages.py")
     options.add_argument("--quick", action="store_true", help="a tenth of the repeats, part of the slow baselines")
     options.add_argument("--json", type=Path, metavar="FILE", help="also write the machine and all times here")
     options.add_argument("--scale", type=Path, metavar="PNG", help="instead plot how time and memory grow with size")
@@ -30,11 +30,11 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     given = parse()
-    from model.bench import machine, scaling, stages, timing
+    from model.bench import machine, scaling, timed_stages, timings
     from model.memory import keep_freed_memory
 
-    effort = timing.Effort(given.quick)
-    names = stages.chosen(given.stages, effort)
+    effort = timings.Effort(given.quick)
+    names = timed_stages.chosen(given.stages, effort)
     keep_freed_memory()
     here = machine.this_machine(effort.repeats(30))
     if given.scale:
@@ -44,10 +44,10 @@ def main() -> None:
         print(f"measured {sum(map(len, curves.values()))} sizes: {given.scale}")
         found: dict[str, Any] = {"curves": scaling.as_json(curves)}
     else:
-        timings = stages.time_stages(names, effort)
-        print(timing.report(timings, here), end="\n\n")
-        print(f"timed {len(timings)} stage{'s' * (len(timings) > 1)}")
-        found = {"stages": [timing.as_row(name, taken, here) for name, taken in timings.items()]}
+        taken = timed_stages.time_stages(names, effort)
+        print(timings.report(taken, here), end="\n\n")
+        print(f"timed {len(taken)} stage{'s' * (len(taken) > 1)}")
+        found = {"stages": [timings.as_row(name, timing, here) for name, timing in taken.items()]}
     if given.json:
         write_json(given.json, {"machine": asdict(here), **found})
         print(given.json)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from config.errors import UserError
-from model.bench import machine, stages
+from model.bench import machine, timed_stages
 from model.bench.machine import Machine
-from model.bench.timing import Timing
+from model.bench.timings import Timing
 from scripts import benchmark
 
 ABACUS = Machine("abacus", 2, 2, "3.11", "2.0", sgemm_gflop_per_s=100.0, copy_gb_per_s=30.0)
@@ -21,13 +21,13 @@ STAGES = [
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "BATCH", 2)
-    monkeypatch.setattr(stages, "FRAMES", 8)
-    monkeypatch.setattr(stages, "CLIPS", 4)
-    monkeypatch.setattr(stages, "CLIP_FRAMES", 20)
-    monkeypatch.setattr(stages, "CORPUS_CLIPS", 8)
-    monkeypatch.setattr(stages, "CORPUS_CLIP_S", 5.0)
-    monkeypatch.setattr(stages, "SPEECH_S", 3.0)
+    monkeypatch.setattr(timed_stages, "BATCH", 2)
+    monkeypatch.setattr(timed_stages, "FRAMES", 8)
+    monkeypatch.setattr(timed_stages, "CLIPS", 4)
+    monkeypatch.setattr(timed_stages, "CLIP_FRAMES", 20)
+    monkeypatch.setattr(timed_stages, "CORPUS_CLIPS", 8)
+    monkeypatch.setattr(timed_stages, "CORPUS_CLIP_S", 5.0)
+    monkeypatch.setattr(timed_stages, "SPEECH_S", 3.0)
     monkeypatch.setattr(machine, "this_machine", lambda repeats: ABACUS)
 
 
@@ -57,7 +57,7 @@ def test_the_command_times_the_stages_and_writes_them(
 def test_a_stage_without_a_baseline_is_only_timed(
     small: None, monkeypatch: pytest.MonkeyPatch, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(stages.STAGES, "nap", lambda effort: Timing(0.0125, effort.repeats(50), "asleep"))
+    monkeypatch.setitem(timed_stages.STAGES, "nap", lambda effort: Timing(0.0125, effort.repeats(50), "asleep"))
     run_main(benchmark, "--stages", "nap", "nap")
     shown = capsys.readouterr().out
     assert "12.500" in shown and "nap: asleep, median of 50\n" in shown

@@ -22,7 +22,7 @@ from dataset.dtw import fastdtw
 from dataset.windows import window_starts
 from model.bench.per_cell import per_cell_loss
 from model.bench.stopwatch import median_s, seconds
-from model.bench.timing import Effort, Timing
+from model.bench.timings import Effort, Timing
 from model.bench.workloads import (
     PlainDecoder,
     forward_backward,

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 import torch
 
-from model.bench import stages, workloads
+from model.bench import timed_stages, workloads
 from model.bench.per_cell import per_cell_fastdtw, per_cell_loss
-from model.bench.stages import chosen
 from model.bench.stopwatch import seconds
-from model.bench.timing import Effort, Timing
+from model.bench.timed_stages import chosen
+from model.bench.timings import Effort, Timing
 from model.dtw_loss import dtw_loss
 
 
 def test_quick_leaves_the_long_windows_out() -> None:
     left_out = {"dtw_loss_110", "dtw_loss_220", "dtw_loss_1000"}
     everything, quick = (chosen(None, Effort(quick)) for quick in (False, True))
-    assert everything == list(stages.STAGES)
+    assert everything == list(timed_stages.STAGES)
     assert left_out <= set(everything) - set(quick) and {"dtw_loss", "train_step"} <= set(quick)
 
 
@@ -60,8 +60,8 @@ def test_the_encoder_is_timed_over_a_clip(precision: str, monkeypatch: pytest.Mo
     tiny = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
             "conv_dim": (8,) * 7, "num_conv_pos_embedding_groups": 2}  # fmt: skip
     monkeypatch.setattr(workloads, "HUBERT_LARGE", tiny)
-    monkeypatch.setattr(stages, "ENCODED_S", 3)
-    timing = stages.STAGES[f"encoder_{precision}"](Effort(quick=True))
+    monkeypatch.setattr(timed_stages, "ENCODED_S", 3)
+    timing = timed_stages.STAGES[f"encoder_{precision}"](Effort(quick=True))
     assert timing.figures["rtf"] == pytest.approx(timing.median_s / 3)
     assert timing.baseline_s and "3 windows" in timing.baseline
     assert f"encoder_{precision}" not in chosen(None, Effort(quick=True))
