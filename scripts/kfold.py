@@ -9,6 +9,7 @@ from config.command import config_arguments, run
 from config.files import write_json
 from config.grid import BASE, choose, load_grid, load_variants
 from config.study import add_trial_options, check_pieces
+from dataset.corpus import Corpus
 from dataset.split import clip_folds, speaker_folds
 from postprocess.score.fold_table import fold_table, gain_lines
 from postprocess.score.held_out import HeldOutScorer
@@ -49,7 +50,7 @@ def main() -> None:
 
     clips = [clip.id for clip in open_clips(first).clips]
     folds = first.data.split.folds if given.folds is None else given.folds
-    manifest = first.data.corpus / "manifest.csv"
+    manifest = Corpus(first.data.corpus).manifest
     splits = clip_folds(clips, folds) if given.by == "clip" else speaker_folds(clips, folds, manifest)
     scorer = HeldOutScorer(given.pieces)
     folder = first.run.dir / f"{first.run.name}_kfold"
