@@ -1,7 +1,9 @@
 """Files on the way in and out: found by suffix, matched by stem, and written whole or not at all."""
 
 import json
+import math
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,13 +11,34 @@ from typing import Any
 
 from config.errors import UserError
 
+MEBIBYTE = 1 << 20
+MOST_BYTES = 1024 * MEBIBYTE  # of a file that is read whole, unless its reader says otherwise
+
+
+def regular(path: Path, most_bytes: float = MOST_BYTES) -> Path:
+    """The path itself, to open: what every reader calls before it does. A path where nothing is passes too.
+
+    most_bytes: of a file that is read whole; math.inf where it is read in pieces.
+    Raises UserError for a pipe, a device or a socket, which may never end, and for a larger file.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # the reader's open says so
+        return path
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise UserError(f"{path}: a pipe or a device; give a regular file")
+    if stat.S_ISREG(found.st_mode) and found.st_size > most_bytes:
+        size = f"{found.st_size / MEBIBYTE:,.0f} MiB, more than the {most_bytes / MEBIBYTE:,.0f} MiB"
+        raise UserError(f"{path}: {size} that such a file may have; split it, or give another")
+    return path
+
 
 def find(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """The file itself, or a folder's files with these suffixes (lower case, with the dot), sorted by name.
 
     Raises UserError when the path does not exist or a folder holds no such file.
     """
-    if path.is_file():
+    if regular(path, math.inf).is_file():
         return [path]
     kinds = " or ".join(suffixes)
     if not path.is_dir():

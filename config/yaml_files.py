@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 import yaml
 
 from config.errors import UserError
+from config.files import MEBIBYTE, regular
 
+MOST_BYTES = 16 * MEBIBYTE
 Keys = tuple[str | int, ...]
 Places = dict[Keys, str]
 """The way to a key, from the top → the place to name in an error."""
@@ -39,7 +41,7 @@ def read_yaml(path: Path, mend: str = "") -> tuple[Any, Places]:
     Raises UserError, with the line, for one that cannot be read or says a key twice; mend: what to add where it cannot.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular(path, MOST_BYTES).read_text(encoding="utf-8-sig")
         node = yaml.compose(text, Loader)
         content = yaml.load(text, Loader)
     except OSError as error:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from config.command import parser, run
 from config.errors import UserError
-from config.files import find, written_whole
+from config.files import find, regular, written_whole
 from config.units import SAMPLE_RATE
 from dataset.audio import write_wav
 from dataset.blendshapes import ARKIT, canonical, write_curves
@@ -159,7 +159,7 @@ def _load_array(path: Path, dimensions: int) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the corpus's files have headers written by Python 2
-            array = np.load(path, allow_pickle=False)
+            array = np.load(regular(path), allow_pickle=False)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or 'not a readable npy file'}") from None
     except (ValueError, EOFError):

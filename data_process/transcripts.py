@@ -9,7 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from config.errors import UserError
+from config.files import regular
 from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
+from dataset.transcript import MOST_TEXT_BYTES
 
 TEXT_SUFFIXES = (".txt", ".lab")
 TABLE_SUFFIXES = (".csv", ".tsv")
@@ -111,7 +113,7 @@ def _by_name(path: Path, entries: Iterable[_Entry]) -> dict[str, str]:
 def read_text(path: Path) -> tuple[str, str]:
     """(text, its encoding): UTF-8, UTF-16 with its mark, or GB18030, which is GBK and more. Raises UserError else."""
     try:
-        content = path.read_bytes()
+        content = regular(path, MOST_TEXT_BYTES).read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))

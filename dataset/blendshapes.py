@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from config.errors import UserError
-from config.files import written_whole
+from config.files import MEBIBYTE, regular, written_whole
 
 # The contest's order, which is also the order of Unreal's Live Link enum.
 ARKIT: tuple[str, ...] = (
@@ -49,6 +49,7 @@ ANGLES: tuple[str, ...] = (
 EXTRA_COLUMNS = ("Timecode", "BlendShapeCount", *ANGLES, "_neutral",
                  "frame", "time", "time_s", "time_ms", "timestamp_ms")  # fmt: skip
 DECIMALS = 6
+MOST_CSV_BYTES = 4096 * MEBIBYTE  # 8 million frames
 HEADER_ROW = -1  # the row that a csv's header is, counted as its frames are
 
 
@@ -260,7 +261,7 @@ def _read_records(path: Path) -> tuple[list[str], str]:
     """The header's and the frames' records, and what separates their cells. Raises UserError for what is no csv."""
     separator = ","
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular(path, MOST_CSV_BYTES).read_text(encoding="utf-8-sig")
         if '"' in text:
             separator = _UNIT_SEPARATOR
             records = [separator.join(row) for row in csv.reader(io.StringIO(text, newline=""))]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from config.errors import UserError
-from config.files import by_stem, write_json
+from config.files import by_stem, regular, write_json
 from dataset.audio import AUDIO_SUFFIXES
 
 Kind: TypeAlias = Literal["wav", "bs", "tsv", "text", "neutral"]
@@ -126,7 +126,7 @@ class Corpus:
         if not self.prepared.is_file():
             return Prepared()
         try:
-            document = json.loads(self.prepared.read_text(encoding="utf-8"))
+            document = json.loads(regular(self.prepared).read_text(encoding="utf-8"))
         except ValueError:
             document = None
         if not isinstance(document, dict):
@@ -146,7 +146,7 @@ def read_manifest(path: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with regular(path).open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
             missing = [name for name in ("id", "speaker") if name not in (reader.fieldnames or ())]

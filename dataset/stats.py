@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from config.errors import UserError
-from config.files import written_whole
+from config.files import regular, written_whole
 from dataset.blendshapes import ARKIT, indices
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def load_stats(path: Path) -> Stats:
     """
     file = path / STATS if path.is_dir() else path.with_name(STATS) if path.suffix == ".safetensors" else path
     try:
-        return Stats.from_json(file.read_text(encoding="utf-8"))
+        return Stats.from_json(regular(file).read_text(encoding="utf-8"))
     except FileNotFoundError:
         mend = "" if file == path else f"; the stats of {path} stand there, where training wrote them"
         raise UserError(f"{file}: no such file{mend}") from None

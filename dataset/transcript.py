@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.errors import UserError
-from config.files import written_whole
+from config.files import MEBIBYTE, regular, written_whole
 
 HEADER = ("start", "end", "token")
+MOST_TEXT_BYTES = 64 * MEBIBYTE
 TOLERANCE_S = 1e-3  # aligners round times to milliseconds
 
 
@@ -51,7 +52,7 @@ def write_tsv(path: Path, words: list[Word], comments: tuple[str, ...] = ()) -> 
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return regular(path, MOST_TEXT_BYTES).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from config.command import UserError
-from config.files import written_whole
+from config.files import regular, written_whole
 from config.mixing import check_weight, sum_to_one
 from config.run_folder import BEST, LAST, SUFFIX
 from dataset.stats import STATS, merged_stats, save_stats
@@ -46,7 +46,7 @@ def read_ensemble(folder: Path) -> dict[Path, float]:
 
 def _read_weights(path: Path) -> dict[Path, float]:
     try:
-        weights = json.loads(path.read_text(encoding="utf-8"))["weights"]
+        weights = json.loads(regular(path).read_text(encoding="utf-8"))["weights"]
         weights = {path.parent / name: float(weight) for name, weight in weights.items()}
     except (ValueError, LookupError, TypeError, AttributeError):
         example = '{"weights": {"fold_0.safetensors": 0.5, …}}'

@@ -21,6 +21,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 from transformers.utils import logging
 
 from config.errors import UserError
+from config.files import regular
 from config.units import SAMPLE_RATE
 from model.packed_linear import pack_linears, quantise_linears
 from model.speech_encoder import BatchingEncoder
@@ -258,7 +259,7 @@ def _wants_normalised_audio(folder: Path) -> bool:
     """do_normalize of preprocessor_config.json. Raises UserError when the file does not say, or wants another rate."""
     path = folder / "preprocessor_config.json"
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(regular(path).read_text(encoding="utf-8"))
         wanted, rate = settings["do_normalize"], settings.get("sampling_rate", SAMPLE_RATE)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path}: missing, or without do_normalize; download it from where the weights are") from None

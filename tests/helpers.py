@@ -34,6 +34,7 @@ SHARED = ROOT.parent / "shared" / "data"  # recordings of others, which lie besi
 FACEGOOD = SHARED / "FACEGOOD-Audio2Face"
 CAPTURES = SHARED / "livelink_captures"
 TEXTGRIDS = SHARED / "mandarin_textgrid"
+CASES = ROOT.parent / "shared" / "cases"  # what users and enemies brought: a README in each says what is right
 MANDARIN_SPEECH = SHARED / "mandarin_speech"
 ICT_FACEKIT = SHARED / "ict_facekit"
 
@@ -53,10 +54,16 @@ def skip_without(path: Path) -> None:
         pytest.skip(absence(path))
 
 
+def needs_case(name: str) -> pytest.MarkDecorator:
+    """Marks a test of a case, which is skipped where it is absent."""
+    return pytest.mark.skipif(not (CASES / name).exists(), reason=f"needs ../shared/cases/{name}, which is not there")
+
+
 # Systems
 
 KILLED_STATUS = 9  # of a process that a test kills by os._exit(9): no handler runs, nothing is flushed, on Windows too
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
+
 
 # Commands
 

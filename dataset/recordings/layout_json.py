@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import UserError
+from config.files import regular
 from dataset.blendshapes import ANGLES, canonical_extra, channel_columns, to_numbers
 from dataset.recordings.columns import SECONDS, Place, Required, make_recording
 from dataset.recordings.recording import Recording
@@ -75,7 +76,7 @@ def _load(path: Path) -> Any:
         return keys
 
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=unique)
+        return json.loads(regular(path).read_text(encoding="utf-8-sig"), object_pairs_hook=unique)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except json.JSONDecodeError as error:

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from config.errors import UserError
-from config.files import find
+from config.files import find, regular
 from dataset.blendshapes import ANGLES, HEADER_ROW, canonical, canonical_extra, channel_columns, read_csv, to_numbers
 from dataset.recordings.columns import SECONDS, Place, Required, make_recording
 from dataset.recordings.layout_json import read_json
@@ -140,9 +140,9 @@ def _read_names(path: Path) -> tuple[str, ...]:
         if path.suffix == ".npy":
             names = _load_array(path).tolist()
         elif path.suffix == ".json":
-            names = json.loads(path.read_text(encoding="utf-8-sig"))
+            names = json.loads(regular(path).read_text(encoding="utf-8-sig"))
         else:
-            names = path.read_text(encoding="utf-8-sig").split("\n")
+            names = regular(path).read_text(encoding="utf-8-sig").split("\n")
             names = [name.strip() for name in names if name.strip()]
     except (OSError, ValueError):
         raise UserError(f"{path}: not a {path.suffix[1:]} file of channel names in UTF-8") from None
@@ -153,7 +153,7 @@ def _read_names(path: Path) -> tuple[str, ...]:
 
 def _load_array(path: Path) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
+        return np.load(regular(path), allow_pickle=False)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or 'not a readable npy file'}") from None
     except (ValueError, EOFError):

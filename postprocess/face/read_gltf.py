@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from config.errors import UserError
+from config.files import regular
 from postprocess.face.colour import to_linear
 from postprocess.face.gltf import BINARY_CHUNK, JSON_CHUNK, MAGIC, Document
 from postprocess.face.mesh import Head, Part
@@ -108,7 +109,7 @@ def _damage_named(path: Path) -> Iterator[None]:
 def _load(path: Path) -> "_Source":
     """Raises UserError for what is no glTF 2.0, and for a compressed file."""
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     text, binary = _chunks(path, content) if content[:4] == MAGIC else (content, b"")
@@ -195,7 +196,7 @@ class _Source:
             except binascii.Error:
                 raise UserError(f"{self.path}: an embedded buffer is not base64; export it again") from None
         try:
-            return (self.path.parent / unquote(uri)).read_bytes()
+            return regular(self.path.parent / unquote(uri)).read_bytes()
         except OSError:
             raise UserError(f"{self.path}: {unquote(uri)} is not beside it; copy it there, or export as glb") from None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from config.errors import UserError
-from config.files import find
+from config.files import find, regular
 from postprocess.face.colour import to_linear
 from postprocess.face.mesh import Head, Part
 from postprocess.face.names import arkit_places
@@ -112,7 +112,7 @@ def read_obj(path: Path) -> Obj:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return regular(path).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
 

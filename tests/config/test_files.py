@@ -1,13 +1,18 @@
 """Files written whole: nothing is seen before it is complete, and then by everybody whom the umask lets."""
 
+import math
 import os
 from pathlib import Path
 
 import pytest
 
 from config.errors import UserError
-from config.files import written_whole
-from tests.helpers import posix_only
+from config.files import find, read_yaml, regular, written_whole
+from dataset.audio import read_audio
+from dataset.blendshapes import read_csv
+from dataset.recordings.layout_json import read_json
+from dataset.transcript import read_tsv
+from tests.helpers import posix_only, refused_file
 
 
 def test_the_old_file_stands_until_the_new_one_is_complete(tmp_path: Path) -> None:
@@ -43,3 +48,22 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"a\.csv: cannot be written"), written_whole(tmp_path / "file" / "a.csv"):
         raise AssertionError("never entered")
+
+
+@posix_only
+def test_a_pipe_or_a_device_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    for call in (regular, read_csv, read_yaml, read_json, read_tsv, read_audio, lambda path: find(path, (".csv",))):
+        assert refused_file(call, tmp_path / "a.csv").startswith("a pipe or a device; give a regular file")
+        assert refused_file(call, Path("/dev/zero")).startswith("a pipe or a device; give a regular file")
+
+
+def test_a_file_larger_than_its_reader_takes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(bytes(2048))
+    assert regular(path) == regular(path, 2048) == regular(path, math.inf) == path
+    assert refused_file(regular, path, 2047).endswith("that such a file may have; split it, or give another")
+
+
+def test_what_is_not_there_is_the_readers_to_say(tmp_path: Path) -> None:
+    assert regular(tmp_path / "a.csv") == tmp_path / "a.csv"
