@@ -1,17 +1,22 @@
 """Sound files in: any rate, width and channel count, sound tracks of movies too; out as 16 kHz mono float32."""
 
+import io
+import math
+import re
 import struct
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import soxr
 
 from config.errors import UserError
-from config.files import written_whole
+from config.files import regular, written_whole
 from config.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -24,9 +29,22 @@ BLOCK_SECONDS = 30
 GAP_S = 0.02  # a sound track's times are off by less where nothing is missing
 LOST_S = 0.25  # by which a sound track may be shorter than its movie promises
 INT16_SCALE = 32768.0
-UNKNOWN_BYTES = (
-    0x7FFF0000  # what a writer that cannot seek back (espeak-ng, sox, ffmpeg) leaves as a WAV's size, or more
-)
+MOST_VALUES = 30 * 192_000 * 8  # in a block: fewer seconds of sound that has more channels or a higher rate
+RATES_HZ = (1_000, 768_000)  # lowest and highest; a header beyond them is damaged
+MOST_CHANNELS = 128
+MOST_HOURS = 24
+# What a writer that cannot seek back (espeak-ng, sox, ffmpeg) leaves as a WAV's size, or more; speech servers leave
+# PLACEHOLDER_BYTES or more, which may also be a true size; some leave 0.
+UNKNOWN_BYTES = 0x7FFF0000
+PLACEHOLDER_BYTES = 2_000_000_000
+PLACEHOLDER_EXCESS = 1.5  # times what is there
+LARGEST_SIZE = 0xFFFFFFFF
+_WAV_START = 12  # bytes: RIFF, its size, WAVE
+# How files start, by what reads them; what starts otherwise is told by its suffix.
+_SOUND_STARTS = (rb"RIFF....WAVE", rb"RF64....WAVE", rb"RIFX....WAVE", rb"riff\x2e\x91\xcf\x11", rb"fLaC", rb"OggS",
+                 rb"FORM....AIF[FC]", rb"caff", rb"\.snd", rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff]")  # fmt: skip
+_TRACK_STARTS = (rb"....(ftyp|moov|mdat|wide|free|skip)", rb"\x1a\x45\xdf\xa3", rb"\xff[\xf0\xf1\xf8\xf9]", rb"ADIF",
+                 rb"RIFF....AVI ")  # fmt: skip
 Channel: TypeAlias = int | Literal["mean", "loudest"]  # of several: one, counted from 1; all; the one that varies most
 _Block: TypeAlias = tuple[int, np.ndarray]  # rate in Hz, (samples, channels) or (samples,) float32
 
@@ -106,7 +124,7 @@ def open_sound(source: str | Path | np.ndarray) -> Iterator[Sound]:
     """
     if isinstance(source, np.ndarray):
         yield Sound(None, len(source), iter((source,)))
-    elif (path := Path(source)).suffix.lower() in TRACK_SUFFIXES:
+    elif _is_track(path := Path(source)):
         blocks = list(audio_blocks(path))
         yield Sound(path, sum(map(len, blocks)), iter(blocks))
     else:
@@ -148,8 +166,7 @@ def _resampled(blocks: Iterator[_Block]) -> Iterator[np.ndarray]:
 
 def _blocks(path: Path) -> Iterator[_Block]:
     """A sound file's samples as they are, (samples, channels) in [-1, 1], at least one."""
-    is_track = path.suffix.lower() in TRACK_SUFFIXES
-    return _finite(path, _track_blocks(path) if is_track else _sound_blocks(path))
+    return _finite(path, _track_blocks(path) if _is_track(path) else _sound_blocks(path))
 
 
 def _finite(path: Path, blocks: Iterator[_Block]) -> Iterator[_Block]:
@@ -166,10 +183,10 @@ def _sound_blocks(path: Path) -> Iterator[_Block]:
 
 
 def _file_blocks(path: Path, file: "soundfile.SoundFile") -> Iterator[_Block]:
-    read = 0
+    read, wanted = 0, min(BLOCK_SECONDS * file.samplerate, MOST_VALUES // file.channels)
     while read < file.frames:
         with _readable(path):
-            block = file.read(BLOCK_SECONDS * file.samplerate, dtype="float32", always_2d=True)
+            block = file.read(wanted, dtype="float32", always_2d=True)
         read += len(block)
         if not len(block):
             raise UserError(f"{path}: truncated after {read / file.samplerate:.2f} s; export it again")
@@ -209,6 +226,7 @@ def _track_pieces(path: Path) -> Iterator[tuple[int, int, np.ndarray]]:
             to_float = av.AudioResampler(format="fltp")
             for frame in container.decode(stream):
                 rate, start_s = frame.sample_rate, end_s
+                _check_format(path, rate, len(frame.layout.channels), round(start_s * rate))
                 if frame.pts is not None and frame.time_base is not None:
                     origin = frame.pts * frame.time_base if origin is None else origin
                     start_s = frame.pts * frame.time_base - origin
@@ -240,12 +258,16 @@ def _opened(path: Path) -> "soundfile.SoundFile":
     import soundfile
 
     _check_exists(path)
-    _check_length(path)
+    sizes = _true_sizes(path)
     with _readable(path):
-        file = soundfile.SoundFile(path)
-    if not _resampled_length(file):
+        file = soundfile.SoundFile(_Resized(path, sizes) if sizes else path)
+    try:
+        _check_format(path, file.samplerate, file.channels, file.frames)
+        if not _resampled_length(file):
+            raise UserError(f"{path}: holds no samples; export it again")
+    except UserError:
         file.close()
-        raise UserError(f"{path}: holds no samples; export it again")
+        raise
     return file
 
 
@@ -267,27 +289,103 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _check_exists(path: Path) -> None:
-    if not path.is_file():
+    if not regular(path, math.inf).is_file():
         raise UserError(f"{path}: no such file")
     if not path.stat().st_size:
         raise UserError(f"{path}: empty file; export it again")
 
 
-def _check_length(path: Path) -> None:
-    """libsndfile plays what is left of a truncated WAV without a word; compare its header with the file's size."""
+def _check_format(path: Path, rate: int, channels: int, samples: int) -> None:
+    """Before memory is taken for what a header says."""
+    lowest, highest = RATES_HZ
+    if not lowest <= rate <= highest:
+        raise UserError(f"{path}: {rate} samples a second, not {lowest} to {highest}; export it again at {SAMPLE_RATE}")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise UserError(f"{path}: {channels} channels, more than {MOST_CHANNELS}; export it with one")
+    if samples > MOST_HOURS * 3600 * rate:
+        raise UserError(f"{path}: {samples / rate / 3600:.0f} hours of sound, more than {MOST_HOURS}; split it")
+
+
+def _is_track(path: Path) -> bool:
+    """Whether PyAV reads it, by how it starts; by its suffix where that does not tell."""
+    _check_exists(path)
+    with _reading(path) as file:
+        start = file.read(16)
+    if any(re.match(form, start, re.DOTALL) for form in _TRACK_STARTS):
+        return True
+    return path.suffix.lower() in TRACK_SUFFIXES and not any(re.match(form, start, re.DOTALL) for form in _SOUND_STARTS)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+def _true_sizes(path: Path) -> dict[int, int]:
+    """Where in a WAV its sizes stand → what they should be; {} where they are right or libsndfile mends them itself.
+
+    libsndfile plays what is left of a truncated WAV without a word, and nothing of one whose size is 0.
+    Raises UserError for a truncated one.
+    """
     size = path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(4) != b"RIFF" or file.seek(8) != 8 or file.read(4) != b"WAVE":
-            return
-        while len(header := file.read(8)) == 8:
-            name, length = struct.unpack("<4sI", header)
-            if name == b"data":
-                if length < UNKNOWN_BYTES and file.tell() + length > size:
-                    kept = max(size - file.tell(), 0) / length
-                    raise UserError(f"{path}: truncated: {kept:.0%} of the promised sound is there; export it again")
-                return
-            file.seek(length + length % 2, 1)
-        raise UserError(f"{path}: truncated before any sound; export it again")
+    with _reading(path) as file:
+        start = file.read(_WAV_START)
+        if start[:4] != b"RIFF" or start[8:] != b"WAVE":
+            return {}
+        length = _sound_bytes(path, file)
+        first = file.tell()
+    there, is_whole = max(0, size - first), struct.unpack("<I", start[4:8])[0] + 8 == size
+    if _is_placeholder(length, there, is_whole):
+        _say_once(f"{path}: its header does not tell its length; read to the end of the file")
+        return {} if length else {4: min(size - 8, LARGEST_SIZE), first - 4: min(there, LARGEST_SIZE)}
+    if length > there:
+        share = there / length
+        raise UserError(f"{path}: truncated: {share:.0%} of the promised sound is there; export it again")
+    return {}
+
+
+def _sound_bytes(path: Path, file: BinaryIO) -> int:
+    """How long a WAV says that its sound is, the file left where that begins."""
+    while len(header := file.read(8)) == 8:
+        name, length = struct.unpack("<4sI", header)
+        if name == b"data":
+            return int(length)
+        file.seek(length + length % 2, 1)
+    raise UserError(f"{path}: truncated before any sound; export it again")
+
+
+def _is_placeholder(length: int, there: int, is_whole: bool) -> bool:
+    """Whether the size of a WAV's sound was written before that was known; is_whole: that of the file is true."""
+    if not length:
+        return there > 0 and not is_whole
+    return length >= UNKNOWN_BYTES or (length >= PLACEHOLDER_BYTES and length > PLACEHOLDER_EXCESS * there)
+
+
+@cache
+def _say_once(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+class _Resized(io.FileIO):
+    """A file with other sizes, 32 bits little-endian, at these places."""
+
+    def __init__(self, path: Path, sizes: Mapping[int, int]) -> None:
+        super().__init__(path)
+        self._sizes = {place: struct.pack("<I", size) for place, size in sizes.items()}
+
+    def readinto(self, buffer: Any) -> int:
+        """As FileIO's."""
+        first = self.tell()
+        count = super().readinto(buffer) or 0
+        for place, content in self._sizes.items():
+            for index, byte in enumerate(content, place - first):
+                if 0 <= index < count:
+                    memoryview(buffer)[index : index + 1] = bytes([byte])
+        return count
 
 
 def write_wav(path: Path, audio: np.ndarray) -> None:

@@ -164,3 +164,65 @@ def test_a_truncated_flac(write: Callable[..., Path]) -> None:
     path = write(np.random.default_rng(0).normal(0, 0.1, 48_000), name="a.flac")
     path.write_bytes(path.read_bytes()[:30_000])
     assert refused(path).startswith(("truncated after", "cannot be read as sound: "))
+
+
+def resized(path: Path, of_file: int, of_sound: int) -> Path:
+    """A WAV with other sizes in its header."""
+    content = path.read_bytes()
+    header = content[:4] + struct.pack("<I", of_file) + content[8:40] + struct.pack("<I", of_sound)
+    path.write_bytes(header + content[44:])
+    return path
+
+
+@pytest.mark.parametrize(("of_file", "of_sound"), [(0, 0), (36, 0), (2**32 - 1, 2**32 - 1), (2**31, 2_000_000_000)])
+def test_a_size_that_its_writer_did_not_know_means_to_the_end(
+    write: Callable[..., Path], capsys: pytest.CaptureFixture[str], of_file: int, of_sound: int
+) -> None:
+    sound = read_audio(write(tone(16_000)))
+    path = resized(write(tone(16_000), name=f"{of_file}_{of_sound}.wav"), of_file, of_sound)
+    assert np.array_equal(read_audio(path), sound) and sample_count(path) == len(sound)
+    said = capsys.readouterr().err
+    assert said == f"{path}: its header does not tell its length; read to the end of the file\n"
+
+
+def test_an_empty_sound_is_no_sound_of_unknown_size(write: Callable[..., Path]) -> None:
+    path = write(np.zeros(0))
+    path.write_bytes(path.read_bytes()[:44] + b"LIST\x04\0\0\0abcd")
+    assert refused(resized(path, 48, 0)) == "holds no samples; export it again"
+
+
+@helpers.needs_case("15-wav-placeholder-size")
+def test_a_size_of_zero_in_the_wild() -> None:
+    assert len(read_audio(helpers.CASES / "15-wav-placeholder-size" / "zero.wav")) == 16_000
+
+
+def test_a_file_is_read_by_what_it_holds(write: Callable[..., Path], tmp_path: Path) -> None:
+    sound = read_audio(write(tone(16_000)))
+    for name in ("wav.mp3", "wav.m4a", "wav.webm"):
+        assert np.array_equal(read_audio(write(tone(16_000), name="a.wav").rename(tmp_path / name)), sound)
+    for suffix in (".mp3", ".ogg", ".flac"):
+        coded = write(tone(16_000), name=f"a{suffix}")
+        expected = read_audio(coded)
+        assert np.array_equal(read_audio(coded.rename(tmp_path / f"{suffix[1:]}.wav")), expected)
+    for suffix, codec in ((".m4a", "aac"), (".webm", "libopus"), (".mov", "pcm_s16le"), (".avi", "pcm_s16le")):
+        track = tone(48_000)[:, None].astype(np.float32)
+        movie = helpers.write_movie(tmp_path / f"a{suffix}", track, codec=codec, picture=False)
+        assert level(read_audio(movie.rename(tmp_path / f"{suffix[1:]}.mp3")), 440) == pytest.approx(0.5, abs=0.01)
+
+
+@helpers.needs_case("16-sound-named-wrongly")
+@pytest.mark.parametrize("name", ["voice.mp3", "voice.wav"])
+def test_a_sound_named_wrongly_in_the_wild(name: str) -> None:
+    path = helpers.CASES / "16-sound-named-wrongly" / name
+    assert sample_count(path) == len(read_audio(path)) == pytest.approx(16_000, rel=0.1)
+
+
+def test_a_header_beyond_what_sound_can_be(write: Callable[..., Path]) -> None:
+    assert refused(write(np.zeros(40_000), 1)) == "1 samples a second, not 1000 to 768000; export it again at 16000"
+    assert refused(write(np.zeros(9), 800_000)).startswith("800000 samples a second")
+    assert refused(write(np.zeros((9, 129)))) == "129 channels, more than 128; export it with one"
+    path = write(np.zeros(16_000), name="a.flac")
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F  # the highest bits of how many samples there are
+    path.write_bytes(content)
+    assert "hours of sound, more than 24; split it" in refused(path)
