@@ -1,21 +1,29 @@
 """Forced alignments in: TextGrids of words and phones, as tokens with their times."""
 
+import math
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from praatio import textgrid
+from praatio.utilities import textgrid_io
+from praatio.utilities.constants import INTERVAL_TIER, Interval
 from pypinyin import lazy_pinyin
 
 from config.errors import UserError
+from config.files import regular
 from dataset.tokens import is_han, tokenize
-from dataset.transcript import Word
+from dataset.transcript import MOST_TEXT_BYTES, Word
 from dataset.visemes import VOWELS
 
 SILENCES = frozenset({"", "sil", "sp", "<eps>", "<sil>", "<p:>", "#"})
-UNKNOWNS = frozenset({"<unk>", "unk", "spn", "<spn>"})  # MFA's words that are in no dictionary, and their phone
+# MFA's words that are in no dictionary, and their phone; it writes a word in brackets as [bracketed].
+_UNKNOWN = re.compile(r"<unk>|unk|spn|<spn>|\[[^\[\]]*\]")
+_TOKEN = re.compile(r'(?<!\S)(?:!.*|"(?:[^"]|"")*"(?!\S)|\S+)')
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
 _TONE = re.compile("[0-9˥˦˧˨˩]")  # pinyin phones end in the tone's number, MFA's IPA phones in its contour
 _VOWEL = re.compile(f"[{''.join(sorted(VOWELS - {'y'}))}œø]")  # y is a consonant in ARPABET
 _CODAS = frozenset({"n", "ng", "ŋ", "r", "ɻ"})
@@ -39,39 +47,120 @@ class Timed(NamedTuple):
     unknown: list[str]  # tokens that the aligner's dictionary lacks, timed all the same
 
 
-def read_grid(path: Path) -> Grid:
-    """Read a TextGrid in the long or the short format, with a tier of words and, at best, one of phones.
+class _Tier(NamedTuple):
+    """As the file has it; what is in it is not looked at before it is chosen."""
 
-    A tier may be named for its speaker: `Anna - words`.
+    name: str
+    has_intervals: bool  # else points
+    entries: Sequence[Sequence[Any]]
+
+
+def read_grid(path: Path) -> Grid:
+    """Read a TextGrid in any of Praat's text formats, with a tier of words and, at best, one of phones.
+
+    A tier may be named for its speaker: `Anna - words`. Other tiers, and those of points, are passed over.
     Raises UserError for a file that is missing or no TextGrid, that has no or several tiers of words, or no word.
     """
-    if not path.is_file():
+    if not regular(path, MOST_TEXT_BYTES).is_file():
         raise UserError(f"{path}: no such file")
     try:
-        grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False, reportingMode="error")
-        tiers = {name: [Word(*_cells(entry)) for entry in grid.getTier(name).entries] for name in grid.tierNames}
+        tiers = _tiers(_text(path))
+        words, phones = (_spoken(_words(_chosen(path, tiers, kind))) for kind in ("word", "phone"))
+    except UserError:
+        raise
     except Exception as error:  # praatio lets the errors of parsing and its own through
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UserError(f"{path}: not a readable TextGrid: {reason}") from None
-    words, phones = (_spoken(_tier(path, tiers, kind)) for kind in ("word", "phone"))
+        mend = "open it in Praat and save it as a text file"
+        raise UserError(f"{path}: not a readable TextGrid: {reason}; {mend}") from None
     if not words:
         raise UserError(f"{path}: no word in its tier of words; the clip was not aligned")
     return Grid(path, words, phones)
 
 
-def _cells(entry: tuple) -> tuple[str, float, float]:
-    """A point tier's entries have no end, and make this raise."""
-    start_s, end_s, text = entry
-    return unicodedata.normalize("NFC", text.strip()), float(start_s), float(end_s)
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = content.decode("utf-16" if is_wide else "utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _tier(path: Path, tiers: dict[str, list[Word]], kind: str) -> list[Word]:
-    found = [name for name in tiers if re.fullmatch(rf"(.* - )?{kind}s?", name.strip().lower())]
+def _tiers(text: str) -> list[_Tier]:
+    """Praat's long form as praatio reads it, and all others as Praat does."""
+    if "item [" not in text and not text.lstrip().startswith("{"):
+        return _freestanding_tiers(text)
+    try:
+        found = textgrid_io.parseTextgridStr(text, includeEmptyIntervals=False)["tiers"]
+        return [_Tier(tier["name"], tier["class"] == INTERVAL_TIER, tier["entries"]) for tier in found]
+    except Exception as error:  # as above
+        try:
+            return _freestanding_tiers(text)
+        except ValueError:
+            raise error from None
+
+
+def _freestanding_tiers(text: str) -> list[_Tier]:
+    """The numbers and strings that stand alone, each thing's count before it; all else is comment.
+
+    Praat's manual, "TextGrid file formats", 1.3. Raises ValueError.
+    """
+    tokens = (token for token in _TOKEN.findall(text) if token[0] in '"<' or _NUMBER.fullmatch(token))
+    kind = [_string(tokens) for _ in range(2)]
+    if kind != ["ooTextFile", "TextGrid"] and kind != ["ooTextFile short", "TextGrid"]:
+        raise ValueError(f"a file of {' '.join(kind)[:60]}")
+    _number(tokens), _number(tokens)
+    count = int(_number(tokens)) if next(tokens, "") == "<exists>" else 0
+    return [_freestanding_tier(tokens) for _ in range(count)]
+
+
+def _freestanding_tier(tokens: Iterator[str]) -> _Tier:
+    has_intervals, name = _string(tokens) == INTERVAL_TIER, _string(tokens)
+    _number(tokens), _number(tokens)
+    count, times = int(_number(tokens)), 2 if has_intervals else 1
+    entries = []
+    for _ in range(count):
+        at, text = [_number(tokens) for _ in range(times)], _string(tokens)
+        if text.strip():
+            entries.append((*at, text))
+    return _Tier(name, has_intervals, entries)
+
+
+def _string(tokens: Iterator[str]) -> str:
+    token = next(tokens, "its end")
+    if len(token) < 2 or not token[0] == token[-1] == '"':
+        raise ValueError(f"found {token[:30]} where a text in quotes belongs")
+    return token[1:-1].replace('""', '"')
+
+
+def _number(tokens: Iterator[str]) -> float:
+    token = next(tokens, "its end")
+    if not _NUMBER.fullmatch(token):
+        raise ValueError(f"found {token[:30]} where a number belongs")
+    return float(token)
+
+
+def _chosen(path: Path, tiers: list[_Tier], kind: str) -> _Tier | None:
+    """The one tier of this kind; None where there is none of phones."""
+    named = [tier for tier in tiers if re.fullmatch(rf"(.* - )?{kind}s?", tier.name.strip().lower())]
+    found = [tier for tier in named if tier.has_intervals]
     if len(found) > 1:
-        raise UserError(f"{path}: several tiers of {kind}s ({', '.join(found)}); keep the one of the speaker to align")
-    if not found and kind == "word":
-        raise UserError(f'{path}: no tier named "words"; it has {", ".join(tiers) or "none"}')
-    return tiers[found[0]] if found else []
+        names = ", ".join(tier.name for tier in found)
+        raise UserError(f"{path}: several tiers of {kind}s ({names}); keep the one of the speaker to align")
+    if found or kind != "word":
+        return found[0] if found else None
+    if named:
+        raise UserError(f'{path}: its tier "{named[0].name}" is of points, which have no end; make it one of intervals')
+    names = ", ".join(tier.name for tier in tiers) or "none"
+    raise UserError(f'{path}: no tier named "words"; it has {names}')
+
+
+def _words(tier: _Tier | None) -> list[Word]:
+    """In order of time. Raises ValueError or praatio's errors for times that are none, end too early or overlap."""
+    if tier is None or not tier.entries:
+        return []
+    entries = textgrid.IntervalTier(tier.name, [Interval(*entry) for entry in tier.entries]).entries
+    if not all(math.isfinite(entry.end) for entry in entries):
+        raise ValueError("a time that is not finite")
+    return [Word(unicodedata.normalize("NFC", text.strip()), float(start), float(end)) for start, end, text in entries]
 
 
 def _spoken(words: list[Word]) -> list[Word]:
@@ -86,7 +175,7 @@ def timed_tokens(grid: Grid, tokens: list[str]) -> Timed:
     found: list[Word] = []
     split_evenly: list[str] = []
     for word in grid.words:
-        pieces = [""] if word.text.lower() in UNKNOWNS else tokenize(word.text)
+        pieces = [""] if _UNKNOWN.fullmatch(word.text.lower()) else tokenize(word.text)
         timed = split(word, pieces, grid.phones)
         if timed is None:
             split_evenly.append(word.text)

@@ -17,7 +17,7 @@ from dataset.audio import read_audio, sample_count
 from dataset.textgrid import read_grid, split, timed_tokens
 from dataset.tokens import tokenize
 from dataset.transcript import Word, read_tsv
-from tests.helpers import DEMO, TEXTGRIDS, Corpus, needs_shared, refused, skip_without
+from tests.helpers import CASES, DEMO, TEXTGRIDS, Corpus, needs_case, needs_shared, refused, skip_without
 
 CLIPS = ("774", "814", "854", "934", "974")
 
@@ -370,3 +370,68 @@ def test_mfa_missing_or_failing_is_one_line(
 
 def test_read_grid_of_nothing(tmp_path: Path) -> None:
     assert "no such file" in refused(read_grid, tmp_path / "a.TextGrid")
+
+
+WORDS = [Word("hello", 0.3, 0.7), Word("there", 0.7, 1.2)]
+POINTS = '"TextTier"\n"tones"\n0\n2\n1\n0.5\n"H*"\n'
+INTERVALS = '"IntervalTier"\n"words"\n0\n2\n3\n0\n0.3\n""\n0.3\n0.7\n"hello"\n0.7\n1.2\n"there"\n'
+
+
+def written(folder: Path, *tiers: str, head: str = 'File type = "ooTextFile"\nObject class = "TextGrid"\n') -> Path:
+    path = folder / "a.TextGrid"
+    path.write_text(f"{head}\n0\n2\n<exists>\n{len(tiers)}\n{''.join(tiers)}", encoding="utf-8")
+    return path
+
+
+def test_a_tier_that_is_not_asked_for_is_passed_over(tmp_path: Path) -> None:
+    for order in ((POINTS, INTERVALS), (INTERVALS, POINTS), (INTERVALS, POINTS, POINTS)):
+        assert read_grid(written(tmp_path, *order)).words == WORDS
+    phones = POINTS.replace("tones", "phones")
+    assert read_grid(written(tmp_path, INTERVALS, phones)).phones == []
+    points = POINTS.replace("tones", "words")
+    assert read_grid(written(tmp_path, points, INTERVALS)).words == WORDS
+    assert "is of points, which have no end" in refused(read_grid, written(tmp_path, points))
+    crossed = INTERVALS.replace("words", "notes").replace("0.7\n1.2", "0.5\n1.2")
+    assert read_grid(written(tmp_path, crossed, INTERVALS)).words == WORDS
+
+
+def test_a_textgrid_in_free_standing_form(tmp_path: Path) -> None:
+    tier = (
+        '"IntervalTier" "words" ! tier 1: "words"\nfrom 0 s to 2 s, and with 3 intervals: size = 3\n'
+        '0 0.3 "" ! 0.1\n0.3 0.7 "hello"\nthen 0.7 to 1.2 is "there" [3] "and no more"x\n'
+    )
+    tier = tier.replace(" and with 3 intervals:", "")
+    path = written(tmp_path, tier, head='"ooTextFile"\n"TextGrid"')
+    assert read_grid(path).words == WORDS
+    quoted = written(tmp_path, INTERVALS.replace('"hello"', '"say ""hi"""'))
+    assert read_grid(quoted).words[0].text == 'say "hi"'
+    short_of_one = written(tmp_path, INTERVALS.replace("2\n3\n", "2\n4\n"))
+    line = refused(read_grid, short_of_one)
+    assert "found its end where a number belongs; open it in Praat and save it as a text file" in line
+
+
+def test_a_word_in_brackets_stands_for_any_one_token(tmp_path: Path) -> None:
+    for unknown in ("[bracketed]", "[laughter]", "<unk>"):
+        grid = read_grid(written(tmp_path, INTERVALS.replace("hello", unknown)))
+        timed = timed_tokens(grid, ["noise", "There"])
+        assert timed.words == [Word("noise", 0.3, 0.7), Word("There", 0.7, 1.2)] and timed.unknown == ["noise"]
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("12-textgrid-point-tier", [(0.3, 0.7, "Hello"), (0.7, 1.2, "there"), (1.2, 1.6, "Bob")]),
+        ("13-textgrid-dialects", [(0.3, 0.7, "Hello"), (0.7, 1.2, "there"), (1.2, 1.6, "Bob")]),
+        ("14-textgrid-bracketed", [(0.3, 0.5, "Hello"), (0.5, 0.7, "noise"), (0.7, 1.2, "there"), (1.2, 1.6, "Bob")]),
+    ],
+)
+@needs_case("12-textgrid-point-tier")
+def test_textgrids_in_the_wild(
+    tmp_path: Path, run_main: Callable[..., None], case: str, expected: list[tuple[float, float, str]]
+) -> None:
+    for kind in ("wav", "text"):
+        shutil.copytree(CASES / case / "corpus" / kind, tmp_path / kind)
+    run_main(align, "--corpus", tmp_path, "--textgrids", CASES / case / "grids", "--jobs", 1)
+    [tsv] = (tmp_path / "tsv").iterdir()
+    assert [(word.start_s, word.end_s, word.text) for word in read_tsv(tsv)] == expected
+    assert ("not in the aligner's dictionary: noise" in tsv.read_text(encoding="utf-8")) == ("noise" in str(expected))
