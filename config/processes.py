@@ -1,8 +1,10 @@
 """Processes that torchrun or accelerate launch start: each one's share of the work, and where results meet."""
 
 import json
+import multiprocessing
 import os
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,6 +33,18 @@ def own_name(name: str) -> str:
 
 def _rank_and_world() -> tuple[int, int]:
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def end_with_parent() -> None:
+    """See to it that this process, which multiprocessing started, does not outlive a parent that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
 
 
 class Meeting:

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from config.command import UserError, config_arguments, run
+from config.errors import in_one_line
 from config.load import load_config
 from config.processes import POLL_S, Meeting, share
 from config.schema import Data
@@ -139,7 +140,8 @@ def read_record(numbered: tuple[int, ClipFiles], data: Data) -> "Record":
     from dataset.store import to_record
 
     _, files = numbered
-    return to_record(read_clip(files, data), files.side)
+    with in_one_line(files.id):
+        return to_record(read_clip(files, data), files.side)
 
 
 def read_clip(files: ClipFiles, data: Data) -> "Clip":

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from config.errors import UserError
+from config.errors import UserError, as_user_error
 from data_process.transcripts import NAME_COLUMNS, TEXT_COLUMNS, load_transcripts, loose_name, match_names
 from data_process.transcripts import SUFFIXES as TRANSCRIPT_SUFFIXES
 from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
@@ -290,7 +290,7 @@ def _names_channels(file: Path) -> bool:
 def _sentences(file: Path, source: Path, found: Found) -> list[_Piece]:
     try:
         sentences = load_transcripts(file, say=found.notes.append)
-    except UserError as error:
-        found.problems.append(str(error))
+    except Exception as error:  # a bad file must not take the good ones with it
+        found.problems.append(str(as_user_error(file, error)))
         return []
     return [_piece(name, file, source, sentence) for name, sentence in sentences.items()]

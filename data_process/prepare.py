@@ -9,6 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import UserError, parser, renamed, run
+from config.errors import in_one_line
 from config.files import written_whole
 from config.processes import Meeting, share
 from config.units import SAMPLE_RATE
@@ -124,12 +125,13 @@ def convert(item: Item, settings: Settings) -> dict[str, dict[str, Any]]:
     """Write the clip's outputs; what was found in each input, by the output's folder. Raises UserError."""
     found: dict[str, dict[str, Any]] = {}
     for source, output in zip(item.inputs, item.outputs, strict=False):
-        if output.parent.name == "wav":
-            found["wav"] = convert_sound(source, output, settings.channel)
-        elif output.parent.name == "bs":
-            found["bs"] = convert_curves(source, output, settings, found.get("wav", {}).get("seconds"))
-        else:
-            found["neutral"] = convert_neutral(source, output)
+        with in_one_line(source):
+            if output.parent.name == "wav":
+                found["wav"] = convert_sound(source, output, settings.channel)
+            elif output.parent.name == "bs":
+                found["bs"] = convert_curves(source, output, settings, found.get("wav", {}).get("seconds"))
+            else:
+                found["neutral"] = convert_neutral(source, output)
     return found
 
 

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from config.errors import UserError
+from config.errors import UserError, as_user_error
 from config.files import written_whole
-from config.processes import Meeting, share
+from config.processes import Meeting, end_with_parent, share
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -56,7 +56,7 @@ def run_stage(
     jobs: int = 1,
     strict: bool = False,
 ) -> StageReport:
-    """Do `function` for each item that is not up to date; clips that raise UserError are reported and passed over.
+    """Do `function` for each item that is not up to date; clips that raise anything are reported and passed over.
 
     records: a folder, best `<corpus>/.stages/<label>`, that gets one small JSON file an item: a digest of its inputs'
     contents and of `settings`, and what the function returned. An item is up to date when the digest is the same and
@@ -91,7 +91,7 @@ def pending(label: str, items: Sequence[Item], *, records: Path, settings: objec
 def parallel(
     label: str, items: Sequence[Work], function: Callable[[Work], Result], jobs: int
 ) -> Iterator[tuple[Work, Result | UserError]]:
-    """Each item with its result, or the UserError it raised, in the items' order; any other exception is raised here.
+    """Each item with its result, or the line on what it raised, in the items' order.
 
     jobs: processes; with 1 the work is done in this one. Few results are held at a time, however many items there are.
     Raises UserError when a process dies.
@@ -112,7 +112,7 @@ def _pooled(
     items: Sequence[Work], function: Callable[[Work], Result], jobs: int
 ) -> Iterator[tuple[Work, Result | UserError]]:
     # Fresh processes: a forked one may hang on a lock that a thread of this one holds.
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupt)
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin_worker)
     waiting: deque[tuple[Work, Future[Result | UserError]]] = deque()
     try:
         for item in items:
@@ -132,13 +132,14 @@ def _pooled(
 def _attempt(function: Callable[[Work], Result], item: Work) -> Result | UserError:
     try:
         return function(item)
-    except UserError as error:
-        return error
+    except Exception as error:  # a bad file must not take the good ones with it
+        return as_user_error(getattr(item, "id", item), error)
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C reaches every process of the group; the first one stops the others."""
+def _begin_worker() -> None:
+    """Ctrl-C reaches every process of the group; the first one stops the others, and they never outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class _Step:
         place.unlink(missing_ok=True)
         try:
             result = self.function(item)
-        except UserError:
+        except Exception:
             for output in item.outputs:
                 output.unlink(missing_ok=True)
             raise

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from config.errors import UserError
+from config.errors import UserError, as_user_error
 from config.files import regular
 from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
 from dataset.transcript import MOST_TEXT_BYTES
@@ -58,10 +58,11 @@ def load_transcripts(
                 raise UserError(
                     f'{file}: "{min(doubled)}" has a sentence in another file of {path} too; keep one of them'
                 )
-        except UserError as error:
+        except Exception as error:  # a bad file must not take the good ones with it
+            line = as_user_error(file, error)
             if refused is None or file == path:
-                raise
-            refused.append(str(error))
+                raise line from error
+            refused.append(str(line))
             continue
         sentences |= found
         encodings[encoding].append(file)

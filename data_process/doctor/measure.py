@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from config.errors import UserError
+from config.errors import UserError, as_user_error
 from config.units import SAMPLE_RATE
 from data_process.doctor.curve_checks import (
     dead_channels,
@@ -110,8 +110,8 @@ class _Reader:
     def __call__(self, function, *arguments):  # type: ignore[no-untyped-def]
         try:
             return function(*arguments)
-        except UserError as error:
-            self.failures.append(str(error))
+        except Exception as error:  # one bad file of a clip must not hide the others
+            self.failures.append(str(as_user_error(arguments[0], error)))
             return None
 
 

@@ -1,12 +1,17 @@
 """Stages over clips: parallel, resumable, one line for each clip that fails."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from config.errors import UserError
+from config.load import ROOT
 from config.processes import own_name, share
 from data_process.stages import Item, parallel, pending, run_stage
 
@@ -84,10 +89,50 @@ def test_strict_stops_at_the_first_failure_and_resumes(items: list[Item], tmp_pa
     assert {"a", "b"} <= Stage(items, upper, records=tmp_path / ".stages").up_to_date
 
 
-def test_a_bug_is_not_hidden(items: list[Item], tmp_path: Path) -> None:
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_a_reader_did_not_expect_is_that_clips_one_line(items: list[Item], tmp_path: Path, jobs: int) -> None:
+    Stage(items, upper, records=tmp_path / ".stages")
     items[0].inputs[0].write_text("bug")
-    with pytest.raises(ZeroDivisionError):
-        Stage(items, upper, records=tmp_path / ".stages", jobs=2)
+    report = Stage(items, upper, records=tmp_path / ".stages", jobs=jobs)
+    assert report.failed == {"a": "a: damaged or not what it seems: ZeroDivisionError"}
+    assert list(report.results) == list("bcde") and not items[0].outputs[0].exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="to ask whether a process runs ends it there")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(
+        "import os, pathlib, sys, time\n"
+        "from data_process.stages import parallel\n"
+        "def wait(number):\n"
+        f"    pathlib.Path({str(tmp_path)!r}, f'{{number}}.pid').write_text(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+        "if __name__ == '__main__':\n"
+        "    list(parallel('wait', range(2), wait, 2))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, script], env=environment, stderr=subprocess.DEVNULL) as parent:
+        pids = [int(_awaited(tmp_path / f"{number}.pid")) for number in range(2)]
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while any(map(_is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(_is_running, pids))
+
+
+def _awaited(path: Path) -> str:
+    deadline = time.monotonic() + 60
+    while not (path.exists() and path.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return path.read_text()
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_half_written_or_foreign_record_is_done_again(items: list[Item], tmp_path: Path) -> None:
