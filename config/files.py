@@ -4,6 +4,8 @@ import json
 import math
 import os
 import stat
+import struct
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,6 +33,19 @@ def regular(path: Path, most_bytes: float = MOST_BYTES) -> Path:
         size = f"{found.st_size / MEBIBYTE:,.0f} MiB, more than the {most_bytes / MEBIBYTE:,.0f} MiB"
         raise UserError(f"{path}: {size} that such a file may have; split it, or give another")
     return path
+
+
+def check_unpacked(path: Path, most_bytes: int = MOST_BYTES) -> None:
+    """Before a zip (docx, xlsx) is read: raises UserError for one that would unpack to more than that."""
+    try:
+        with zipfile.ZipFile(regular(path)) as archive:
+            size = sum(part.file_size for part in archive.infolist())  # no more is read, whatever is packed there
+    except (OSError, ValueError, LookupError, struct.error, zipfile.BadZipFile, NotImplementedError):
+        return  # its reader says so
+    if size > most_bytes:
+        raise UserError(
+            f"{path}: unpacks to {size / MEBIBYTE:,.0f} MiB, more than {most_bytes / MEBIBYTE:,.0f} MiB; save it anew"
+        )
 
 
 def find(path: Path, suffixes: tuple[str, ...]) -> list[Path]:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from config.command import parser, run
 from config.errors import UserError
-from config.files import find, regular, written_whole
+from config.files import check_unpacked, find, regular, written_whole
 from config.units import SAMPLE_RATE
 from dataset.audio import write_wav
 from dataset.blendshapes import ARKIT, canonical, write_curves
@@ -173,6 +173,7 @@ def _read_rows(path: Path) -> list[tuple[str, str]]:
     """The text of columns A and C, row by row."""
     import openpyxl
 
+    check_unpacked(path)
     try:
         sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
         return [(str(row[0] or ""), str(row[2] or "")) for row in sheet.iter_rows(max_col=3, values_only=True)]

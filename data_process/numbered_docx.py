@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import docx
 from docx.document import Document
 from docx.text.paragraph import Paragraph
 
-from config.errors import UserError
+from config.errors import MOST_SAID, UserError
+from config.files import MEBIBYTE, check_unpacked
 
+MOST_UNPACKED_BYTES = 256 * MEBIBYTE
 NOT_NUMBERS = ("bullet", "none")
 
 
@@ -27,12 +29,14 @@ def read_lines(path: Path) -> list[DocumentLine]:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
+    check_unpacked(path, MOST_UNPACKED_BYTES)
     try:
         document = docx.Document(str(path))
+        numbering = _Numbering(document)
+        return [line for paragraph in document.paragraphs for line in _lines(paragraph, numbering)]
     except Exception as error:  # python-docx lets the errors of zipfile, of XML and its own through
-        raise UserError(f"{path}: not a readable docx file; save it again as .docx ({type(error).__name__})") from None
-    numbering = _Numbering(document)
-    return [line for paragraph in document.paragraphs for line in _lines(paragraph, numbering)]
+        said = f"{type(error).__name__}: {error}".splitlines()[0][:MOST_SAID]
+        raise UserError(f"{path}: not a readable docx file; save it again as .docx ({said})") from None
 
 
 def _lines(paragraph: Paragraph, numbering: "_Numbering") -> Iterator[DocumentLine]:
@@ -55,7 +59,10 @@ class _Numbering:
         list_id, level = _list_and_level(paragraph)
         if not list_id or level:
             return None
-        numbering = self.document.part.numbering_part.element
+        try:
+            numbering = self.document.part.numbering_part.element
+        except NotImplementedError:  # python-docx would have to make one
+            raise ValueError("a numbered list, but no numbering") from None
         [abstract_id] = numbering.xpath(f"w:num[@w:numId={list_id}]/w:abstractNumId/@w:val")[:1] or [None]
         first_level = f"w:abstractNum[@w:abstractNumId={abstract_id}]/w:lvl[@w:ilvl=0]"
         if abstract_id is None or numbering.xpath(f"{first_level}/w:numFmt/@w:val")[:1] in [
@@ -76,9 +83,11 @@ class _Numbering:
 
 def _list_and_level(paragraph: Paragraph) -> tuple[int, int]:
     """The paragraph's own list, or its style's; (0, 0) for none."""
-    styles = []
+    styles: list[Any] = []
     style = paragraph.style
     while style is not None:
+        if style.element in styles:
+            raise ValueError("styles that are based on each other")
         styles.append(style.element)
         style = style.base_style
     for element in (paragraph._p, *styles):

@@ -23,11 +23,31 @@ NAME_COLUMNS = ("name", "id", "clip", "clip_id", "utterance", "utterance_id", "f
 TEXT_COLUMNS = ("text", "transcript", "transcription", "sentence", "文本", "内容")
 NUMBERED = "/"  # joins a list's file and a number in it, where the number is all the name there is: `A/12`
 
-_TABBED = re.compile(r"([^\t]*[^\t\s])\s*\t\s*([^\t]+)")
-_COUNTED = re.compile(r"[(（]?(\d+)\s*(?:[、.．)）]|[:：](?!\d))\s*(\S.*)")
-_MARKED = re.compile(r"([\w.-]*[\w-])\s*(?:[、:：]|\.\s)\s*(\S.*)", re.ASCII)
-_SPACED = re.compile(r"([\w.-]*[\w-])[ \u3000]+(\S.*)", re.ASCII)
+MOST_DECIMALS = 20  # numbers with a point, in a text that is mostly numbers: no sentence then, but a recording
+
+_Rule = Callable[[str], tuple[str, str] | None]  # a list's line → the name in it and its sentence, where it has both
+
+
+def _by_pattern(pattern: str, flags: int = 0) -> _Rule:
+    compiled = re.compile(pattern, flags)
+
+    def rule(line: str) -> tuple[str, str] | None:
+        match = compiled.fullmatch(line)
+        return (match[1], match[2]) if match else None
+
+    return rule
+
+
+def _tabbed(line: str) -> tuple[str, str] | None:
+    name, _, sentence = (part.strip() for part in line.partition("\t"))
+    return (name, sentence) if name and sentence and "\t" not in sentence else None
+
+
+_counted = _by_pattern(r"[(（]?(\d{1,9})\s*(?:[、.．)）]|[:：](?!\d))\s*(\S.*)")
+_marked = _by_pattern(r"([\w.-]*[\w-])\s*(?:[、:：]|\.\s)\s*(\S.*)", re.ASCII)
+_spaced = _by_pattern(r"([\w.-]*[\w-])[ \u3000]+(\S.*)", re.ASCII)
 _LETTER_AND_DIGIT = re.compile(r"(?=.*[A-Za-z_])(?=.*\d)")
+_DECIMAL = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?")
 
 
 class _Entry(NamedTuple):
@@ -124,7 +144,7 @@ def read_text(path: Path) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
         # GB18030 makes something of most bytes, but of other encodings' bytes it makes what is no character.
-        if not any(char == "\0" or unicodedata.category(char) in ("Co", "Cn") for char in text):
+        if not any(char == "\0" or unicodedata.category(char) in ("Co", "Cn") for char in set(text)):
             return text, encoding
     raise UserError(f"{path}: not text in UTF-8 or GBK; save it as UTF-8")
 
@@ -132,26 +152,35 @@ def read_text(path: Path) -> tuple[str, str]:
 def _text_entries(path: Path, text: str) -> list[_Entry]:
     """The entries of a list, or the whole text as the one sentence of the clip that the file is named for."""
     lines = [(f"line {number}", line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    for pattern in (_TABBED, _COUNTED, _MARKED, _SPACED):
-        found = [(place, match) for place, line in lines if (match := pattern.fullmatch(line))]
-        if len(found) == len(lines) and _is_list(pattern, [match[1] for _, match in found]):
-            return [_entry(path, pattern, place, match) for place, match in found]
+    _check_words(path, text)
+    for rule in (_tabbed, _counted, _marked, _spaced):
+        found = [(place, match) for place, line in lines if (match := rule(line))]
+        if len(found) == len(lines) and _is_list(rule, [name for _, (name, _) in found]):
+            return [_entry(path, rule, place, match) for place, match in found]
     return [_Entry("line 1", path.stem, " ".join(line for _, line in lines))]
 
 
-def _is_list(pattern: re.Pattern[str], names: list[str]) -> bool:
+def _check_words(path: Path, text: str) -> None:
+    """Raises UserError for a recording that is written as text."""
+    cells = re.split(r"[\s,;]+", text)
+    decimals = sum(bool(_DECIMAL.fullmatch(cell)) for cell in cells)
+    if decimals > MOST_DECIMALS and 2 * decimals > len(cells):
+        raise UserError(f"{path}: mostly numbers, so no transcript; if it is a recording of curves, export it as csv")
+
+
+def _is_list(rule: _Rule, names: list[str]) -> bool:
     """Whether these are a list's names, not the first words of sentences: `12:30`, `Tom: hello`, `B2 or not B2`."""
     names_of_clips = all(_LETTER_AND_DIGIT.match(name) for name in names)
-    if pattern is _TABBED:
+    if rule is _tabbed:
         return True
-    if pattern is _SPACED:
+    if rule is _spaced:
         return names_of_clips and len(names) > 1
-    return len(names) > 1 or (pattern is _MARKED and names_of_clips)
+    return len(names) > 1 or (rule is _marked and names_of_clips)
 
 
-def _entry(path: Path, pattern: re.Pattern[str], place: str, match: re.Match[str]) -> _Entry:
-    name = f"{path.stem}{NUMBERED}{int(match[1])}" if pattern is _COUNTED else _stem(match[1])
-    return _Entry(place, name, match[2])
+def _entry(path: Path, rule: _Rule, place: str, match: tuple[str, str]) -> _Entry:
+    name = f"{path.stem}{NUMBERED}{int(match[0])}" if rule is _counted else _stem(match[0])
+    return _Entry(place, name, match[1])
 
 
 def _table_entries(path: Path, text: str) -> Iterator[_Entry]:
@@ -188,10 +217,10 @@ def _document_entries(path: Path) -> list[_Entry]:
     for index, line in enumerate(read_lines(path), 1):
         place = f"paragraph {index}"
         typed = next(
-            (_entry(path, pattern, place, match)
-             for pattern in (_COUNTED, _MARKED, _TABBED, _SPACED)
-             if (match := pattern.fullmatch(line.text))
-             and (pattern is _COUNTED or _LETTER_AND_DIGIT.match(match[1]))),
+            (_entry(path, rule, place, match)
+             for rule in (_counted, _marked, _tabbed, _spaced)
+             if (match := rule(line.text))
+             and (rule is _counted or _LETTER_AND_DIGIT.match(match[0]))),
             None,
         )  # fmt: skip
         if typed and not (line.number and NUMBERED in typed.name):

@@ -1,14 +1,16 @@
 """Transcripts in every form a corpus ships them: read, matched to clips, cut into tokens."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from config.errors import UserError
+from data_process import transcripts
 from data_process.transcripts import load_transcripts, match_names
 from dataset.tokens import tokenize
-from tests.helpers import MANDARIN_SPEECH, needs_shared, refused
+from tests.helpers import CASES, MANDARIN_SPEECH, needs_case, needs_shared, refused, refused_file
 
 
 def silent(_: str) -> None:
@@ -264,3 +266,76 @@ def test_a_folder_with_bad_files_gives_the_good_ones(tmp_path: Path) -> None:
     assert len(refused) == 2 and '"a1" has a sentence in another file' in refused[1]
     with pytest.raises(UserError, match="empty file"):
         load_transcripts(tmp_path)
+
+
+def test_a_text_of_numbers_is_no_transcript(tmp_path: Path) -> None:
+    rows = "".join(f"k,{17 * row},{','.join(f'{value / 100:.4f}' for value in range(52))}\n" for row in range(60))
+    for text in (f"info,2\nbs,jawOpen\n{rows}", "0.0 0.5\n" * 40, "0.000\t0.500\tyes\n" * 40):
+        (tmp_path / "a.txt").write_text(text)
+        assert refused_file(load_transcripts, tmp_path / "a.txt").startswith("mostly numbers, so no transcript")
+    for text in ("5 4 3 2 1 0 " * 40, "3.5 and 4.5 are 8.0", "A1 13800000000\nA2 13900000000"):
+        (tmp_path / "a.txt").write_text(text)
+        assert load_transcripts(tmp_path / "a.txt")
+
+
+def test_long_lines_take_no_longer_than_their_length(tmp_path: Path) -> None:
+    for text in ("a" + "\t" * 300_000 + "b\tc", "1" * 300_000, "a." * 150_000, "a b\t" * 100_000, "( " * 150_000 + "x"):
+        (tmp_path / "a.txt").write_text(text)
+        assert load_transcripts(tmp_path / "a.txt") == {"a": text.strip()}
+
+
+def damaged(path: Path, part: str, old: str, new: str) -> Path:
+    """A numbered docx with other words in one of its parts."""
+    import docx
+
+    document = docx.Document()
+    for number in range(3):
+        document.add_paragraph(f"A00{number}: 你好", "List Number")
+    document.save(str(path.with_name("whole.docx")))
+    with zipfile.ZipFile(path.with_name("whole.docx")) as whole, zipfile.ZipFile(path, "w") as copy:
+        for name in whole.namelist():
+            content = whole.read(name).decode("latin-1")
+            assert name != part or old in content
+            copy.writestr(name, (content.replace(old, new) if name == part else content).encode("latin-1"))
+    path.with_name("whole.docx").unlink()
+    return path
+
+
+def test_a_docx_whose_parts_do_not_fit_is_one_line(tmp_path: Path) -> None:
+    cycle = damaged(
+        tmp_path / "a.docx", "word/styles.xml", '<w:basedOn w:val="Normal"/>', '<w:basedOn w:val="ListNumber"/>'
+    )
+    assert "(ValueError: styles that are based on each other)" in refused_file(load_transcripts, cycle)
+    numbers = damaged(tmp_path / "a.docx", "word/styles.xml", "<w:numId w:val=", '<w:numId w:val="x" w:no=')
+    assert refused_file(load_transcripts, numbers).startswith("not a readable docx file; save it again as .docx")
+
+
+def test_a_docx_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.docx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("word/document.xml", "w") as part:
+        for _ in range(257):
+            part.write(bytes(1 << 20))
+    assert refused_file(load_transcripts, tmp_path / "a.docx") == "unpacks to 257 MiB, more than 256 MiB; save it anew"
+
+
+@needs_case("hostile")
+@pytest.mark.parametrize("name", ["d_cycle", "d_nonum", "d_numid"])
+def test_hostile_documents(name: str) -> None:
+    line = refused_file(load_transcripts, CASES / "hostile" / f"{name}.docx")
+    assert line.startswith("not a readable docx file; save it again as .docx")
+
+
+def test_whatever_a_reader_raises_leaves_the_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text(name)
+    read = transcripts.read_text
+
+    def failing(path: Path) -> tuple[str, str]:
+        if path.stem == "b":
+            raise KeyError("w:numId")
+        return read(path)
+
+    monkeypatch.setattr(transcripts, "read_text", failing)
+    lines: list[str] = []
+    assert load_transcripts(tmp_path, lines) == {"a": "a", "c": "c"}
+    assert lines == [f"{tmp_path / 'b.txt'}: damaged or not what it seems: KeyError: 'w:numId'"]
