@@ -1,8 +1,9 @@
 """What belongs together in a folder of raw recordings: the sound, curves, neutral pose and transcript of each clip."""
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from config.errors import UserError, as_user_error
@@ -13,6 +14,12 @@ from dataset.recordings.layouts import SUFFIXES as CURVE_SUFFIXES
 from dataset.recordings.layouts import find_recordings, preferred_takes, take_of
 
 HEADER_BYTES = 1 << 16  # of a csv, to tell curves from transcripts
+KIND_ENDINGS = {  # of names, which say what is in the file and not whose it is
+    "sound": re.compile(r"(.+?)[ _.-](audio|sound|voice|speech)", re.I),
+    "curves": re.compile(
+        r"(.+?)[ _.-](blendshapes?([ _.-]?data)?|bs|arkit|curves?|shapes|face|anim(ation)?)", re.IGNORECASE
+    ),
+}
 LEFTOVERS = (".", "~$", "__MACOSX")  # how names start that file systems and word processors leave behind
 
 
@@ -62,7 +69,9 @@ def find_clips(source: Path, leave_out: Path | None = None) -> Found:
 
     The letters' case and leading zeros don't matter. Where several files have one stem, those pair that share most
     folders (s1/wav/007.wav and s1/bs/007.csv), and the folders go into the id (s1_007). Of Live Link Face's takes the
-    calibrated one counts before the plain and the raw one. A sound file counts before a movie of the same name.
+    calibrated one counts before the plain and the raw one. A sound file counts before a movie of the same name. What
+    is left alone then pairs where names differ by endings such as _audio and _blendshape_data only, or where it is the
+    only sound and the only curves of a folder, whose name the clip gets; a note says so.
     Raises UserError when there is no recording.
     """
     if not source.is_dir():
@@ -77,7 +86,7 @@ def find_clips(source: Path, leave_out: Path | None = None) -> Found:
             f"{source}: no recording in it; sound comes as {', '.join((*SOUND_SUFFIXES, *TRACK_SUFFIXES)[:8])}, …, "
             f"curves as {', '.join(CURVE_SUFFIXES)}"
         )
-    pairs = _named(_pairs(sounds, curves, found), found)
+    pairs = _named(_rejoined(_pairs(sounds, curves, found), found), found)
     poses = _assigned(neutrals, pairs, "neutral pose", found)
     texts = _transcripts(files, tables, source, pairs, found)
     found.clips = [
@@ -182,6 +191,49 @@ def _pairs(sounds: list[_Piece], curves: list[_Piece], found: Found) -> list[_Pa
             else:
                 pairs.append(_Pair(piece, None))
     return pairs
+
+
+def _rejoined(pairs: list[_Pair], found: Found) -> list[_Pair]:
+    """The same, but what is alone paired by what is left of names and by folders; notes say what was, or could be."""
+    sounds = [pair.sound for pair in pairs if pair.sound and not pair.curves]
+    curves = [pair.curves for pair in pairs if pair.curves and not pair.sound]
+    joined = _alike_but_for_kind(sounds, curves)
+    left = {piece.file for piece in [*sounds, *curves]} - {piece.file for pair in joined for piece in pair.of}
+    for pair in _only_two_of_folders(pairs, left):
+        one, other = pair.of
+        numbers = [re.findall(r"\d+", piece.name) for piece in pair.of]
+        if one.folders and (numbers[0] == numbers[1] or not all(numbers)):
+            joined.append(_Pair(*(replace(of, name=of.folders[-1], folders=of.folders[:-1]) for of in pair.of)))
+        else:
+            found.notes.append(f"{one.name}: would be a clip with {other.file} if both had one name ({one.file})")
+    for pair in joined:
+        files = " and ".join(str(piece.file) for piece in pair.of)
+        found.notes.append(f"{pair.of[0].name}: {files} are taken as one clip")
+    done = {piece.file for pair in joined for piece in pair.of}
+    return [pair for pair in pairs if not any(piece.file in done for piece in pair.of)] + joined
+
+
+def _only_two_of_folders(pairs: list[_Pair], left: set[Path]) -> Iterator[_Pair]:
+    """The sound and the curves of each folder that holds no other recording, both of `left`."""
+    beside: dict[tuple[str, ...], list[_Pair]] = defaultdict(list)
+    for pair in pairs:
+        for folders in {piece.folders for piece in pair.of}:
+            beside[folders].append(pair)
+    for of_folder in beside.values():
+        sounds = [pair.sound for pair in of_folder if pair.sound and pair.sound.file in left]
+        curves = [pair.curves for pair in of_folder if pair.curves and pair.curves.file in left]
+        if len(of_folder) == 2 and len(sounds) == len(curves) == 1:
+            yield _Pair(sounds[0], curves[0])
+
+
+def _alike_but_for_kind(sounds: list[_Piece], curves: list[_Piece]) -> list[_Pair]:
+    """Those whose names are the same but for an ending that says what kind of file it is."""
+    plain = [
+        [replace(piece, name=ending[1] if (ending := KIND_ENDINGS[kind].fullmatch(piece.name)) else piece.name)
+         for piece in pieces]
+        for kind, pieces in (("sound", sounds), ("curves", curves))
+    ]  # fmt: skip
+    return [_Pair(*pair) for group in _by_loose_name(*plain) for pair in _nearest_pairs(*group)[0]]
 
 
 def _by_loose_name(*kinds: list[_Piece]) -> Iterable[tuple[list[_Piece], ...]]:

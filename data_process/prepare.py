@@ -1,5 +1,6 @@
 """Turn a folder of recordings into a corpus: sound, curves and transcripts, paired by name, to wav/, bs/, text/."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,14 +16,14 @@ from config.processes import Meeting, share
 from config.units import SAMPLE_RATE
 from data_process.pairs import Found, RawClip, find_clips
 from data_process.stages import Item, StageReport, gather_report, run_stage, stage_arguments
-from dataset.audio import Channel, pick_channel, read_unresampled, resample_audio, to_int16, write_wav
+from dataset.audio import Channel, fitting_scale, pick_channel, read_unresampled, resample_audio, to_int16, write_wav
 from dataset.blendshapes import ARKIT, write_columns
 from dataset.corpus import Corpus, Prepared
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.recordings.timing import RATES
 
-VERSION = 1  # to raise when the same recording would become other files
+VERSION = 2  # to raise when the same recording would become other files
 LOG = "prepare.log"
 USUAL_RATE = 0.02  # by which frames over seconds of sound may miss a usual rate that is then suggested
 
@@ -136,15 +137,21 @@ def convert(item: Item, settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def convert_sound(source: Path, output: Path, told: Channel) -> dict[str, Any]:
-    """16 kHz mono 16-bit wav of one channel. Returns its measures before resampling, and more."""
+    """16 kHz mono 16-bit wav of one channel, scaled to fit where the source goes past full scale.
+
+    Returns its measures before resampling, and more; scaled_by: 1 for what fits.
+    """
     from data_process.doctor.sound_checks import sound_report
 
     picked, channels = pick_channel(source, told)
     audio, rate = read_unresampled(source, picked)
-    wav = to_int16(resample_audio(audio, rate))
+    resampled = resample_audio(audio, rate)
+    scale = fitting_scale(audio, resampled)
+    wav = to_int16(resampled * scale)
     write_wav(output, wav)
     seconds = len(wav) / SAMPLE_RATE
-    return {"seconds": seconds, "rate_hz": rate, "channels": channels, "channel": picked, **sound_report(audio, rate)}
+    about = {"seconds": seconds, "rate_hz": rate, "channels": channels, "channel": picked, "scaled_by": float(scale)}
+    return {**about, **sound_report(audio, rate)}
 
 
 def convert_curves(source: Path, output: Path, settings: Settings, sound_s: float | None) -> dict[str, Any]:
@@ -199,7 +206,9 @@ def write_text(path: Path, sentence: str) -> None:
 def close(source: Path, corpus: Corpus, settings: Settings, found: Found, report: StageReport) -> None:
     """Write prepare.log and prepare.json, and print the totals. Raises UserError when no clip could be prepared."""
     problems = [*found.problems, *(f"{clip}: {line}" for clip, line in report.failed.items())]
-    lines = sorted(problems) + sorted([*found.notes, *_lone(found.clips), *_gone(corpus, found.clips)])
+    lines = sorted(problems) + sorted(
+        [*found.notes, *_scaled(report), *_lone(found.clips), *_gone(corpus, found.clips)]
+    )
     log = corpus.folder / LOG
     with written_whole(log) as partial_file:
         partial_file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -213,6 +222,15 @@ def close(source: Path, corpus: Corpus, settings: Settings, found: Found, report
         raise UserError(f"{source}: no clip could be prepared; the first: {problems[0]}")
     print(_totals(found, report, len(problems), len(lines), log))
     print(_sound_summary({clip: found["wav"] for clip, found in report.results.items() if "wav" in found}))
+
+
+def _scaled(report: StageReport) -> list[str]:
+    scales = {clip: found["wav"]["scaled_by"] for clip, found in report.results.items() if "wav" in found}
+    return [
+        f"{clip}: its sound goes past full scale; written {20 * math.log10(1 / scale):.1f} dB quieter, to fit 16 bits"
+        for clip, scale in scales.items()
+        if scale < 1
+    ]
 
 
 def _lone(clips: list[RawClip]) -> list[str]:

@@ -396,6 +396,16 @@ def write_wav(path: Path, audio: np.ndarray) -> None:
         soundfile.write(partial, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
 
 
+def fitting_scale(audio: np.ndarray, resampled: np.ndarray) -> np.float32:
+    """What brings sound that goes past full scale to 1 at most; 1 where only resampling overshoots, as it may by a bit.
+
+    audio, resampled: (samples,) each.
+    """
+    if np.abs(audio).max(initial=0) <= 1:
+        return np.float32(1)
+    return np.float32(1 / np.abs(resampled).max(initial=1))
+
+
 def to_int16(audio: np.ndarray) -> np.ndarray:
     """(samples,) float32 in [-1, 1] → int16; what came from 16-bit sound comes back bit for bit."""
     return np.clip(np.round(audio * INT16_SCALE), -32768, 32767).astype(np.int16)

@@ -20,12 +20,14 @@ from dataset.recordings.recording import Recording
 from dataset.store import ClipStore
 from tests.helpers import (
     CAPTURES,
+    CASES,
     DEFAULT,
     FACEGOOD,
     MANDARIN_SPEECH,
     SHARED,
     TEXTGRIDS,
     launch,
+    needs_case,
     needs_shared,
     printed_by,
     write_curve_csv,
@@ -114,6 +116,34 @@ LAYOUTS: dict[str, tuple[dict[str, str], dict[str, tuple[str, ...]]]] = {
     "in folders by kind": (
         {"wav/train/a.wav": "", "bs/a.csv": CSV, "text/a.lab": "hello"},
         {"a": ("wav/train/a.wav", "bs/a.csv", "", "hello")},
+    ),
+    "a folder a take": (
+        {
+            "take1/audio.wav": "", "take1/shapes.csv": CSV, "take2/audio.wav": "", "take2/shapes.csv": CSV,
+            "take1.txt": "hello",
+        },
+        {
+            "take1": ("take1/audio.wav", "take1/shapes.csv", "", "hello"),
+            "take2": ("take2/audio.wav", "take2/shapes.csv", "", ""),
+        },
+    ),
+    "a folder a take of each day": (
+        {f"{day}/take1/{name}": CSV if name[-1] == "v" else "" for day in "ab" for name in ("x.flac", "y.csv")},
+        {f"{day}_take1": (f"{day}/take1/x.flac", f"{day}/take1/y.csv", "", "") for day in "ab"},
+    ),
+    "endings that tell the kind": (
+        {"talk.wav": "", "talk_blendshape_data.csv": CSV, "b_audio.wav": "", "b.csv": CSV, "c-voice.wav": "",
+         "bs/C_curves.csv": CSV, "d_audio.wav": "", "e_arkit.csv": CSV},
+        {"talk": ("talk.wav", "talk_blendshape_data.csv", "", ""), "b": ("b_audio.wav", "b.csv", "", ""),
+         "c": ("c-voice.wav", "bs/C_curves.csv", "", ""), "d_audio": ("d_audio.wav", "", "", ""),
+         "e_arkit": ("", "e_arkit.csv", "", "")},
+    ),
+    "a folder of takes that are not one": (
+        {"s/take7.wav": "", "s/take8.csv": CSV, "t/x.wav": "", "t/y.csv": CSV, "t/z.csv": CSV, "m.wav": "",
+         "n.csv": CSV},
+        {"take7": ("s/take7.wav", "", "", ""), "take8": ("", "s/take8.csv", "", ""), "x": ("t/x.wav", "", "", ""),
+         "y": ("", "t/y.csv", "", ""), "z": ("", "t/z.csv", "", ""), "m": ("m.wav", "", "", ""),
+         "n": ("", "n.csv", "", "")},
     ),
     "case and zeros": (
         {"wav/A1.WAV": "", "bs/a001.CSV": CSV, "list.txt": "a01: hello\nA2: you"},
@@ -246,6 +276,57 @@ def test_what_is_wrong_with_sound_is_reported(raw: Raw) -> None:
     assert " % (loud)" in said and "offset up to 0.02 (hum)" in said and "above its surroundings (hum)" in said
 
 
+def test_sound_over_full_scale_is_scaled_to_fit_and_that_is_said(raw: Raw) -> None:
+    wave = np.sin(2 * np.pi * 200 * np.arange(48_000) / 48_000)
+    for name, rate, level in (("a", 16_000, 1.6), ("b", 48_000, 1.6), ("fits", 48_000, 1.0)):
+        soundfile.write(raw / f"{name}.wav", level * wave[:rate], rate, subtype="FLOAT")
+    raw.prepare()
+    for name in ("a", "b"):
+        written = read_audio(raw.out / "wav" / f"{name}.wav")
+        assert np.abs(written).max() == pytest.approx(1, abs=1e-4) and (np.abs(written) > 0.999).mean() < 0.05
+        measures = raw.report[name]["wav"]
+        assert measures["scaled_by"] == pytest.approx(1 / 1.6, abs=0.01) and measures["peak"] == pytest.approx(
+            1.6, abs=1e-3
+        )
+        line = f"{name}: its sound goes past full scale; written 4.1 dB quieter, to fit 16 bits"
+        assert line in raw.log
+    assert raw.report["fits"]["wav"]["scaled_by"] == 1 and not any("fits: its sound" in line for line in raw.log)
+
+
+@needs_case("17-float-wav-over-full-scale")
+def test_a_sine_over_full_scale_stays_a_sine(tmp_path: Path) -> None:
+    source = CASES / "17-float-wav-over-full-scale" / "raw"
+    printed_by(prepare, "--source", source, "--out", tmp_path / "corpus", "--jobs", 1)
+    written, loud = read_audio(tmp_path / "corpus" / "wav" / "loud.wav"), soundfile.read(source / "loud.wav")[0]
+    assert np.allclose(written, loud / np.abs(loud).max(), atol=1e-4) and np.abs(written).max() > 0.9999
+    assert "written 4.1 dB quieter" in (tmp_path / "corpus" / "prepare.log").read_text()
+
+
+@needs_case("11-one-folder-a-clip")
+@pytest.mark.parametrize(("folder", "clips"), [("raw", ["take1", "take2"]), ("raw2", ["talk"])])
+def test_a_folder_a_clip_and_endings_in_the_wild(tmp_path: Path, folder: str, clips: list[str]) -> None:
+    source = CASES / "11-one-folder-a-clip" / folder
+    printed_by(prepare, "--source", source, "--out", tmp_path, "--jobs", 1)
+    for kind in ("wav", "bs"):
+        assert sorted(file.stem for file in (tmp_path / kind).iterdir()) == clips
+
+
+@needs_case("10-facecap-txt")
+def test_the_numbers_of_a_recording_are_no_transcript(tmp_path: Path) -> None:
+    source = CASES / "10-facecap-txt" / "take"
+    printed_by(prepare, "--source", source, "--out", tmp_path, "--jobs", 1, "--out_fps", 30)
+    assert (tmp_path / "wav" / "take_01.wav").exists() and not (tmp_path / "text").exists()
+
+
+def test_one_file_that_no_reader_expects_leaves_the_good_ones(raw: Raw) -> None:
+    for name in "abc":
+        curves(raw / f"{name}.csv")
+    text(raw / "d.json", '{"names": ["jawOpen"], "frames": [[1' + "0" * 400 + "]]}")
+    assert "prepared 3 clips" in raw.prepare("--jobs", 2)
+    assert raw.files("bs") == ["a.csv", "b.csv", "c.csv"]
+    assert raw.log[0].startswith(f"d: {raw / 'd.json'}")
+
+
 def test_what_is_alone_is_kept_and_listed(raw: Raw) -> None:
     sound(raw / "a.wav")
     curves(raw / "b.csv")
@@ -256,6 +337,7 @@ def test_what_is_alone_is_kept_and_listed(raw: Raw) -> None:
     assert raw.files("wav") == ["a.wav"] and raw.files("bs") == ["b.csv"]
     assert raw.log == [
         f"a: sound without curves ({raw / 'a.wav'})",
+        f"a: would be a clip with {raw / 'b.csv'} if both had one name ({raw / 'a.wav'})",
         f"b: curves without sound ({raw / 'b.csv'})",
         f"c: transcript without a clip ({raw / 'c.txt'})",
         f"d: neutral pose without a clip ({raw / 'd_neutral.csv'})",
