@@ -26,6 +26,7 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # of a corpus's wav/
 SOUND_SUFFIXES = (*AUDIO_SUFFIXES, ".opus", ".aif", ".aiff", ".caf", ".au", ".w64")  # what soundfile reads
 TRACK_SUFFIXES = (".mov", ".mp4", ".m4v", ".m4a", ".aac", ".mkv", ".webm")  # what PyAV reads
 BLOCK_SECONDS = 30
+MOST_GAP_S = 3600
 GAP_S = 0.02  # a sound track's times are off by less where nothing is missing
 LOST_S = 0.25  # by which a sound track may be shorter than its movie promises
 INT16_SCALE = 32768.0
@@ -196,21 +197,36 @@ def _file_blocks(path: Path, file: "soundfile.SoundFile") -> Iterator[_Block]:
 def _track_blocks(path: Path) -> Iterator[_Block]:
     """The first sound track, from where the picture begins: silence stands where the track has none."""
     gathered: list[np.ndarray] = []
-    position = rate = 0
-    for rate, start, piece in _track_pieces(path):
-        if start > position + GAP_S * rate:
-            piece = np.pad(piece, ((start - position, 0), (0, 0)))
-        elif start < -GAP_S * rate:  # sound from before the picture
-            piece = piece[-start:]
-        position += len(piece)
+    samples = rate = 0
+    for rate, piece in _without_gaps(path):
+        samples += len(piece)
         gathered.append(piece)
         if sum(map(len, gathered)) >= BLOCK_SECONDS * rate:
             yield rate, np.concatenate(gathered)
             gathered = []
-    if not rate or not round(position * SAMPLE_RATE / rate):
+    if not rate or not round(samples * SAMPLE_RATE / rate):
         raise UserError(f"{path}: its sound track holds no samples")
     if gathered:
         yield rate, np.concatenate(gathered)
+
+
+def _without_gaps(path: Path) -> Iterator[_Block]:
+    """The track's pieces, with silence between those that are apart, in pieces too."""
+    position, form = 0, None
+    for rate, start, piece in _track_pieces(path):
+        if form not in (None, (rate, piece.shape[1])):
+            raise UserError(f"{path}: the rate or the channels of its sound track change midway; export it again")
+        form = rate, piece.shape[1]
+        if start > position + MOST_GAP_S * rate:
+            raise UserError(f"{path}: its sound track has a gap of {(start - position) / rate:.0f} s; export it again")
+        if start < -GAP_S * rate:  # sound from before the picture
+            piece = piece[-start:]
+        while start > position + GAP_S * rate:
+            silence = min(start - position, BLOCK_SECONDS * rate)
+            yield rate, np.zeros((silence, piece.shape[1]), np.float32)
+            position += silence
+        yield rate, piece
+        position += len(piece)
 
 
 def _track_pieces(path: Path) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -226,10 +242,10 @@ def _track_pieces(path: Path) -> Iterator[tuple[int, int, np.ndarray]]:
             to_float = av.AudioResampler(format="fltp")
             for frame in container.decode(stream):
                 rate, start_s = frame.sample_rate, end_s
-                _check_format(path, rate, len(frame.layout.channels), round(start_s * rate))
                 if frame.pts is not None and frame.time_base is not None:
                     origin = frame.pts * frame.time_base if origin is None else origin
                     start_s = frame.pts * frame.time_base - origin
+                _check_format(path, rate, len(frame.layout.channels), round(start_s * rate))
                 for piece in to_float.resample(frame):
                     yield rate, round(start_s * rate), piece.to_ndarray().T
                 end_s = start_s + Fraction(frame.samples, rate)

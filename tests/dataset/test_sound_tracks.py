@@ -119,3 +119,13 @@ def test_missing_and_empty(tmp_path: Path) -> None:
     assert refused(tmp_path / "a.mov") == "no such file"
     (tmp_path / "a.mov").touch()
     assert refused(tmp_path / "a.mov").startswith("empty file")
+
+
+def test_a_long_gap_is_silence_and_a_longer_one_is_damage(tmp_path: Path) -> None:
+    sound = tone(0.25)[:, None]
+    path = write_movie(tmp_path / "a.mkv", sound, starts_s=100.0)
+    blocks = list(audio_blocks(path))
+    assert len(blocks) > 3 and max(map(len, blocks)) < 32 * 16_000
+    assert onset_s(np.concatenate(blocks)) == pytest.approx(100.25, abs=0.01)
+    far = write_movie(tmp_path / "b.mkv", sound, starts_s=4000.0)
+    assert helpers.refused_file(read_audio, far) == "its sound track has a gap of 4000 s; export it again"
