@@ -1,11 +1,14 @@
 """The 52 ARKit blendshapes: names, groups, and the curve CSV, always by name and never by position."""
 
+import codecs
 import csv
 import io
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -48,8 +51,11 @@ ANGLES: tuple[str, ...] = (
 # Columns that are no blendshape: of Live Link Face, of MediaPipe, and a frame's number or time.
 EXTRA_COLUMNS = ("Timecode", "BlendShapeCount", *ANGLES, "_neutral",
                  "frame", "time", "time_s", "time_ms", "timestamp_ms")  # fmt: skip
+MAY_LACK = ("TongueOut",)  # what many trackers don't have: where it is not, it is 0
 DECIMALS = 6
 MOST_CSV_BYTES = 4096 * MEBIBYTE  # 8 million frames
+MOST_FRAMES = 4_000_000  # of one file: 37 hours at 30 frames a second
+ROWS_AT_ONCE = 8192  # of a csv that are in memory as text cells
 HEADER_ROW = -1  # the row that a csv's header is, counted as its frames are
 
 
@@ -68,13 +74,31 @@ def _shown(text: str) -> str:
     return line if len(line) <= 40 else f"{line[:40]}…"  # a header with other separators is one long name
 
 
+# What tools put before a name: a node or a namespace (blendShape1.jawOpen, rig:jawOpen, head__jawOpen), and
+# iClone's number among the 52 (A25_Jaw_Open).
+_PREFIX = re.compile(r"(?:.*(?:[.:]|__))?(?:A(?:0[1-9]|[1-4]\d|5[0-2])_)?", re.IGNORECASE | re.DOTALL)
+_LONGEST_NAME = 200
+_WHOLE = re.compile(r"\d{1,9}")
+_UNTITLED = re.compile(r"|unnamed: ?\d+", re.IGNORECASE)  # what a table's own row numbers are called, also by pandas
+
 _BY_KEY = {key: name for name in ARKIT for key in _keys(name)}
 _EXTRA_BY_KEY = {_key(name): name for name in EXTRA_COLUMNS}
 
 
+def without_prefix(name: str) -> str:
+    """A name less what tools put before it, up to the last `.`, `:` or `__`, and less iClone's `A01_` to `A52_`."""
+    return name[_PREFIX.match(name).end() :]  # type: ignore[union-attr]  # it may be empty, so there is always one
+
+
 def canonical(name: str) -> str | None:
-    """The ARKit name of a column, whatever its case and separators (`jaw_open`, `mouthSmile_L`); None if it is none."""
-    return _BY_KEY.get(_key(name))
+    """The ARKit name of a column or shape; None if it is none.
+
+    Whatever its case, its separators and a tool's prefix: `jaw_open`, `mouthSmile_L`, `rig:jawOpen`, `A25_Jaw_Open`. A
+    name that only ends like one (`lowerjawOpen`) is none.
+    """
+    if len(name) > _LONGEST_NAME:
+        return None
+    return _BY_KEY.get(_key(name)) or _BY_KEY.get(_key(without_prefix(name)))
 
 
 def canonical_extra(name: str) -> str | None:
@@ -95,8 +119,8 @@ def to_arkit(values: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     return full
 
 
-def channel_columns(place: str, header: tuple[str, ...]) -> dict[int, str]:
-    """Column index → ARKit name, for the columns that are channels.
+def channel_columns(place: str, header: tuple[str, ...], passed_over: Collection[int] = ()) -> dict[int, str]:
+    """Column index → ARKit name, for the columns that are channels. passed_over: indices of columns to leave out.
 
     Raises UserError, beginning with `place`, for a column that is neither a blendshape nor one of EXTRA_COLUMNS, and
     for two columns of one meaning.
@@ -104,6 +128,8 @@ def channel_columns(place: str, header: tuple[str, ...]) -> dict[int, str]:
     channels: dict[int, str] = {}
     taken: set[str] = set()
     for index, name in enumerate(header):
+        if index in passed_over:
+            continue
         arkit = canonical(name)
         meaning = arkit or canonical_extra(name)
         if meaning is None:
@@ -132,24 +158,25 @@ def to_numbers(cells: Sequence[Sequence[object]], names: Sequence[str], place: C
 
     Raises UserError for a cell that is not a finite number.
     """
-    try:
-        values = np.array(cells, np.float64)
-    except (ValueError, TypeError):
-        values = None
-    if values is not None and values.ndim == 2 and np.isfinite(values).all():
-        return values
+    values = np.zeros((len(cells), len(names)))
     for index, row in enumerate(cells):
-        for name, cell in zip(names, row, strict=True):
-            if not _is_number(cell):
+        for column, (name, cell) in enumerate(zip(names, row, strict=True)):
+            number = as_number(cell)
+            if number is None:
                 raise UserError(f'{place(index)}: {name} is not a number: "{_shown(str(cell))}"')
-    raise AssertionError("unreachable: some cell is not a number")
+            values[index, column] = number
+    return values
 
 
-def _is_number(cell: object) -> bool:
+def as_number(cell: object) -> float | None:
+    """The finite number that a cell of a table or a json is; None for what is none, as for true and for 0_5."""
+    if type(cell) not in (float, int, str) or (isinstance(cell, str) and "_" in cell):
+        return None
     try:
-        return bool(np.isfinite(float(cell)))  # type: ignore[arg-type]
-    except (ValueError, TypeError):
-        return False
+        number = float(cell)  # type: ignore[arg-type]
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 @dataclass(frozen=True)
@@ -184,9 +211,12 @@ class CurveCsv:
         if not columns:
             return {}
         places = [self.header.index(column) for column in columns]
-        rows = (record.split(self.separator) for record in self.records)
-        kept = [[row[place] for place in places] for row in rows]  # not all cells at once: a file may have millions
-        return {column: list(cells) for column, cells in zip(columns, zip(*kept, strict=True), strict=True)}
+        kept: list[list[str]] = [[] for _ in columns]
+        for record in self.records:  # not all cells at once: a file may have millions
+            row = record.split(self.separator)
+            for cells, place in zip(kept, places, strict=True):
+                cells.append(row[place])
+        return dict(zip(columns, kept, strict=True))
 
     def other_columns(self) -> dict[str, str]:
         """Name among EXTRA_COLUMNS → the header's name, of the columns that are no channels."""
@@ -198,9 +228,18 @@ class CurveCsv:
 
     def write(self, path: Path, changed: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the csv with its own header and columns; changed: channel → its values instead, (frames,)."""
-        columns = {name: (changed or {}).get(canonical(name) or "") for name in self.header}
-        kept = self.cells_of([name for name, values in columns.items() if values is None])
-        write_columns(path, {name: kept[name] if values is None else values for name, values in columns.items()})
+        columns = [(changed or {}).get(canonical(name) or "") for name in self.header]
+
+        def rows() -> Iterator[Sequence[Sequence[str]]]:
+            for start in range(0, len(self.records), ROWS_AT_ONCE):
+                piece = slice(start, start + ROWS_AT_ONCE)
+                cells = zip(*(record.split(self.separator) for record in self.records[piece]), strict=True)
+                yield [
+                    kept if column is None else _texts(column[piece])
+                    for kept, column in zip(cells, columns, strict=True)
+                ]
+
+        _write_rows(path, self.header, rows())
 
 
 def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveCsv:
@@ -209,29 +248,59 @@ def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveCsv:
     Raises UserError, with file and line, for a file that is not text or has no header, no frames, an unknown, doubled
     or missing column, a row of another length, or a channel's cell that is not a finite number.
     """
-    (first, *records), separator = _read_records(path)
-    header = tuple(cell.strip() for cell in first.split(separator))
-    channels = channel_columns(f"{path}, line 1", header)
+    records, separator = _read_records(path)
+    header = tuple(cell.strip() for cell in records[0].split(separator))
+    records = records[1:]
+    counting = _counting_column(header, records, separator)
+    channels = channel_columns(f"{path}, line 1", header, counting)
     names = tuple(channels.values())
     require_channels(f"{path}, line 1", names, required)
-    for line, record in enumerate(records, 2):
+    values = np.zeros((len(records), len(names)))
+    for start in range(0, len(records), ROWS_AT_ONCE):
+        piece = slice(start, start + ROWS_AT_ONCE)
+        values[piece] = _parse_rows(path, start, list(records[piece]), separator, header, channels)
+    return CurveCsv(path, header, names, values, records, separator)
+
+
+def _counting_column(header: tuple[str, ...], records: Sequence[str], separator: str) -> list[int]:
+    """The index of a column without a title that counts its rows by one, as tables are saved with their row numbers."""
+    untitled = [index for index, name in enumerate(header) if _UNTITLED.fullmatch(name)]
+    if len(untitled) != 1 or len(records) < 2:
+        return []
+    first: int | None = None
+    for row, record in enumerate(records):
+        cell = record.split(separator, untitled[0] + 1)[untitled[0]] if record.count(separator) >= untitled[0] else ""
+        if not _WHOLE.fullmatch(cell):
+            return []
+        first = int(cell) if first is None else first
+        if int(cell) != first + row:
+            return []
+    return untitled
+
+
+def _parse_rows(
+    path: Path, start: int, records: list[str], separator: str, header: tuple[str, ...], channels: Mapping[int, str]
+) -> np.ndarray:
+    """(records, channels) of some of a csv's frames, the first of which is frame `start`."""
+    for line, record in enumerate(records, start + 2):
         cells = record.count(separator) + 1 if record else 0
         if cells != len(header):
             raise UserError(f"{path}, line {line}: {cells} cells, but the header has {len(header)}")
     values = _parse_columns(records, separator, list(channels))
-    if values is None:
-        rows = [record.split(separator) for record in records]
-        texts = [[row[column] for column in channels] for row in rows]
-        values = to_numbers(texts, names, lambda row: f"{path}, line {row + 2}")
-    return CurveCsv(path, header, names, values, records, separator)
+    if values is not None:
+        return values
+    rows = (record.split(separator) for record in records)
+    texts = [[row[column] for column in channels] for row in rows]
+    return to_numbers(texts, tuple(channels.values()), lambda row: f"{path}, line {start + row + 2}")
 
 
 def read_curves(path: Path, names: tuple[str, ...] = ARKIT) -> np.ndarray:
-    """The named channels of a curve csv: (frames, len(names)) float64, as written.
+    """The named channels of a curve csv: (frames, len(names)) float64, as written; of MAY_LACK, 0 where there is none.
 
     Raises UserError as read_csv does, and for a channel that is not there.
     """
-    return read_csv(path, names).select(names)
+    csv = read_csv(path, tuple(name for name in names if name not in MAY_LACK))
+    return to_arkit(csv.values, csv.names)[:, indices(ARKIT, names)]
 
 
 def write_curves(path: str | Path, values: np.ndarray, names: tuple[str, ...] = ARKIT) -> None:
@@ -244,41 +313,97 @@ def write_columns(path: str | Path, columns: Mapping[str, Sequence[str] | np.nda
 
     Whole or not at all.
     """
-    cells = [
-        [f"{value:.{DECIMALS}f}" for value in column.tolist()] if isinstance(column, np.ndarray) else column
-        for column in columns.values()
-    ]
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"columns of {min(lengths)} and {max(lengths)} rows")
+    pieces = (slice(start, start + ROWS_AT_ONCE) for start in range(0, max(lengths, default=0), ROWS_AT_ONCE))
+    _write_rows(path, columns, ([_texts(column[piece]) for column in columns.values()] for piece in pieces))
+
+
+def _texts(column: Sequence[str] | np.ndarray) -> Sequence[str]:
+    return [f"{value:.{DECIMALS}f}" for value in column.tolist()] if isinstance(column, np.ndarray) else column
+
+
+def _write_rows(path: str | Path, header: Collection[str], pieces: Iterator[Sequence[Sequence[str]]]) -> None:
+    """pieces: the cells of some rows, a sequence a column."""
     with written_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*cells, strict=True))
+        writer.writerow(header)
+        for piece in pieces:
+            writer.writerows(zip(*piece, strict=True))
+
+
+class _Lines(Sequence[str]):
+    """A text's lines, held as its bytes: strings of their own would take twice the memory."""
+
+    def __init__(self, data: bytes, starts: np.ndarray, stops: np.ndarray) -> None:
+        self._data, self._starts, self._stops = data, starts, stops
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), ROWS_AT_ONCE):
+            piece = slice(start, start + ROWS_AT_ONCE)
+            places = zip(self._starts[piece].tolist(), self._stops[piece].tolist(), strict=True)
+            yield from [self._data[first:last].decode() for first, last in places]
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "_Lines": ...
+
+    def __getitem__(self, index: int | slice) -> "str | _Lines":
+        if isinstance(index, slice):
+            return _Lines(self._data, self._starts[index], self._stops[index])
+        return self._data[self._starts[index] : self._stops[index]].decode()
+
+
+def _lines(data: bytes) -> _Lines:
+    """The lines of UTF-8, less empty ones at the end. Raises UnicodeDecodeError for other bytes."""
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if not data.isascii():
+        data.decode()
+    data = data.rstrip(b"\n")
+    places = np.frombuffer(data, np.uint8)
+    pieces = range(0, len(places), 1 << 24)
+    ends = [np.flatnonzero(places[start : start + (1 << 24)] == ord("\n")) + start for start in pieces]
+    stops = np.concatenate([*ends, [len(data)]]) if data else np.zeros(0, np.int64)
+    return _Lines(data, np.concatenate([[0], stops[:-1] + 1])[: len(stops)].astype(np.int64), stops.astype(np.int64))
 
 
 _UNIT_SEPARATOR = "\x1f"  # between the cells of a csv that has quotes in it, where a cell may hold a comma
 
 
-def _read_records(path: Path) -> tuple[list[str], str]:
+def _read_records(path: Path) -> tuple[Sequence[str], str]:
     """The header's and the frames' records, and what separates their cells. Raises UserError for what is no csv."""
     separator = ","
     try:
-        text = regular(path, MOST_CSV_BYTES).read_text(encoding="utf-8-sig")
-        if '"' in text:
+        data = regular(path, MOST_CSV_BYTES).read_bytes().removeprefix(codecs.BOM_UTF8)
+        records: Sequence[str]
+        if b'"' in data:
             separator = _UNIT_SEPARATOR
-            records = [separator.join(row) for row in csv.reader(io.StringIO(text, newline=""))]
+            text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=None)
+            rows = [separator.join(row) for row in csv.reader(text)]
+            while rows and not rows[-1]:
+                rows.pop()
+            records = rows
         else:
-            records = text.split("\n")
+            records = _lines(data)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
         raise UserError(f"{path}: not a csv text file in UTF-8; save it as one") from None
-    while records and not records[-1]:
-        records.pop()
     if not records:
         raise UserError(f"{path}: empty file; expected a header with blendshape names")
     if separator not in records[0] and ";" in records[0]:
         raise UserError(f"{path}, line 1: columns separated by semicolons; export it with commas")
     if len(records) == 1:
         raise UserError(f"{path}: a header but no frames")
+    if len(records) - 1 > MOST_FRAMES:
+        raise UserError(f"{path}: {len(records) - 1:,} frames, more than the {MOST_FRAMES:,} of one file; split it")
     return records, separator
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dataset.blendshapes import CurveCsv, indices, to_arkit
+from config.errors import UserError
+from dataset.blendshapes import MOST_FRAMES, CurveCsv, indices, to_arkit
 from dataset.recordings.resample import resample_curves, resample_times
 from dataset.recordings.timing import doubled_rows, dropped_before
 
@@ -77,8 +78,12 @@ class Recording:
     def at_rate(self, fps: float, frames: int | None = None) -> "Recording":
         """Resampled by time to a constant rate, curves and angles; where nothing tells the rate, fps says it.
 
-        frames: the length of the result, by default the nearest to the same duration.
+        frames: the length of the result, by default the nearest to the same duration. Raises UserError for more frames
+        than MOST_FRAMES.
         """
+        wanted = frames or (self.duration_s or self.frames / fps) * fps
+        if wanted > MOST_FRAMES:
+            raise UserError(f"{wanted:,.0f} frames at {fps:g} a second, more than {MOST_FRAMES:,}; take a lower rate")
         everything = np.column_stack([self.values, *self.angles.values()])
         if self.times_s is not None:
             everything = resample_times(everything, self.times_s, fps, frames)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config.errors import UserError
-from dataset.blendshapes import canonical
+from dataset.blendshapes import canonical, without_prefix
 
 # Rigs that are posed side by side (ICT-FaceKit, FaceIt) split these, which ARKit moves as one.
 _WHOLES = ("BrowInnerUp", "CheekPuff")
@@ -16,17 +16,12 @@ def camel_case(name: str) -> str:
     return name[0].lower() + name[1:]
 
 
-def arkit_name(shape: str) -> str | None:
-    """The ARKit name of a shape, with or without a rig's prefix (blendShape1.jawOpen); None if it is none."""
-    return canonical(shape) or canonical(shape.rsplit(".", 1)[-1])
-
-
 def arkit_places(shapes: Sequence[str]) -> dict[str, list[int]]:
     """ARKit name → where among a mesh's shapes it stands: one place, or those of its halves, to be added."""
     wholes: dict[str, list[int]] = {}
     halves: dict[str, list[int]] = {}
     for place, shape in enumerate(shapes):
-        name, half = arkit_name(shape), _half_of(shape)
+        name, half = canonical(shape), _half_of(shape)
         if name is not None:
             wholes.setdefault(name, [place])
         elif half is not None:
@@ -35,7 +30,7 @@ def arkit_places(shapes: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _half_of(shape: str) -> str | None:
-    return _HALVES.get(shape.rsplit(".", 1)[-1].replace("_", "").lower())
+    return _HALVES.get(without_prefix(shape).replace("_", "").lower())
 
 
 def no_arkit_shape(path: Path, shapes: Sequence[str]) -> UserError:

@@ -17,10 +17,11 @@ import numpy as np
 
 from config.errors import UserError
 from config.files import regular
+from dataset.blendshapes import canonical
 from postprocess.face.colour import to_linear
 from postprocess.face.gltf import BINARY_CHUNK, JSON_CHUNK, MAGIC, Document
 from postprocess.face.mesh import Head, Part
-from postprocess.face.names import arkit_name, arkit_places
+from postprocess.face.names import arkit_places
 
 _COMPONENTS = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
@@ -376,7 +377,7 @@ def _vrm_expressions(source: _Source, index: int) -> Mixes:
     mixes: Mixes = {}
     mesh = source.all("nodes")[index]["mesh"]
     for shape, binds in _expressions(source).items():
-        if name := arkit_name(shape):
+        if name := canonical(shape):
             mine = (b for b in binds if b.get("node", index) == index and b.get("mesh", mesh) == mesh)
             mixes[name] = [(bind["index"], bind["weight"]) for bind in mine]
     return mixes

@@ -316,7 +316,6 @@ CSV: dict[str, tuple[dict[str, list[str]], str]] = {
     "two angles": (changed(HeadYaw=["0"] * 3, head_yaw=["0"] * 3), "line 1: two columns for HeadYaw"),
     "missing channel": (without("CheekPuff"), "line 1: no column for CheekPuff"),
     "missing channels": (without(*ARKIT[:5]), "EyeLookInLeft and 2 more"),
-    "tongue missing": (without("TongueOut"), "line 1: no column for TongueOut"),
     "text": (changed(JawOpen=["0", "abc", "0"]), 'line 3: JawOpen is not a number: "abc"'),
     "empty cell": (changed(JawOpen=["0", "", "0"]), 'line 3: JawOpen is not a number: ""'),
     "nan": (changed(JawOpen=["0", "0", "nan"]), 'line 4: JawOpen is not a number: "nan"'),
