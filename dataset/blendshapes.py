@@ -69,7 +69,8 @@ def _keys(name: str) -> tuple[str, ...]:
     return (key, re.sub("(l)eft$|(r)ight$", r"\1\2", key))
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """A cell or a name as an error quotes it: one line, cut where it is long."""
     line = " ".join(text.split())
     return line if len(line) <= 40 else f"{line[:40]}…"  # a header with other separators is one long name
 
@@ -136,7 +137,7 @@ def channel_columns(place: str, header: tuple[str, ...], passed_over: Collection
             mend = (
                 "rename or remove the column" if any(map(canonical, header)) else "the first line must name the columns"
             )
-            raise UserError(f'{place}: "{_shown(name)}" is no ARKit blendshape; {mend}')
+            raise UserError(f'{place}: "{shown(name)}" is no ARKit blendshape; {mend}')
         if meaning in taken:
             raise UserError(f'{place}: two columns for {meaning} (the second is "{name}"); keep one')
         taken.add(meaning)
@@ -163,7 +164,7 @@ def to_numbers(cells: Sequence[Sequence[object]], names: Sequence[str], place: C
         for column, (name, cell) in enumerate(zip(names, row, strict=True)):
             number = as_number(cell)
             if number is None:
-                raise UserError(f'{place(index)}: {name} is not a number: "{_shown(str(cell))}"')
+                raise UserError(f'{place(index)}: {name} is not a number: "{shown(str(cell))}"')
             values[index, column] = number
     return values
 

@@ -1,33 +1,42 @@
 """Read a face recording of any layout in the wild, by name: the file tells its layout, and never by its order.
 
-layout        what it is                                                 its times                   may lack
-arkit         csv of the 52 names: the contest's, alphabetical, any      a time column               nothing
-livelink      Live Link Face csv: Timecode, BlendShapeCount, 61 columns  Timecode                    nothing
-ifacialmocap  csv with eyeBlink_L: iFacialMocap, Face Cap; 0–1 or 0–100  a time column               TongueOut
-mediapipe     csv or json with _neutral, which is dropped                a time column               TongueOut
-beat          json: names, frames[].weights                              frames[].time, else 60 fps  TongueOut
-json          json: names, frames of numbers; what export.py writes      times_s, fps                nothing
-npy           (frames, channels), names beside it                        none                        TongueOut
+layout        what it is                                                 its times
+arkit         csv of the 52 names: the contest's, alphabetical, any      a time column
+livelink      Live Link Face csv: Timecode, BlendShapeCount, 61 columns  Timecode
+ifacialmocap  csv with eyeBlink_L: iFacialMocap, Face Cap; 0–1 or 0–100  a time column
+mediapipe     csv or json with _neutral, which is dropped                a time column
+beat          json: names, frames[].weights                              frames[].time, else 60 fps
+a2f           json of Audio2Face: facsNames, weightMat                   exportFps
+azure         json of Azure's speech service: FrameIndex, BlendShapes    60 fps
+json          json: names, frames of numbers; what export.py writes      times_s, fps
+npy           (frames, channels), names beside it                        none
+facecap       Face Cap's txt: a line `bs,<names>`, then `k,<ms>,…`       its milliseconds
 
-A time column is `time` or `time_s` in seconds, `time_ms` or `timestamp_ms`; a `frame` column must count by one. A
-channel that may be lacking is 0. An ifacialmocap or npy file with a value above 1.5 is in percent and is divided by
-100; elsewhere a value further from 0 than 10 is refused. The names of `a.npy` are in `a_names.txt` (a name a line),
-`a_names.json` or `a_names.npy`, or, for a whole folder, in `names.txt`, `names.json` or `names.npy`.
+A time column is `time`, `time_s` or Audio2Face's `timeCode` in seconds, `time_ms` or `timestamp_ms`; a `frame` column
+must count by one; a column without a title that does is passed over. TongueOut may be lacking in each, and then is 0.
+An ifacialmocap or npy file with a value above 1.5 is in percent and is divided by 100; elsewhere a value further from 0
+than 10 is refused. The names of `a.npy` are in `a_names.txt` (a name a line), `a_names.json` or `a_names.npy`, or, for
+a whole folder, in `names.txt`, `names.json` or `names.npy`. No file has more than MOST_FRAMES frames, lasts more than a
+day, or stands on average at less than a frame in ten seconds.
 """
 
 import json
+import math
 import re
+import tokenize
 from pathlib import Path
 
 import numpy as np
 
 from config.errors import UserError
 from config.files import find, regular
-from dataset.blendshapes import ANGLES, HEADER_ROW, canonical, canonical_extra, channel_columns, read_csv, to_numbers
+from dataset.blendshapes import ANGLES, HEADER_ROW, MOST_FRAMES, canonical, canonical_extra, channel_columns, read_csv
 from dataset.recordings.columns import SECONDS, Place, Required, make_recording
+from dataset.recordings.layout_facecap import is_facecap, read_facecap
 from dataset.recordings.layout_json import read_json
 from dataset.recordings.recording import Recording
 
+MOST_NPY_BYTES = MOST_FRAMES * 8 * 64
 SUFFIXES = (".csv", ".json", ".npy")
 TAKES = ("cal", "", "raw")  # Live Link Face's exports of one take, the best first; a _neutral is no performance
 TAKE_FILES = ("take.json", "video_metadata.json", "audio_metadata.json", "depth_metadata.json", "frame_log.csv")
@@ -43,6 +52,8 @@ def read_recording(path: Path, required: Required = None) -> Recording:
     """
     readers = {".csv": _read_csv, ".json": read_json, ".npy": _read_npy}
     reader = readers.get(path.suffix.lower())
+    if path.suffix.lower() == ".txt" and is_facecap(path):
+        reader = read_facecap
     if reader is None:
         raise UserError(f'{path}: curves come as {", ".join(SUFFIXES)}, not as "{path.suffix}"')
     return reader(path, required)
@@ -117,7 +128,10 @@ def _read_npy(path: Path, required: Required) -> Recording:
         raise UserError(f"{path}: {values.shape[1]} channels, but {file} names {len(names)}")
 
     place, present = Place(str(file), lambda row: f"{path}, frame {row}"), tuple(channels.values())
-    numbers = to_numbers(values[:, list(channels)].tolist(), present, place.row)
+    numbers = values[:, list(channels)].astype(np.float64)
+    if not np.isfinite(numbers).all():
+        row, column = np.argwhere(~np.isfinite(numbers))[0]
+        raise UserError(f'{place.row(row)}: {present[column]} is not a number: "{numbers[row, column]}"')
     extras = {canonical_extra(name) or name: values[:, i].tolist() for i, name in enumerate(names) if i not in channels}
     return make_recording("npy", present, numbers, extras, place, required)
 
@@ -144,7 +158,7 @@ def _read_names(path: Path) -> tuple[str, ...]:
         else:
             names = regular(path).read_text(encoding="utf-8-sig").split("\n")
             names = [name.strip() for name in names if name.strip()]
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise UserError(f"{path}: not a {path.suffix[1:]} file of channel names in UTF-8") from None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise UserError(f"{path}: not a list of channel names")
@@ -152,9 +166,24 @@ def _read_names(path: Path) -> tuple[str, ...]:
 
 
 def _load_array(path: Path) -> np.ndarray:
+    """An npy file's array, its header checked against the file's own length before memory is taken."""
     try:
-        return np.load(regular(path), allow_pickle=False)
+        with regular(path, MOST_NPY_BYTES).open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read_header = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }.get(version)
+            if read_header is None:
+                raise ValueError(f"version {version}")
+            shape, _, dtype = read_header(file)
+            size = path.stat().st_size - file.tell()
+        if dtype.hasobject or not dtype.itemsize:
+            raise ValueError(dtype)
+        if any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize > size:
+            raise UserError(f"{path}: its header says {shape} of {dtype}, but {size:,} bytes follow; save it again")
+        return np.load(path, allow_pickle=False)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or 'not a readable npy file'}") from None
-    except (ValueError, EOFError):
+    except (ValueError, TypeError, EOFError, SyntaxError, RecursionError, tokenize.TokenError):
         raise UserError(f"{path}: not an npy array of numbers or text; save it again with numpy.save") from None

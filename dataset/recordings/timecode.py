@@ -156,7 +156,8 @@ def _counted(numbers: np.ndarray, labels_s: np.ndarray, base: int, modulus: floa
 def _carried(frames: np.ndarray, fractions: np.ndarray, at_least: int = 3) -> bool:
     """Whether the fractions carry over into the frames (…, 7.9, 8.8, 9.7, 11.6): they then are what they seem.
 
-    Digits that mean nothing jump from high to low and back without that. Where fewer than `at_least` jump, they are believed.
+    Digits that mean nothing jump from high to low and back without that. Where fewer than `at_least` jump, they are
+    believed.
     """
     steps, jumps = np.diff(frames), np.diff(fractions)
     far = np.abs(jumps) > 0.5
