@@ -5,7 +5,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
@@ -231,16 +231,13 @@ class CurveCsv:
         """Write the csv with its own header and columns; changed: channel → its values instead, (frames,)."""
         columns = [(changed or {}).get(canonical(name) or "") for name in self.header]
 
-        def rows() -> Iterator[Sequence[Sequence[str]]]:
+        def pieces() -> Iterator[list[Sequence[str] | np.ndarray]]:
             for start in range(0, len(self.records), ROWS_AT_ONCE):
                 piece = slice(start, start + ROWS_AT_ONCE)
                 cells = zip(*(record.split(self.separator) for record in self.records[piece]), strict=True)
-                yield [
-                    kept if column is None else _texts(column[piece])
-                    for kept, column in zip(cells, columns, strict=True)
-                ]
+                yield [kept if column is None else column[piece] for kept, column in zip(cells, columns, strict=True)]
 
-        _write_rows(path, self.header, rows())
+        _write_rows(path, self.header, pieces())
 
 
 def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveCsv:
@@ -318,20 +315,30 @@ def write_columns(path: str | Path, columns: Mapping[str, Sequence[str] | np.nda
     if len(lengths) > 1:
         raise ValueError(f"columns of {min(lengths)} and {max(lengths)} rows")
     pieces = (slice(start, start + ROWS_AT_ONCE) for start in range(0, max(lengths, default=0), ROWS_AT_ONCE))
-    _write_rows(path, columns, ([_texts(column[piece]) for column in columns.values()] for piece in pieces))
+    _write_rows(path, columns, ([column[piece] for column in columns.values()] for piece in pieces))
 
 
-def _texts(column: Sequence[str] | np.ndarray) -> Sequence[str]:
-    return [f"{value:.{DECIMALS}f}" for value in column.tolist()] if isinstance(column, np.ndarray) else column
-
-
-def _write_rows(path: str | Path, header: Collection[str], pieces: Iterator[Sequence[Sequence[str]]]) -> None:
-    """pieces: the cells of some rows, a sequence a column."""
+def _write_rows(
+    path: str | Path, header: Collection[str], pieces: Iterable[Sequence[Sequence[str] | np.ndarray]]
+) -> None:
+    """pieces: the columns of some rows. Quotes where csv needs them; a row is written by one format, which is fast."""
     with written_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        for piece in pieces:
-            writer.writerows(zip(*piece, strict=True))
+        file.write(",".join(map(_quoted, header)) + "\n")
+        for columns in pieces:
+            numbers = [isinstance(column, np.ndarray) for column in columns]
+            row = ",".join(f"%.{DECIMALS}f" if number else "%s" for number in numbers) + "\n"
+            cells = [column.tolist() if isinstance(column, np.ndarray) else map(_quoted, column) for column in columns]
+            file.writelines(row % of for of in zip(*cells, strict=True))
+
+
+def _quoted(cell: str) -> str:
+    if _TO_QUOTE.search(cell) is None:
+        return cell
+    doubled = cell.replace('"', '""')
+    return f'"{doubled}"'
+
+
+_TO_QUOTE = re.compile(r'[,"\r\n]')
 
 
 class _Lines(Sequence[str]):
@@ -367,11 +374,17 @@ def _lines(data: bytes) -> _Lines:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not data.isascii():
         data.decode()
-    data = data.rstrip(b"\n")
-    places = np.frombuffer(data, np.uint8)
+    length = len(data)
+    while length:  # a copy without the line ends would take the file's size again
+        start = max(0, length - (1 << 16))
+        kept = len(data[start:length].rstrip(b"\n"))
+        length = start + kept
+        if kept:
+            break
+    places = np.frombuffer(data, np.uint8, length)
     pieces = range(0, len(places), 1 << 24)
     ends = [np.flatnonzero(places[start : start + (1 << 24)] == ord("\n")) + start for start in pieces]
-    stops = np.concatenate([*ends, [len(data)]]) if data else np.zeros(0, np.int64)
+    stops = np.concatenate([*ends, [length]]) if length else np.zeros(0, np.int64)
     return _Lines(data, np.concatenate([[0], stops[:-1] + 1])[: len(stops)].astype(np.int64), stops.astype(np.int64))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from config.errors import UserError
 from config.files import regular, written_whole
-from dataset.blendshapes import ARKIT, indices
+from dataset.blendshapes import ARKIT, as_number, indices, shown
 
 if TYPE_CHECKING:
     from dataset.store import ClipInfo, ClipStore
@@ -66,20 +66,34 @@ class Stats:
         missing = [name for name in cls.__dataclass_fields__ if name not in fields]
         if missing:
             raise ValueError(f"no {', '.join(missing)}")
-        channels = tuple(fields["channels"])
+        channels, clips = (_names(name, fields[name]) for name in ("channels", "clips"))
         unknown = [name for name in channels if name not in ARKIT]
         if unknown:
-            raise ValueError(f'"{unknown[0]}" is no ARKit blendshape')
+            raise ValueError(f'"{shown(unknown[0])}" is no ARKit blendshape')
+        if len(set(channels)) < len(channels):
+            raise ValueError("a channel is there twice")
         rows = {row: _row(row, fields[row], len(channels)) for row in _ROWS}
-        return cls(channels, **rows, frames=int(fields["frames"]), clips=tuple(fields["clips"]))
+        if (rows["std"] < 0).any() or (rows["min"] > rows["max"]).any():
+            raise ValueError("a std is below 0, or a min above its max")
+        frames = fields["frames"]
+        if type(frames) is not int or not 0 <= frames < 1 << 62:
+            raise ValueError("frames is no whole number from 0 on")
+        return cls(channels, **rows, frames=frames, clips=clips)
+
+
+def _names(name: str, words: Any) -> tuple[str, ...]:
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{name} is not a list of names")
+    return tuple(words)
 
 
 def _row(name: str, cells: Any, size: int) -> np.ndarray:
     """One statistic as (size,) float64. Raises ValueError for another count or a cell that is not a finite number."""
-    row = np.array(cells, np.float64)
-    if row.shape != (size,) or not np.isfinite(row).all():
+    cells = cells if isinstance(cells, list) else []
+    numbers = [as_number(cell) for cell in cells if not isinstance(cell, str)]
+    if len(cells) != size or len(numbers) != size or None in numbers:
         raise ValueError(f"{name} is not {size} finite numbers")
-    return row
+    return np.array(numbers, np.float64)
 
 
 def compute_stats(curves: Iterable[np.ndarray], clip_ids: Iterable[str]) -> Stats:
@@ -161,6 +175,6 @@ def load_stats(path: Path) -> Stats:
         raise UserError(f"{file}: no such file{mend}") from None
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, RecursionError) as error:
         kind = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
         raise UserError(f"{file}: not stats as training writes them: {kind}") from None

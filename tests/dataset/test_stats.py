@@ -112,9 +112,14 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         ({"mean": None, "max": None}, "no mean, max"),
         ({"channels": ["Jaw"] * 52}, '"Jaw" is no ARKit blendshape'),
         ({"std": [0.5]}, "std is not 52 finite numbers"),
-        ({"std": ["x"] * 52}, "could not convert string to float: 'x'"),
+        ({"std": ["x"] * 52}, "std is not 52 finite numbers"),
         ({"max": [float("nan")] * 52}, "max is not 52 finite numbers"),
-        ({"clips": 3}, "'int' object is not iterable"),
+        ({"clips": 3}, "clips is not a list of names"),
+        ({"std": [-0.5] * 52}, "a std is below 0, or a min above its max"),
+        ({"mean": [True] * 52}, "mean is not 52 finite numbers"),
+        ({"max": [10**400] * 52}, "max is not 52 finite numbers"),
+        ({"channels": ["JawOpen"] * 52}, "a channel is there twice"),
+        ({"frames": float("inf")}, "frames is no whole number from 0 on"),
     ],
 )
 def test_stats_that_are_damaged(tmp_path: Path, change: dict[str, object], reason: str) -> None:
