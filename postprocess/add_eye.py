@@ -16,7 +16,7 @@ from config.files import by_stem
 from dataset.blendshapes import EYE, indices
 from dataset.recordings.layouts import find_recordings, read_recording
 from dataset.recordings.timing import USUAL_FPS
-from postprocess.clocks import at_rate_of
+from postprocess.clocks import at_rate_of, frame_numbers
 from postprocess.step_command import step_command
 from postprocess.steps import Fps, InputPath, Part, Step, check_fps
 
@@ -33,9 +33,12 @@ def choose(frames: int, lengths: Mapping[str, int]) -> str:
     return max(sorted(lengths), key=lambda clip: lengths[clip])
 
 
-def fit(eyes: np.ndarray, frames: int) -> np.ndarray:
-    """eyes: (any frames, channels) → (frames, channels): its beginning, looped where it is too short."""
-    return eyes[np.arange(frames) % len(eyes)]
+def fit(eyes: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """eyes: (any frames, channels); numbers: (frames,) which frame of theirs each is → (frames, channels).
+
+    Looped where they are too short.
+    """
+    return eyes[numbers % len(eyes)]
 
 
 def prepare(
@@ -54,12 +57,13 @@ def prepare(
     def change(part: Part) -> np.ndarray:
         from tqdm import tqdm
 
-        clips, frames = at(part.recording.fps or fps), part.recording.frames
+        clips, numbers = at(part.recording.fps or fps), frame_numbers(part.recording, part.recording.fps or fps)
+        frames = int(numbers[-1]) + 1
         clip = choose(frames, {clip: len(curves) for clip, curves in clips.items()})
         found = len(clips[clip])
         note = "" if found >= frames else "; no clip is long enough, so the longest is looped"
         tqdm.write(f"{part.file.stem} ({frames} frames): eyes of {clip} ({found} frames){note}")
-        return fit(clips[clip], frames)[:, indices(EYE, part.channels)]
+        return fit(clips[clip], numbers)[:, indices(EYE, part.channels)]
 
     return Step("added eyes to", EYE, change)
 

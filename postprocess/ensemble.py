@@ -15,7 +15,7 @@ from config.files import by_stem
 from config.mixing import check_weight, sum_to_one
 from dataset.recordings.layouts import find_recordings, read_recording
 from dataset.recordings.timing import USUAL_FPS
-from postprocess.clocks import at_rate_of, same_rate
+from postprocess.clocks import at_rate_of, frame_numbers, same_rate
 from postprocess.step_command import step_command
 from postprocess.steps import Channels, Fps, Part, Step, check_fps, resolve_channels
 
@@ -116,8 +116,9 @@ def fit_to_targets(
             part = Part(file, first, tuple(name for name in wanted if name in first.names))
             curves = [part.curves, *(read_like(path, part, wanted, fps) for path in partners[file])]
             goal = at_rate_of(read_recording(target, part.channels), fps, first.fps or fps).select(part.channels)
-            frames = min(len(goal), first.frames)
-            yield [model[:frames] for model in curves], goal[:frames]
+            numbers = frame_numbers(first, first.fps or fps)
+            both = numbers < len(goal)
+            yield [model[both] for model in curves], goal[numbers[both]]
 
     try:
         return fit_weights(clips())
@@ -128,7 +129,7 @@ def fit_to_targets(
 def read_like(path: Path, first: Part, wanted: tuple[str, ...], fps: float) -> np.ndarray:
     """The channels of another input's file, (frames, channels); of those `wanted` it must have what the first has.
 
-    fps: of files that tell none. Raises UserError when its channels, its rate or its length differ from the first's.
+    fps: of files that tell none. Raises UserError when its channels, its rate, its length or its times differ from the first's.
     """
     recording = read_recording(path, required=())
     for name in wanted:
@@ -140,6 +141,8 @@ def read_like(path: Path, first: Part, wanted: tuple[str, ...], fps: float) -> n
         raise UserError(f"{path}: {rate:g} frames a second, but {first.file} has {first_rate:g}")
     if recording.frames != first.recording.frames:
         raise UserError(f"{path}: {recording.frames} frames, but {first.file} has {first.recording.frames}")
+    if not np.array_equal(frame_numbers(recording, rate), frame_numbers(first.recording, first_rate)):
+        raise UserError(f"{path}: frames are missing at other times than in {first.file}; export both with --out_fps")
     return recording.select(first.channels)
 
 

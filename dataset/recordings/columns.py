@@ -65,9 +65,10 @@ class Extras:
         for name, seconds in units.items():
             if name in self.columns:
                 times_s = self._numbers(name) * seconds
-                self._check_steps(name, times_s, np.diff(times_s) >= 0, "runs back")
-                times_s = times_s - times_s[0]
-                self._check_span(name, times_s)
+                with np.errstate(over="ignore"):  # an infinite span is refused
+                    self._check_steps(name, times_s, np.diff(times_s) >= 0, "runs back")
+                    times_s = times_s - times_s[0]
+                    self._check_span(name, times_s)
                 return times_s, None
         if "frame" in self.columns:
             numbers = self._numbers("frame")

@@ -105,9 +105,9 @@ def _read_mediapipe(path: Path, document: dict[str, Any], frames: list[Any], req
     faces = [index for index, score in enumerate(scores) if score.keys() - _TIMES]
     if not faces:
         raise UserError(f"{path}: no face was found in any of its {len(scores)} frames")
-    first = scores[faces[0]]
     if len(faces) < len(scores):
         scores = _without_lost(path, document, scores, faces)
+    first = scores[0]
     header = tuple(first)
     for index, score in zip(faces, scores, strict=True):
         other = next(iter(score.keys() ^ first.keys()), None)

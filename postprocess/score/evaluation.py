@@ -137,6 +137,9 @@ def evaluate(scoring: Scoring) -> Scored:
     remarks = [
         *resampled_remarks(rates),
         *length_remarks(clips),
+        *_named(
+            "too long for exact DTW (--pieces scores it)", [c for c, of in clips.items() if of["exact_dtw"] is None]
+        ),
         *_named("no prediction for", missing.predictions),
         *_named("no target for", missing.targets),
         *_named("no transcript for", [pair.clip for pair in pairs if transcripts and pair.clip not in transcripts]),

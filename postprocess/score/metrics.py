@@ -12,6 +12,7 @@ STILL = 1e-5  # a target that spans no more than this over a clip is csv roundin
 MAX_LAG_S = 0.5
 HIGH_HZ = 6.0  # syllables come at 2 to 8 a second, and a mouth's motion above this is mostly noise
 RESAMPLES = 1000
+MOST_EXACT_CELLS = 1 << 32  # 36 minutes at 30 frames a second
 CONFIDENCE = 0.95
 SCORED_GROUPS = ("jaw", "mouth", "brow", "cheek_nose", "eye", "face")
 
@@ -39,8 +40,8 @@ class DtwScores(TypedDict):
 
     contest: float
     contest_per_step: float
-    exact_dtw: float
-    exact_dtw_per_step: float
+    exact_dtw: float | None
+    exact_dtw_per_step: float | None
 
 
 class CurveScores(DtwScores):
@@ -168,15 +169,17 @@ def dtw_scores(prediction: np.ndarray, target: np.ndarray, piece_frames: int | N
     """The contest score and its relatives, for (frames, 37) and (frames, 37) of possibly other length.
 
     contest: FastDTW (Salvador & Chan 2007) of radius 1, cost the mean squared error over channels, summed along the
-    warping path. exact_dtw: the same sum along the best path of all. …_per_step: divided by the path's length, so that
-    clips of different lengths compare. With piece_frames the clip is cut into pieces of that length, what remains is
+    warping path. exact_dtw: the same sum along the best path of all, None where it would look at more than
+    MOST_EXACT_CELLS pairs of frames, a byte each. …_per_step: divided by the path's length, so that clips of different
+    lengths compare. With piece_frames the clip is cut into pieces of that length, what remains is
     left out, and the scores are the pieces' means; a clip shorter than a piece is one.
     """
     from dataset.dtw import exact_dtw, fastdtw
 
     pieces = _pieces(prediction, target, piece_frames)
     contest, contest_per_step = _path_sums(fastdtw, pieces)
-    exact, exact_per_step = _path_sums(exact_dtw, pieces)
+    small = all(len(p) * len(t) <= MOST_EXACT_CELLS for p, t in pieces)
+    exact, exact_per_step = _path_sums(exact_dtw, pieces) if small else (None, None)
     return {
         "contest": contest,
         "contest_per_step": contest_per_step,

@@ -23,9 +23,9 @@ def test_of_two_longest_the_first_by_name() -> None:
 
 def test_eyes_are_cut_or_looped() -> None:
     eyes = np.arange(6.0).reshape(3, 2)
-    np.testing.assert_array_equal(fit(eyes, 2), eyes[:2])
-    np.testing.assert_array_equal(fit(eyes, 3), eyes)
-    np.testing.assert_array_equal(fit(eyes, 7), eyes[[0, 1, 2, 0, 1, 2, 0]])
+    np.testing.assert_array_equal(fit(eyes, np.arange(2)), eyes[:2])
+    np.testing.assert_array_equal(fit(eyes, np.arange(3)), eyes)
+    np.testing.assert_array_equal(fit(eyes, np.arange(7)), eyes[[0, 1, 2, 0, 1, 2, 0]])
 
 
 def test_only_the_eyes_change_and_their_clip_is_named(

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
+from config.errors import UserError
+from dataset.recordings.layouts import read_recording
 from dataset.recordings.timecode import format_timecode, read_timecodes
 from dataset.recordings.timing import doubled_rows, dropped_before, frame_rate
+from tests.helpers import CAPTURES, CASES, needs_case, needs_shared
 
 
 def place(row: int) -> str:
@@ -90,3 +93,67 @@ def test_a_clock_a_little_off_does_not_change_the_rate(fps: float) -> None:
 def test_a_rate_of_its_own_is_measured() -> None:
     assert frame_rate(np.arange(200) / 27.3) == pytest.approx(27.3)
     assert frame_rate(np.zeros(1)) is None
+
+
+@needs_case("06-timecode-milliseconds")
+def test_neurosyncs_milliseconds_of_the_second() -> None:
+    recording = read_recording(CASES / "06-timecode-milliseconds" / "shapes.csv")
+    assert recording.fps == 60
+    np.testing.assert_allclose(recording.clock_s(), np.arange(recording.frames) / 60, atol=1e-3)
+    assert not recording.dropped_before.any() and not len(recording.doubled_rows)
+
+
+@needs_shared(CAPTURES)
+def test_real_takes_are_read_in_thousandths_of_a_frame() -> None:
+    for path in sorted(CAPTURES.glob("*.csv")):
+        cells = [line.split(",")[0].split(":") for line in path.read_text(encoding="utf-8-sig").splitlines()[1:]]
+        times = np.array([int(h) * 3600 + int(m) * 60 + int(s) + float(f) / 60 for h, m, s, f in cells])
+        found = read_timecodes([":".join(cell) for cell in cells], place)
+        assert np.array_equal(found.times_s, times - times[0]) and found.start_s == times[0]
+
+
+WRITERS = {
+    "thousandths": lambda time_s, frames, row: f"{round(frames % 1 * 1000) % 1000:03}",
+    "unpadded thousandths": lambda time_s, frames, row: f"{round(frames % 1 * 1000) % 1000}",
+    "milliseconds": lambda time_s, frames, row: f"{int(time_s % 1 * 1000 + 1e-6):03}",
+    "unpadded milliseconds": lambda time_s, frames, row: f"{int(time_s % 1 * 1000 + 1e-6)}",
+    "counter": lambda time_s, frames, row: f"{row % 1000:03}",
+    "unpadded counter": lambda time_s, frames, row: f"{row}",
+    "noise": lambda time_s, frames, row: f"{row * 617 % 1000:03}",
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize(("fps", "base", "rows"), [(60, 60, 2500), (30, 60, 90), (30, 60, 1500), (24, 60, 300)])
+@pytest.mark.parametrize("start_s", [0, 3600.4])
+def test_the_last_digits_are_read_as_they_were_meant(
+    writer: str, fps: int, base: int, rows: int, start_s: float
+) -> None:
+    """Within a millisecond, but for digits that mean nothing: then the frame field's own step, 1 / base, is left."""
+    cells = []
+    for row, time_s in enumerate(start_s + np.arange(rows) / fps):
+        second = int(time_s + 1e-7)
+        frames = max(0.0, time_s - second) * base + 1e-6
+        digits = WRITERS[writer](time_s + 1e-9, frames, row)
+        cells.append(f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}:{int(frames):02}.{digits}")
+    found = read_timecodes(cells, place)
+    assert frame_rate(found.times_s) == fps
+    np.testing.assert_allclose(found.times_s, np.arange(rows) / fps, atol=1 / base if writer == "noise" else 1.001e-3)
+
+
+def test_jitter_and_drops_do_not_unsettle_true_digits() -> None:
+    """A phone's uneven frames, whose fractions are true, are not evened out."""
+    random = np.random.default_rng(0)
+    for fps in (30, 58.3, 60):
+        for spread in (0.05, 0.2):
+            times = 50 + np.delete(
+                np.arange(900) / fps + random.normal(0, spread / fps, 900).clip(-0.4 / fps, 0.4 / fps), [300, 301]
+            )
+            found = read_timecodes([label(time, 60) for time in times], place)
+            np.testing.assert_allclose(found.start_s + found.times_s, times, atol=1e-4)
+
+
+@pytest.mark.parametrize("cell", [5, None, ["00:00:00:00"], "٠٠:00:00:00", "00:00:00:00." + "9" * 50])
+def test_a_cell_of_another_kind_gets_its_place(cell: object) -> None:
+    with pytest.raises(UserError, match="row 1: Timecode is not hours:minutes:seconds:frames"):
+        read_timecodes(["00:00:00:00", cell], place)  # type: ignore[list-item]
