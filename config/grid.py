@@ -6,7 +6,7 @@ from pathlib import Path
 
 from config.errors import UserError
 from config.load import load_config, read_sections
-from config.schema import Config
+from config.schema import LONGEST_PART, PATH_PART, Config
 
 BASE = "base"
 BUILT_IN: dict[str, tuple[str, ...]] = {BASE: (), "no_onehot": ("model.domain_one_hot=false",)}
@@ -20,7 +20,7 @@ def load_grid(path: Path) -> dict[str, tuple[str, ...]]:
         raise UserError(f"{path}: no names; expected lines such as `no_onehot: [model.domain_one_hot=false]`")
     for name, words in tree.items():
         place = places[(name,)]
-        if not re.fullmatch(r"[\w.\-]+", str(name)):
+        if len(name) > LONGEST_PART or not re.fullmatch(PATH_PART, name):
             raise UserError(f"{place}: {name}: it names a folder; use letters, digits and _ . -")
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise UserError(f"{place}: {name}: expected a list of section.key=value, such as [train.ema=0]")

@@ -13,7 +13,7 @@ from config.errors import UserError
 from config.places import ROOT
 from config.schema import Config
 from config.suggest import nearest
-from config.yaml_files import Dumper, Keys, Loader, Places, read_yaml
+from config.yaml_files import DEEPEST, Dumper, Keys, Places, parse_yaml, read_yaml, shown
 
 DEFAULT = ROOT / "config" / "default.yml"
 PATH_KEYS = (("run", "dir"), ("data", "corpus"), ("data", "lmdb"), ("features", "cache"))
@@ -81,20 +81,21 @@ def _parse_overrides(overrides: Sequence[str]) -> tuple[Tree, Places]:
     tree: Tree = {}
     places: Places = {}
     for override in overrides:
-        dotted, equals, text = override.partition("=")
-        if not equals or not dotted or dotted.startswith("-"):
-            raise UserError(f"{override}: expected section.key=value, such as train.epochs=20")
-        try:
-            value = yaml.load(text, Loader)
-        except yaml.YAMLError:
-            raise UserError(f"{override}: the value is not YAML; quote it") from None
-        keys = tuple(dotted.split("."))
+        keys, value = _parse_override(override)
         for key in reversed(keys):
             value = {key: value}
         tree = _merge(tree, value)
         places[keys] = "on the command line"
     _resolve_paths(tree, Path.cwd())
     return tree, places
+
+
+def _parse_override(override: str) -> tuple[Keys, Any]:
+    dotted, equals, text = override.partition("=")
+    keys, said = tuple(dotted.split(".")), shown(override)
+    if not equals or not dotted or dotted.startswith("-") or not dotted.isprintable() or len(keys) > DEEPEST:
+        raise UserError(f"{said}: expected section.key=value, such as train.epochs=20")
+    return keys, parse_yaml(text, said, lambda _: said, mend="; quote it")[0]
 
 
 def _resolve_paths(tree: Tree, base: Path) -> None:
@@ -104,7 +105,7 @@ def _resolve_paths(tree: Tree, base: Path) -> None:
             try:
                 values[key] = str((base / Path(values[key]).expanduser()).resolve())
             except (RuntimeError, ValueError):  # ~nobody, a NUL character
-                raise UserError(f"{section}.{key}: not a path: {values[key]!r}") from None
+                raise UserError(f"{section}.{key}: not a path: {shown(repr(values[key]))}") from None
 
 
 def _merge(base: Tree, layer: Tree) -> Tree:
@@ -136,7 +137,7 @@ def _explain(error: ErrorDetails, place: str) -> str:
     if error["type"] == "missing":
         return f"{place}: {key}: missing in {section}"
     message = error["msg"].removeprefix("Value error, ")
-    value = "" if error["type"] == "value_error" else f", not {error['input']!r}"
+    value = "" if error["type"] == "value_error" else f", not {shown(repr(error['input']))}"
     value += "; put it in quotes" if error["type"] == "string_type" else ""
     return f"{place}: {'.'.join(map(str, keys))}{': ' if keys else ''}{message[0].lower()}{message[1:]}{value}"
 

@@ -5,12 +5,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0)]
-Rate = Annotated[float, Field(gt=0)]
+# Every number has a largest value, far above what anyone trains with, so that a slip is told before memory is taken.
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Frames = Annotated[int, Field(ge=1, le=1_000_000)]
+Layers = Annotated[int, Field(ge=0, le=1000)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
+Weight = Annotated[float, Field(ge=0, le=1e9)]
+Rate = Annotated[float, Field(gt=0, le=1e6)]
+Decibels = Annotated[float, Field(ge=-200, le=200)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Reverberation = Annotated[float, Field(ge=0.01, le=20)]
+PATH_PART = r"^[\w.\-]*[\w\-][\w.\-]*$"  # the name of a file or folder in the place it is meant for: no /, no ..
+LONGEST_PART = 100
 
 
 class Section(BaseModel):
@@ -22,7 +29,7 @@ class Section(BaseModel):
 class Run(Section):
     """Where a run is kept, and its seed."""
 
-    name: Annotated[str, Field(pattern=r"^[\w.\-]+$")]
+    name: Annotated[str, Field(pattern=PATH_PART, max_length=LONGEST_PART)]
     dir: Path
     seed: Count
 
@@ -32,7 +39,7 @@ class Domain(Section):
 
     name: str
     clips: tuple[str, ...]
-    weight: Rate
+    weight: Annotated[float, Field(gt=0, le=1000)]
 
 
 class Split(Section):
@@ -40,7 +47,7 @@ class Split(Section):
 
     by: Literal["fold", "list", "folder", "none"]
     fold: Count
-    folds: Annotated[int, Field(ge=2)]
+    folds: Annotated[int, Field(ge=2, le=1000)]
     val: tuple[str, ...]
 
     @model_validator(mode="after")
@@ -74,22 +81,22 @@ class Data(Section):
 class Windows(Section):
     """How clips are cut into examples."""
 
-    window_frames: Annotated[int, Field(ge=2)]
-    stride_frames: Positive
+    window_frames: Annotated[int, Field(ge=2, le=1_000_000)]
+    stride_frames: Frames
     min_tokens: Count
 
 
 class Augment(Section):
     """How training alters what it hears."""
 
-    copies: Count = 0
+    copies: Annotated[int, Field(ge=0, le=1000)] = 0
     gain_db: Annotated[float, Field(ge=0, le=60)] = 0.0
-    noise_snr_db: tuple[float, float] | None = None
+    noise_snr_db: tuple[Decibels, Decibels] | None = None
     reverb_s: tuple[Reverberation, Reverberation] | None = None
     reverb_share: Annotated[float, Field(ge=0, le=1)] = 0.3
     speed: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     band_mask_share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    time_mask_frames: Count = 0
+    time_mask_frames: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
     @model_validator(mode="after")
     def _copies_differ(self) -> "Augment":
@@ -108,11 +115,11 @@ class Augment(Section):
 class LogMel(Section):
     """The log-mel encoder's settings."""
 
-    bands: Positive
-    window_ms: Rate
-    steps_per_frame: Positive
-    context_steps: Count
-    fmin_hz: Weight
+    bands: Annotated[int, Field(ge=1, le=4096)]
+    window_ms: Annotated[float, Field(gt=0, le=10_000)]
+    steps_per_frame: Annotated[int, Field(ge=1, le=1000)]
+    context_steps: Annotated[int, Field(ge=0, le=1000)]
+    fmin_hz: Annotated[float, Field(ge=0, le=8000)]
     fmax_hz: Annotated[float, Field(gt=0, le=8000)]
 
 
@@ -121,10 +128,10 @@ class Features(Section):
 
     encoder: Literal["logmel", "hubert"]
     model: str
-    layer: Annotated[int, Field(ge=-1)]
+    layer: Annotated[int, Field(ge=-1, le=1000)]
     precision: Literal["fp32", "int8", "bf16", "fp16"] = "fp32"  # runs and checkpoints of before have none
     context: Literal["clip", "window"]
-    chunk_s: Annotated[float, Field(ge=1)]
+    chunk_s: Annotated[float, Field(ge=1, le=86_400)]
     cache: Path
     logmel: LogMel
 
@@ -133,7 +140,7 @@ class Text(Section):
     """The text stream beside the sound."""
 
     stream: Literal["none", "phones"] = "none"
-    embedding: Annotated[int, Field(ge=2)] = 32
+    embedding: Annotated[int, Field(ge=2, le=65_536)] = 32
     drop: Share = 0.2
 
 
@@ -143,15 +150,15 @@ class Model(Section):
     channels: Literal["face", "jaw", "mouth", "brow", "cheek_nose", "eye", "all"]
     curve_scale: Literal["channel", "common"]
     normalise_features: bool
-    width: Positive
+    width: Width
     domain_one_hot: bool
-    conv_layers: Count
-    conv_kernel: Positive
+    conv_layers: Layers
+    conv_kernel: Annotated[int, Field(ge=1, le=10_001)]
     positional: Literal["none", "sinusoidal"]
-    encoder_layers: Count
-    decoder_layers: Count
-    heads: Positive
-    feedforward: Positive
+    encoder_layers: Layers
+    decoder_layers: Layers
+    heads: Width
+    feedforward: Annotated[int, Field(ge=1, le=1_048_576)]
     dropout: Share
     head_dropout: Share
     output: Literal["tanh", "linear"]
@@ -165,7 +172,7 @@ class Loss(Section):
     l1: Weight
     velocity: Weight
     dtw_mode: Literal["exact", "fastdtw"]
-    dtw_band: Positive | None
+    dtw_band: Frames | None
 
     @property
     def weights(self) -> dict[str, float]:
@@ -198,7 +205,7 @@ class Train(Section):
     ema: Share
     patience_epochs: Count
     checkpoint_steps: Count
-    workers: Count
+    workers: Annotated[int, Field(ge=0, le=1024)]
 
 
 class Config(Section):

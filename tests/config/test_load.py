@@ -8,9 +8,11 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from config.grid import load_grid
 from config.load import DEFAULT, ROOT, load_config, save_config
 from config.schema import Config
 from tests import helpers
+from tests.helpers import CASES, needs_case
 
 refused = partial(helpers.refused, load_config)
 
@@ -106,7 +108,7 @@ def test_the_reference_recipe() -> None:
         ("train: {epochs: 3}\nrun: {}\ntrain: {epochs: 3}\n", "3: train stands twice; keep one"),
         ("train: {epochs: [1}\n", "1: not YAML: "),
         ("train:\n\tepochs: 3\n", "2: not YAML: found character '\\t'"),
-        ("run: {name: !!python/object:os.system x}", "1: not YAML: could not determine a constructor"),
+        ("run: {name: !!python/object:os.system x}", "1: !!python/object:os.system: a tag"),
         ("- train\n", "expected sections such as `train:`, found list"),
         ("[]", "expected sections such as `train:`, found list"),
         ("epochs", "expected sections such as `train:`, found str"),
@@ -133,7 +135,7 @@ def test_a_mistake_in_a_file(write: Callable[[str], Path], text: str, line: str)
         ("train.epochs", "train.epochs: expected section.key=value"),
         ("=3", "=3: expected section.key=value"),
         ("--resum=3", "--resum=3: expected section.key=value"),
-        ("run.name=[a", "run.name=[a: the value is not YAML; quote it"),
+        ("run.name=[a", "run.name=[a: not YAML: expected ',' or ']', but got '<stream end>'; quote it"),
     ],
 )
 def test_a_mistake_in_an_override(override: str, line: str) -> None:
@@ -218,3 +220,86 @@ def test_the_one_hot_fills_up_so_that_the_heads_divide_the_width() -> None:
 
     assert [size(1), size(2), size(3), size(5, 4)] == [0, 2, 4, 8]
     assert size(2, 2, "model.domain_one_hot=false") == 0
+
+
+LAUGHS = "".join(f"{name}: &{name} [{'x' if not n else ','.join(['*' + 'abcdefghi'[n - 1]] * 10)}]\n" for n, name in
+                 enumerate("abcdefghi"))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (LAUGHS, "2: *a: an alias, which is not taken; write out what it stands for"),
+        ("train: &t\n  epochs: *t\n", "2: *t: an alias"),
+        ("train: {epochs: !!int x}\n", "1: !!int: a tag, which is not taken"),
+        ("train: {epochs: !!bool maybe}\n", "1: !!bool: a tag"),
+        ("run: {}\ntrain: {epochs: !!timestamp x}\n", "2: !!timestamp: a tag"),
+        ("train: {epochs: " + "9" * 5000 + "}\n", "1: a number of 5,000 characters"),
+        ("train: " + "[" * 3000, "1: more than 20 lists or mappings inside each other"),
+        ("\n1: [train.ema=0]\n", "2: 1: a key must be text, such as a name; put it in quotes"),
+        ("train: {1e-320: 3}\n", "1: 1e-320: a key must be text"),
+        ("99999999999999999999: 3\n", "1: 99999999999999999999: a key must be text"),
+        ("? [a, b]\n: 3\n", "1: a list or a mapping: a key must be text"),
+        ('"a\\nb": 3\n', "1: a\\nb: a key must be text"),
+        ('run: {name: "\\uD800"}', "not UTF-8 text"),
+        ('run: {name: "\\UFFFFFFFF"}', "not YAML: an escape stands for no character"),
+        ("run: {name: ..}", "1: run.name: string should match pattern"),
+        ("run: {name: " + "a" * 300 + "}", "1: run.name: string should have at most 100 characters"),
+    ],
+)
+def test_what_no_persons_file_needs_is_one_line(write: Callable[[str], Path], text: str, line: str) -> None:
+    path = write(text)
+    message = refused(path)
+    assert message.startswith(f"{path}, line {line}" if line[0].isdigit() else f"{path}") and line in message
+    assert len(message) < len(str(path)) + 250
+
+
+@pytest.mark.parametrize(
+    "value", ["*a", "!!int x", "9" * 5000, "[" * 3000, "{1: 2}", '"\\UFFFFFFFF"', "\x00", "a\nb: c: d"]
+)
+def test_an_override_is_read_by_the_same_rules(value: str) -> None:
+    message = refused(DEFAULT, [f"train.epochs={value}"])
+    assert message.startswith("train.epochs=") and len(message) < 300
+
+
+def test_an_override_of_endless_depth_or_of_bytes_that_are_no_text() -> None:
+    assert "expected section.key=value" in refused(DEFAULT, [".".join("a" * 3000) + "=1"])
+    assert "expected section.key=value" in refused(DEFAULT, ["a\nb=1"])
+    assert refused(DEFAULT, ["run.name=\udcff"])
+
+
+def boundless() -> list[str]:
+    """The keys of a config that take a number without a largest value."""
+    schema = Config.model_json_schema()
+    return [
+        f"{name}.{key}"
+        for name, section in schema["$defs"].items()
+        for key, field in section["properties"].items()
+        for kind in (*field.get("anyOf", ()), *field.get("prefixItems", ()), field)
+        if kind.get("type") in ("integer", "number") and not {"maximum", "exclusiveMaximum"} & set(kind)
+    ]
+
+
+def test_every_number_has_a_largest_value() -> None:
+    assert boundless() == []
+    assert "1000000000" in refused(DEFAULT, ["train.epochs=1000000000000"])
+
+
+@needs_case("hostile")
+@pytest.mark.parametrize("name", ["y_laughs", "y_alias_self", "y_int_tag", "y_bool_tag"])
+def test_the_shared_hostile_files(name: str) -> None:
+    path = CASES / "hostile" / f"{name}.yml"
+    assert refused(path).startswith(f"{path}, line ")
+
+
+@needs_case("hostile")
+def test_the_shared_grid_of_a_key_that_is_a_number() -> None:
+    path = CASES / "hostile" / "g_int_key.yml"
+    assert (
+        helpers.refused(load_grid, path) == f"{path}, line 1: 1: a key must be text, such as a name; put it in quotes"
+    )
+
+
+def test_a_grids_name_is_one_path_part(write: Callable[[str], Path]) -> None:
+    for name in ("..", "a/b", "a" * 101):
+        assert "it names a folder" in helpers.refused(load_grid, write(f"{name}: [train.ema=0]"))
