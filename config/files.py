@@ -110,6 +110,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         yield partial
         if os.name == "posix":
             partial.chmod(0o666 & ~_umask())  # some writers give files to their owner alone
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())  # or a power cut may leave the new name and nothing in it
         partial.replace(path)
     except BaseException as error:
         with suppress(OSError):

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from dataset.audio import read_audio, to_int16
 from dataset.blendshapes import read_curves
 from dataset.corpus import ClipFiles, Corpus
 from dataset.recordings.resample import resample_curves
-from dataset.shards import discard, finish_replacing, is_being_replaced, replace_set, shard_paths
+from dataset.shards import discard, finish_replacing, is_being_replaced, partials, replace_set, shard_paths, writing
 from dataset.split import check_named, domain_of, matches
 from dataset.transcript import check_within, read_tsv
 
@@ -67,16 +68,21 @@ def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> No
             f"{shards} shard(s) cannot be shared by {meeting.processes} processes; "
             f"say --shards {meeting.processes} or a multiple of it"
         )
-    wait_for_the_old_set(data.lmdb, meeting)
-    dropped: list[str] = []
-    records = (
-        (number % shards, record)
-        for number, record in pack_clips(share(list(enumerate(clips))), data, dropped, jobs, strict)
-    )
-    infos = write_shards(dict(share(list(enumerate(files)))), records, data.fps)
-    parts = meeting.gather([[asdict(info) for info in infos], dropped])
-    if parts is not None:
-        close(data, files, parts)
+    with writing(data.lmdb) if meeting.rank == 0 else nullcontext():
+        wait_for_the_old_set(data.lmdb, meeting)
+        dropped: list[str] = []
+        records = (
+            (number % shards, record)
+            for number, record in pack_clips(share(list(enumerate(clips))), data, dropped, jobs, strict)
+        )
+        written = partials(files)
+        infos = write_shards(
+            {number: written[file] for number, file in share(list(enumerate(files)))}, records, data.fps
+        )
+        own = [(file.name, written[file].name) for file in share(files)]
+        parts = meeting.gather([[asdict(info) for info in infos], dropped, own])
+        if parts is not None:
+            close(data, files, parts)
 
 
 def wait_for_the_old_set(lmdb: Path, meeting: Meeting) -> None:
@@ -91,12 +97,13 @@ def close(data: Data, files: list[Path], parts: list[Any]) -> None:
     """Put the new database in place and say what it holds. Raises UserError when it holds nothing."""
     from dataset.store import ClipInfo
 
-    clips = sorted((ClipInfo(**info) for infos, _ in parts for info in infos), key=lambda clip: clip.id)
-    dropped = sorted(line for _, lines in parts for line in lines)
+    clips = sorted((ClipInfo(**info) for infos, _, _ in parts for info in infos), key=lambda clip: clip.id)
+    dropped = sorted(line for _, lines, _ in parts for line in lines)
+    written = {data.lmdb.with_name(final): data.lmdb.with_name(name) for _, _, own in parts for final, name in own}
     if not clips:
-        discard(files)
+        discard(written.values())
         raise UserError(f"{data.corpus}: no usable clip; the first was dropped because {dropped[0]}")
-    replace_set(data.lmdb, files)
+    replace_set(data.lmdb, written)
     log = data.lmdb.with_name("pack.log")
     log.write_text("".join(f"{line}\n" for line in dropped), encoding="utf-8")
     frames = sum(clip.frames for clip in clips)

@@ -2,12 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from config.errors import UserError
-from config.files import partial_path, written_whole
+from config.files import written_whole
+from config.locks import alone
 
 _SHARD = re.compile(r"(.+)-\d{5}-of-(\d{5})(\.[^.]*|)")
 
@@ -24,9 +26,8 @@ def current_files(path: Path) -> list[Path]:
 
     Raises UserError when there is none, or the shards are not one whole set.
     """
-    if (names := _names_on_their_way(path)) is not None:
-        finals = [path.with_name(name) for name in names]
-        return [partial if (partial := partial_path(final)).is_file() else final for final in finals]
+    if (on_their_way := _on_their_way(path)) is not None:
+        return [partial if partial.is_file() else final for final, partial in on_their_way.items()]
     if path.is_file():
         return [path]
     is_pattern = any(letter in path.name for letter in "*?[")
@@ -49,22 +50,34 @@ def _check_whole(files: list[Path]) -> None:
                 raise UserError(f"{shard}: no such file, though other shards of its set are; pack the corpus again")
 
 
-def replace_set(path: Path, files: list[Path]) -> None:
-    """Put the complete files that stand at partial_path of each in place, and take any older set away.
+def writing(path: Path) -> AbstractContextManager[None]:
+    """Keep other writers away from the database. Raises UserError where there is one."""
+    return alone(path, "another process is packing it at this moment; wait for it, or choose another data.lmdb")
+
+
+def partials(files: Iterable[Path]) -> dict[Path, Path]:
+    """File → where it is written before its set is whole: beside it, by a name that no other writer has."""
+    token = secrets.token_hex(4)
+    return {file: file.with_name(f".{file.name}.{token}.partial") for file in files}
+
+
+def replace_set(path: Path, files: Mapping[Path, Path]) -> None:
+    """Put the complete files of a new set in place, and take any older set away. files: final → where it stands now.
 
     One rename decides: before it the old set is whole, after it the new one is, for readers and for the next writer,
     whenever the process is killed.
     """
     with written_whole(_journal(path)) as partial:
-        partial.write_text(json.dumps([file.name for file in files]), encoding="utf-8")
+        names = {final.name: written.name for final, written in files.items()}
+        partial.write_text(json.dumps(names), encoding="utf-8")
     finish_replacing(path)
 
 
-def discard(files: Iterable[Path]) -> None:
+def discard(written: Iterable[Path]) -> None:
     """Remove what has been written of a new set that is not to be."""
-    for file in files:
+    for file in written:
         with suppress(OSError):
-            partial_path(file).unlink()
+            file.unlink()
 
 
 def finish_replacing(path: Path) -> None:
@@ -72,11 +85,11 @@ def finish_replacing(path: Path) -> None:
 
     Raises UserError where a file that is being read cannot be replaced, as on Windows.
     """
-    names = _names_on_their_way(path)
-    if names is None:
+    files = _on_their_way(path)
+    if files is None:
         return
     try:
-        _put_in_place(path, names)
+        _put_in_place(path, files)
     except PermissionError as error:  # Windows: the new set is whole and is what is read, under its other names
         raise UserError(
             f"{error.filename2 or error.filename}: cannot be replaced while another program reads it; end that one, "
@@ -84,28 +97,45 @@ def finish_replacing(path: Path) -> None:
         ) from None
 
 
-def _put_in_place(path: Path, names: Sequence[str]) -> None:
-    for final in (path.with_name(name) for name in names):
+def _put_in_place(path: Path, files: Mapping[Path, Path]) -> None:
+    for final, partial in files.items():
         with suppress(FileNotFoundError):
-            partial_path(final).replace(final)
+            partial.replace(final)
     for old in [path, *_shards_beside(path)]:
-        if old.name not in names:
+        if old not in files:
             old.unlink(missing_ok=True)
     for left in path.parent.glob(".*.partial"):  # by a process killed before its set was complete
-        if _base(left.with_name(left.name[1 : -len(".partial")])) == path:
+        if path in (_base(left.with_name(name)) for name in _names_of_partial(left.name)):
             left.unlink(missing_ok=True)
     _journal(path).unlink()
 
 
+def _names_of_partial(name: str) -> list[str]:
+    """The file names that a partial's name may be for: `.clips.lmdb.0123abcd.partial`, without a token until lately."""
+    name = name[1 : -len(".partial")]
+    return [name, name.rpartition(".")[0] or name]
+
+
 def is_being_replaced(path: Path) -> bool:
     """Whether finish_replacing has something to do."""
-    return _names_on_their_way(path) is not None
+    return _on_their_way(path) is not None
 
 
-def _names_on_their_way(path: Path) -> list[str] | None:
-    with suppress(OSError):
-        return list(json.loads(_journal(path).read_text(encoding="utf-8")))
-    return None
+def _on_their_way(path: Path) -> dict[Path, Path] | None:
+    """Final → partial of a set that replace_set is putting in place. A damaged journal counts as none."""
+    try:
+        names = json.loads(_journal(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if isinstance(names, list):  # as it was written until lately
+        names = {name: f".{name}.partial" for name in names if isinstance(name, str)}
+    if not isinstance(names, dict) or not names or not all(map(_is_file_name, (*names, *names.values()))):
+        return None
+    return {path.with_name(final): path.with_name(partial) for final, partial in names.items()}
+
+
+def _is_file_name(name: object) -> bool:
+    return isinstance(name, str) and name.isprintable() and Path(name).name == name
 
 
 def _journal(path: Path) -> Path:

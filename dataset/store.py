@@ -14,9 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from config.errors import UserError
-from config.files import partial_path
 from dataset.clip import VERSION, Clip
-from dataset.shards import current_files, discard, finish_replacing, replace_set
+from dataset.shards import current_files, discard, finish_replacing, partials, replace_set, writing
 
 INDEX = b"index"
 FIRST_MAP_BYTES = 1 << 24
@@ -47,23 +46,27 @@ def to_record(clip: Clip, folder: str) -> Record:
 
 
 def write_store(path: Path, clips: Iterable[tuple[Clip, str]], fps: float) -> list[ClipInfo]:
-    """Write (clip, folder) pairs as a new database; the old one stays whole until the new one is complete."""
-    finish_replacing(path)
-    infos = write_shards({0: path}, ((0, to_record(clip, folder)) for clip, folder in clips), fps)
-    replace_set(path, [path])
+    """Write (clip, folder) pairs as a new database; the old one stays whole until the new one is complete.
+
+    Raises UserError for a place that cannot be written to, or that another process is writing to.
+    """
+    with writing(path):
+        finish_replacing(path)
+        files = partials([path])
+        infos = write_shards({0: files[path]}, ((0, to_record(clip, folder)) for clip, folder in clips), fps)
+        replace_set(path, files)
     return infos
 
 
 def write_shards(files: Mapping[int, Path], records: Iterable[tuple[int, Record]], fps: float) -> list[ClipInfo]:
-    """Write (shard, record) pairs, complete, beside the shards' files; dataset.shards.replace_set puts them in place.
+    """Write (shard, record) pairs, complete, into the shards' files, new ones; dataset.shards.replace_set places them.
 
     When anything fails, nothing is left. Raises UserError for a place that cannot be written to.
     """
-    partials = {shard: partial_path(file) for shard, file in files.items()}
     infos: dict[int, list[ClipInfo]] = {shard: [] for shard in files}
     try:
         with ExitStack() as stack:
-            environments = {shard: stack.enter_context(_new_environment(path)) for shard, path in partials.items()}
+            environments = {shard: stack.enter_context(_new_environment(path)) for shard, path in files.items()}
             for shard, (info, record) in records:
                 _put(environments[shard], _key(info.id), record)
                 infos[shard].append(info)
@@ -81,7 +84,6 @@ def write_shards(files: Mapping[int, Path], records: Iterable[tuple[int, Record]
 def _new_environment(path: Path) -> Iterator[Any]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # what a killed run left
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
     try:

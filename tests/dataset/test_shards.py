@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from config.errors import UserError
-from dataset.shards import current_files, finish_replacing, replace_set, shard_paths
+from dataset.clip import Clip
+from dataset.shards import current_files, finish_replacing, partials, replace_set, shard_paths
 from dataset.store import ClipStore, to_record, write_shards, write_store
 from tests import helpers
 from tests.helpers import KILLED_STATUS, ROOT, clip_records, noise_clip
@@ -22,9 +24,10 @@ IDS = ("a", "b", "c", "d", "e")
 def write_set(path: Path, shards: int, ids: tuple[str, ...] = IDS, fps: float = 30.0) -> list[Path]:
     finish_replacing(path)
     files = shard_paths(path, shards)
+    written = partials(files)
     clips = [(number % shards, to_record(noise_clip(clip, seed=number), "")) for number, clip in enumerate(ids)]
-    write_shards(dict(enumerate(files)), clips, fps)
-    replace_set(path, files)
+    write_shards(dict(enumerate(written.values())), clips, fps)
+    replace_set(path, written)
     return files
 
 
@@ -106,9 +109,9 @@ def test_readers_see_the_new_set_while_it_is_being_put_in_place(tmp_path: Path) 
     path = tmp_path / "clips.lmdb"
     write_set(path, 2)
     before = ClipStore(path)
-    files = shard_paths(path, 3)
+    files = partials(shard_paths(path, 3))
     clips = [(0, to_record(noise_clip("x"), "")), (2, to_record(noise_clip("y"), ""))]
-    write_shards(dict(enumerate(files)), clips, 30.0)
+    write_shards(dict(enumerate(files.values())), clips, 30.0)
     assert ids(path) == "abcde"
     replace_set(path, files)
     assert ids(path) == "xy"
@@ -120,7 +123,7 @@ def test_a_failed_set_leaves_the_old_one_and_nothing_beside_it(tmp_path: Path) -
     files = write_set(path, 2)
     clips = [(0, to_record(noise_clip("x"), "")), (9, to_record(noise_clip("y"), ""))]
     with pytest.raises(KeyError):
-        write_shards(dict(enumerate(shard_paths(path, 3))), clips, 30.0)
+        write_shards(dict(enumerate(partials(shard_paths(path, 3)).values())), clips, 30.0)
     assert sorted(tmp_path.iterdir()) == files and ids(path) == "abcde"
 
 
@@ -179,3 +182,38 @@ def test_a_set_that_is_being_read_where_files_in_use_stay_is_replaced_later(
     assert ids(path) == "xy"
     write_set(path, 1, ("n",))
     assert ids(path) == "n" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("journal", [b"", b"[", b"{}", b"\xff", b"[1]", b'{"../x": "y"}', b'{"a": 3}', b"[" * 9000])
+def test_a_damaged_journal_counts_as_none(tmp_path: Path, journal: bytes) -> None:
+    path = tmp_path / "clips.lmdb"
+    write_set(path, 1)
+    (tmp_path / ".clips.lmdb.set").write_bytes(journal)
+    assert ids(path) == "abcde"
+    write_set(path, 2, ("x", "y"))
+    assert ids(path) == "xy"
+    assert sorted(tmp_path.iterdir()) == shard_paths(path, 2)
+
+
+def test_a_set_that_an_older_program_was_killed_in_is_put_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "clips.lmdb"
+    write_set(path, 1, ("o",))
+    write_set(tmp_path / "new.lmdb", 1, ("x",))
+    (tmp_path / "new.lmdb").rename(tmp_path / ".clips.lmdb.partial")
+    (tmp_path / ".clips.lmdb.set").write_text('["clips.lmdb"]', encoding="utf-8")
+    assert ids(path) == "x"
+    finish_replacing(path)
+    assert list(tmp_path.iterdir()) == [path] and ids(path) == "x"
+
+
+def test_a_second_writer_is_told_and_the_first_ends_undisturbed(tmp_path: Path) -> None:
+    path = tmp_path / "clips.lmdb"
+
+    def clips() -> Iterator[tuple[Clip, str]]:
+        yield noise_clip("a"), ""
+        line = helpers.refused(write_store, path, [(noise_clip("b"), "")], 30.0)
+        assert line == f"{path}: another process is packing it at this moment; wait for it, or choose another data.lmdb"
+
+    write_store(path, clips(), 30.0)
+    assert ids(path) == "a"
+    assert list(tmp_path.iterdir()) == [path]

@@ -86,7 +86,7 @@ def test_a_killed_writer_leaves_the_old_database_whole(tmp_path: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, check=False)
     assert killed.returncode == KILLED_STATUS
     assert path.read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 2  # what the killed one left stands beside
+    assert len(list(tmp_path.iterdir())) == 3  # what the killed one left, and its lock, stand beside
     write_clips(path, noise_clip("newer"))
     assert [clip.id for clip in ClipStore(path).clips] == ["newer"]
     assert list(tmp_path.iterdir()) == [path]

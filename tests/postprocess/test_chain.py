@@ -66,7 +66,7 @@ def test_what_the_shipped_chain_offers_besides_can_be_read(tmp_path: Path) -> No
         ("steps: [3]", ", step 1: expected one name, with its settings below it, found 3"),
         ("steps: [{smooth: 9}]", ", step 1 (smooth): expected settings such as `key: value`, found 9"),
         ("steps: [{smooth: {windw: 9}}]", ", step 1 (smooth): windw: unknown key; did you mean window?"),
-        ("steps: [{smooth: {1: 9}}]", ", step 1 (smooth): 1: unknown key"),
+        ("steps: [{smooth: {1: 9}}]", ", line 1: 1: a key must be text, such as a name; put it in quotes"),
         ("steps: [{smooth: {window: 8}}]", ", step 1 (smooth): window 8: must be an odd number of frames"),
         ("steps: [{smooth: {order: 4.5}}]", ", step 1 (smooth): order: input should be a valid integer, not 4.5"),
         ("steps: [{smooth: {window: '9'}}]", ", step 1 (smooth): window: input should be a valid integer, not '9'"),
