@@ -64,13 +64,6 @@ def find(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return found
 
 
-def read_yaml(path: Path) -> Any:
-    """What a YAML file holds. Raises UserError, with the line, for one that cannot be read or says a key twice."""
-    from config.yaml_files import read_yaml
-
-    return read_yaml(path)[0]
-
-
 def by_stem(files: list[Path]) -> dict[str, Path]:
     """Files by stem. Raises UserError when two files share a stem, for either could be meant."""
     stems: dict[str, Path] = {}

@@ -8,9 +8,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import UserError, run
-from config.files import read_yaml
 from config.places import ROOT
 from config.suggest import nearest
+from config.yaml_files import read_yaml
 from postprocess import add_eye, close_lips, deflate, gain, smooth, symmetrise
 from postprocess.step_command import command_arguments, settings_of
 from postprocess.steps import Step, run_steps, validated
@@ -33,7 +33,7 @@ def read_chain(path: Path) -> list[Step]:
 
     Raises UserError, in one line with the file, the step and the key, for what does not fit.
     """
-    tree = read_yaml(path)
+    tree, _ = read_yaml(path)
     if not isinstance(tree, dict) or not isinstance(tree.get("steps"), list) or not tree["steps"]:
         raise UserError(f"{path}: expected `steps:` with a list such as `- smooth: {{window: 9}}`")
     for key in tree:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from config.command import parser, renamed
-from config.files import read_yaml
+from config.yaml_files import read_yaml
 from postprocess.steps import RENAMED, Step, run_steps, validated
 
 
@@ -79,7 +79,7 @@ def step_command(description: str | None, examples: str, prepare: Callable[..., 
     values = {"inputs": given["input"]} if several else {}
     tables = [setting.name for setting in settings if setting.is_mapping]
     values |= {setting.name: given[setting.name] for setting in settings}
-    values |= {name: read_yaml(given[name]) for name in tables}
+    values |= {name: read_yaml(given[name])[0] for name in tables}
     step = validated(str(given[tables[0]]), prepare, values) if tables else prepare(**values)
     run_steps([step], source, given["output"])
 

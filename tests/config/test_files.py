@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from config.errors import UserError
-from config.files import find, read_yaml, regular, written_whole
+from config.files import find, regular, written_whole
+from config.yaml_files import read_yaml
 from dataset.audio import read_audio
 from dataset.blendshapes import read_csv
 from dataset.recordings.layout_json import read_json
