@@ -10,6 +10,7 @@ from config.errors import UserError, as_user_error
 from data_process.transcripts import NAME_COLUMNS, TEXT_COLUMNS, load_transcripts, loose_name, match_names
 from data_process.transcripts import SUFFIXES as TRANSCRIPT_SUFFIXES
 from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
+from dataset.recordings.layout_facecap import is_facecap
 from dataset.recordings.layouts import SUFFIXES as CURVE_SUFFIXES
 from dataset.recordings.layouts import find_recordings, preferred_takes, take_of
 
@@ -79,7 +80,8 @@ def find_clips(source: Path, leave_out: Path | None = None) -> Found:
     files = [file for file in sorted(source.rglob("*")) if _is_candidate(file, source, leave_out)]
     found = Found([])
     tables = {file for file in files if file.suffix.lower() == ".csv" and _is_transcript_table(file)}
-    curves, neutrals = _curves([file for file in files if file not in tables], source, found)
+    texts_of_curves = {file for file in files if file.suffix.lower() == ".txt" and is_facecap(file)}
+    curves, neutrals = _curves([file for file in files if file not in tables], texts_of_curves, source, found)
     sounds = _sounds(files, source, {loose_name(piece.name) for piece in curves}, found)
     if not sounds and not curves:
         raise UserError(
@@ -88,7 +90,7 @@ def find_clips(source: Path, leave_out: Path | None = None) -> Found:
         )
     pairs = _named(_rejoined(_pairs(sounds, curves, found), found), found)
     poses = _assigned(neutrals, pairs, "neutral pose", found)
-    texts = _transcripts(files, tables, source, pairs, found)
+    texts = _transcripts([file for file in files if file not in texts_of_curves], tables, source, pairs, found)
     found.clips = [
         RawClip(
             clip,
@@ -126,8 +128,8 @@ def _piece(name: str, file: Path, source: Path, sentence: str = "") -> _Piece:
     return _Piece(name, file.relative_to(source).parts[:-1], file, sentence)
 
 
-def _curves(files: list[Path], source: Path, found: Found) -> tuple[list[_Piece], list[_Piece]]:
-    """(the best take of each performance, the neutral poses)."""
+def _curves(files: list[Path], of_text: set[Path], source: Path, found: Found) -> tuple[list[_Piece], list[_Piece]]:
+    """(the best take of each performance, the neutral poses); of_text: recordings that are written as text."""
     takes: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for folder in sorted({file.parent for file in files if file.suffix.lower() in CURVE_SUFFIXES}):
         try:
@@ -136,6 +138,8 @@ def _curves(files: list[Path], source: Path, found: Found) -> tuple[list[_Piece]
             continue
         for file in sorted(recordings):
             takes[folder, take_of(file)[0]].append(file)
+    for file in sorted(of_text):
+        takes[file.parent, take_of(file)[0]].append(file)
     performances, neutrals = [], []
     for (_, name), of in takes.items():
         neutrals += [_piece(name, file, source) for file in of if take_of(file)[1] == "neutral"]

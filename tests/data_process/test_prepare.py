@@ -312,10 +312,23 @@ def test_a_folder_a_clip_and_endings_in_the_wild(tmp_path: Path, folder: str, cl
 
 
 @needs_case("10-facecap-txt")
-def test_the_numbers_of_a_recording_are_no_transcript(tmp_path: Path) -> None:
+def test_a_face_cap_take_beside_its_sound_in_the_wild(tmp_path: Path) -> None:
     source = CASES / "10-facecap-txt" / "take"
     printed_by(prepare, "--source", source, "--out", tmp_path, "--jobs", 1, "--out_fps", 30)
     assert (tmp_path / "wav" / "take_01.wav").exists() and not (tmp_path / "text").exists()
+    written = read_csv(tmp_path / "bs" / "take_01.csv")
+    assert written.values.shape == (30, 52)
+    assert written.values[1, list(written.names).index("JawOpen")] == pytest.approx(0.42, abs=0.01)
+
+
+def test_a_face_cap_take_is_curves_and_no_transcript(raw: Raw) -> None:
+    names = ",".join(name for name in ARKIT if name != "TongueOut")
+    rows = "".join(f"k,{round(1000 * row / 60)},{','.join(['0.25'] * (10 + 51))}\n" for row in range(60))
+    text(raw / "a.txt", f"info,2\nbs,{names}\n{rows}")
+    sound(raw / "a.wav")
+    text(raw / "said.txt", "a1 hello\na2 you")
+    assert "1 with sound and curves" in raw.prepare()
+    assert raw.files("bs") == ["a.csv"] and raw.files("text") == []
 
 
 def test_one_file_that_no_reader_expects_leaves_the_good_ones(raw: Raw) -> None:
