@@ -129,7 +129,8 @@ def fit_to_targets(
 def read_like(path: Path, first: Part, wanted: tuple[str, ...], fps: float) -> np.ndarray:
     """The channels of another input's file, (frames, channels); of those `wanted` it must have what the first has.
 
-    fps: of files that tell none. Raises UserError when its channels, its rate, its length or its times differ from the first's.
+    fps: of files that tell none. Raises UserError when its channels, its rate, its length or its times differ from the
+    first's.
     """
     recording = read_recording(path, required=())
     for name in wanted:

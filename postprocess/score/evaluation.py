@@ -1,6 +1,6 @@
 """Score predicted curves against recorded ones, clip by clip, and beside them the curves that a model must beat."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -131,7 +131,7 @@ def evaluate(scoring: Scoring) -> Scored:
         if repeats:
             others = read_repeats(pair.clip, repeats, scoring.fps, curves.rates.target)
             clips[pair.clip]["diversity"] = diversity([curves.prediction[:, indices(curves.names, FACE)], *others])
-        for name, floor in floor_curves(curves, speech, stats, scoring.stats).items():
+        for name, floor in floor_curves(curves, speech, stats, scoring.stats):
             of_clip = score(curves._replace(prediction=floor), speech, scoring.pieces_s)
             floors.setdefault(name, {})[pair.clip] = of_clip
     remarks = [
@@ -161,16 +161,16 @@ def score(curves: CurvePair, speech: Speech, pieces_s: float | None = None) -> C
 
 def floor_curves(
     curves: CurvePair, speech: Speech, stats: Stats | None, stats_path: Path | None
-) -> dict[str, np.ndarray]:
-    """What stands beside the prediction in the table, by name, each (frames, len(names)) as the target is."""
+) -> Iterator[tuple[str, np.ndarray]]:
+    """What stands beside the prediction in the table, name by name, each (frames, len(names)) as the target is."""
     target, frames = curves.target, len(curves.target)
-    floors: dict[str, np.ndarray] = {}
     if stats and stats_path:
-        floors[MEAN_FACE] = mean_face(stats, curves.names, frames, stats_path)
+        yield MEAN_FACE, mean_face(stats, curves.names, frames, stats_path)
     if speech.words is not None:
-        floors["viseme animator"] = viseme_face(phones(speech.words), curves.names, frames, curves.rates.target)
-    floors["target"] = target
-    return floors | {f"target {by} late": late(target, by) for by in LATE_FRAMES}
+        yield "viseme animator", viseme_face(phones(speech.words), curves.names, frames, curves.rates.target)
+    yield "target", target
+    for by in LATE_FRAMES:
+        yield f"target {by} late", late(target, by)
 
 
 def read_speech(transcript: Path | None, sound: Path | None) -> Speech:

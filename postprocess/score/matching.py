@@ -1,6 +1,7 @@
 """Predictions and targets: which files belong together, and their curves on one clock."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,11 +82,13 @@ def read_pair(pair: Matched, assumed_fps: float) -> CurvePair:
 
     Raises UserError for a file that cannot be read or lacks a channel of the face.
     """
-    prediction, target = (read_recording(path, FACE) for path in (pair.prediction, pair.target))
+    prediction, target = (replace(read_recording(path, FACE), csv=None) for path in (pair.prediction, pair.target))
     rates = ClipRates(prediction.fps or assumed_fps, target.fps or assumed_fps)
     names = tuple(name for name in ARKIT if name in prediction.names and name in target.names)
-    predicted, recorded = (at_rate_of(one, assumed_fps, rates.target).select(names) for one in (prediction, target))
-    return CurvePair(predicted, recorded, names, rates)
+    of_target = np.ascontiguousarray(at_rate_of(target, assumed_fps, rates.target).select(names))
+    del target  # a recording of millions of frames is not held beside what is taken of it
+    of_prediction = np.ascontiguousarray(at_rate_of(prediction, assumed_fps, rates.target).select(names))
+    return CurvePair(of_prediction, of_target, names, rates)
 
 
 def read_repeats(clip: str, repeats: Sequence[Mapping[str, Path]], assumed_fps: float, fps: float) -> list[np.ndarray]:

@@ -12,6 +12,8 @@ STILL = 1e-5  # a target that spans no more than this over a clip is csv roundin
 MAX_LAG_S = 0.5
 HIGH_HZ = 6.0  # syllables come at 2 to 8 a second, and a mouth's motion above this is mostly noise
 RESAMPLES = 1000
+LONG_FRAMES = 50_000  # above, channels are measured some at a time, which takes less memory
+CHANNELS_AT_ONCE = 8
 MOST_EXACT_CELLS = 1 << 32  # 36 minutes at 30 frames a second
 CONFIDENCE = 0.95
 SCORED_GROUPS = ("jaw", "mouth", "brow", "cheek_nose", "eye", "face")
@@ -115,7 +117,7 @@ def mouth_error(prediction: np.ndarray, target: np.ndarray, names: tuple[str, ..
     face indices disagree with the orders that they are used with.
     """
     members = [index for index, name in enumerate(names) if name in JAW + MOUTH]
-    return float(np.abs(prediction - target)[:, members].max(axis=1).mean()) if members else None
+    return float(np.abs(prediction[:, members] - target[:, members]).max(axis=1).mean()) if members else None
 
 
 def upper_face_deviation(prediction: np.ndarray, target: np.ndarray, names: tuple[str, ...]) -> float | None:
@@ -213,8 +215,27 @@ def clip_scores(
     """
     face, jaw_open = indices(names, FACE), names.index("JawOpen")
     frames = min(len(prediction), len(target))
+    dtw = dtw_scores(np.take(prediction, face, axis=1), np.take(target, face, axis=1), piece_frames)
     p, t = np.ascontiguousarray(prediction[:frames]), np.ascontiguousarray(target[:frames])  # sums by one order
-    columns = {
+    step = len(names) if frames <= LONG_FRAMES else CHANNELS_AT_ONCE
+    parts = [_measures(p[:, at : at + step], t[:, at : at + step], fps) for at in range(0, len(names), step)]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    groups = {group: tuple(name for name in GROUPS[group] if name in names) for group in SCORED_GROUPS}
+    return {
+        "frames": len(prediction),
+        "target_frames": len(target),
+        **dtw,
+        "jaw_open_lag_ms": lag_ms(p[:, jaw_open], t[:, jaw_open], fps),
+        "mouth_error": mouth_error(p, t, names),
+        "upper_face_deviation": upper_face_deviation(p, t, names),
+        "groups": {group: summarise(columns, indices(names, members)) for group, members in groups.items() if members},
+        "channels": {name: summarise(columns, [index]) for index, name in enumerate(names)},
+    }
+
+
+def _measures(p: np.ndarray, t: np.ndarray, fps: float) -> dict[str, np.ndarray]:
+    """What summarise takes of a prediction and its target, (frames, channels) each → (channels,) each."""
+    return {
         "mae": np.abs(p - t).mean(axis=0),
         "mse": ((p - t) ** 2).mean(axis=0),
         "correlation": correlation(p, t),
@@ -225,17 +246,6 @@ def clip_scores(
         "high_frequency": high_frequency(p, fps),
         "target_high_frequency": high_frequency(t, fps),
         "moving": ~is_still(t),
-    }
-    groups = {group: tuple(name for name in GROUPS[group] if name in names) for group in SCORED_GROUPS}
-    return {
-        "frames": len(prediction),
-        "target_frames": len(target),
-        **dtw_scores(prediction[:, face], target[:, face], piece_frames),
-        "jaw_open_lag_ms": lag_ms(p[:, jaw_open], t[:, jaw_open], fps),
-        "mouth_error": mouth_error(p, t, names),
-        "upper_face_deviation": upper_face_deviation(p, t, names),
-        "groups": {group: summarise(columns, indices(names, members)) for group, members in groups.items() if members},
-        "channels": {name: summarise(columns, [index]) for index, name in enumerate(names)},
     }
 
 

@@ -11,10 +11,12 @@ from dataset.blendshapes import (
     EYE,
     FACE,
     GROUPS,
+    ROWS_AT_ONCE,
     canonical,
     indices,
     read_csv,
     to_arkit,
+    write_columns,
     write_curves,
 )
 from tests import helpers
@@ -182,3 +184,33 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
     assert refused(tmp_path / "excel.csv") == ": not a csv text file in UTF-8; save it as one"
     (tmp_path / "binary.csv").write_bytes(bytes(range(256)))
     assert refused(tmp_path / "binary.csv") == ": not a csv text file in UTF-8; save it as one"
+
+
+def test_more_rows_than_are_read_at_once(tmp_path: Path) -> None:
+    rows = 2 * ROWS_AT_ONCE + 5
+    values = np.random.default_rng(0).random((rows, 2)).round(6)
+    columns = {"Timecode": [f"a, {row}" if row % 1000 == 0 else f'"{row}"' for row in range(rows)]}
+    for name, text in (("plain", [str(row) for row in range(rows)]), ("quoted", columns["Timecode"])):
+        path = tmp_path / f"{name}.csv"
+        write_columns(path, {"Timecode": text, "JawOpen": values[:, 0], "JawLeft": values[:, 1]})
+        table = read_csv(path)
+        assert np.array_equal(table.values, values) and table.cells("Timecode") == text
+        cut = table.cut(slice(ROWS_AT_ONCE - 1, ROWS_AT_ONCE + 2))
+        assert cut.records[0] == table.records[ROWS_AT_ONCE - 1] and len(cut.records) == 3
+        table.write(tmp_path / "again.csv")
+        assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
+        table.write(tmp_path / "changed.csv", {"JawLeft": values[:, 0]})
+        assert np.array_equal(read_csv(tmp_path / "changed.csv").values[:, [0, 0]], values[:, [0, 0]])
+    lines = (tmp_path / "plain.csv").read_text().split("\n")
+    lines[ROWS_AT_ONCE + 9] = "1,x,0"
+    (tmp_path / "plain.csv").write_text("\n".join(lines))
+    assert refused(tmp_path / "plain.csv") == f', line {ROWS_AT_ONCE + 10}: JawOpen is not a number: "x"'
+    lines[ROWS_AT_ONCE + 9] = "1,0"
+    (tmp_path / "plain.csv").write_text("\n".join(lines))
+    assert refused(tmp_path / "plain.csv") == f", line {ROWS_AT_ONCE + 10}: 2 cells, but the header has 3"
+
+
+def test_more_frames_than_a_file_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dataset.blendshapes.MOST_FRAMES", 3)
+    write_curves(tmp_path / "a.csv", np.zeros((4, 52)))
+    assert refused(tmp_path / "a.csv") == ": 4 frames, more than the 3 of one file; split it"

@@ -8,6 +8,7 @@ from fastdtw import fastdtw as package_fastdtw
 from scipy.stats import pearsonr
 
 from dataset.blendshapes import ARKIT, EYE, FACE, JAW
+from postprocess.score import metrics
 from postprocess.score.metrics import (
     Scores,
     clip_scores,
@@ -240,3 +241,21 @@ def test_intervals_leave_out_what_is_none() -> None:
     assert found["a"] == [1.0, 3.0]
     assert found["c"] == [1.0, 1.0]
     assert intervals([{"a": 1.0}])["a"] is None
+
+
+def test_a_clip_that_is_too_long_for_exact_dtw_has_every_other_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    prediction, target = noise(60, 52), noise(70, 52, 1)
+    before = clip_scores(prediction, target, ARKIT, 30)
+    monkeypatch.setattr(metrics, "MOST_EXACT_CELLS", 60 * 70 - 1)
+    after = clip_scores(prediction, target, ARKIT, 30)
+    assert after == before | {"exact_dtw": None, "exact_dtw_per_step": None}
+    assert dtw_scores(prediction[:, :37], target[:, :37], 30)["exact_dtw"] is not None
+
+
+def test_long_clips_are_measured_some_channels_at_a_time_to_the_same_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    prediction, target = noise(60, 52), noise(60, 52, 1)
+    before = clip_scores(prediction, target, ARKIT, 30)
+    monkeypatch.setattr(metrics, "LONG_FRAMES", 10)
+    after = clip_scores(prediction, target, ARKIT, 30)
+    for name, scores in before["channels"].items():
+        assert after["channels"][name] == pytest.approx(scores, rel=1e-12)
