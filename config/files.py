@@ -74,6 +74,15 @@ def by_stem(files: list[Path]) -> dict[str, Path]:
     return stems
 
 
+def within(folder: Path, name: str) -> Path | None:
+    """The path of a name in the folder or below it; None for what lies outside, also where a link leads there."""
+    try:
+        path, inside = (folder / name).resolve(), folder.resolve()
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a character that no name has
+        return None
+    return path if path.is_relative_to(inside) else None
+
+
 def output_path(file: Path, source: Path, output: Path, option: str = "--output") -> Path:
     """Where the result for `file` goes: `output` is a folder when `source` is one, else a file (or a folder there).
 

@@ -1,45 +1,40 @@
 """A head from a glTF 2.0 file (glb, gltf, vrm), as it rests: transforms, skin and colours are put into the vertices."""
 
-import base64
-import binascii
-import json
-import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from io import BytesIO
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from config.errors import UserError
-from config.files import regular
+from config.files import MEBIBYTE, MOST_BYTES
 from dataset.blendshapes import canonical
 from postprocess.face.colour import to_linear
-from postprocess.face.gltf import BINARY_CHUNK, JSON_CHUNK, MAGIC, Document
+from postprocess.face.gltf import Document
+from postprocess.face.gltf_source import (
+    COMPRESSIONS,
+    GltfSource,
+    damage_named,
+    indices_below,
+    load_gltf,
+    number,
+)
 from postprocess.face.mesh import Head, Part
 from postprocess.face.names import arkit_places
 
-_COMPONENTS = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
-_COMPRESSIONS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression")
+MOST_VERTICES, MOST_CORNERS = 1_000_000, 6_000_000  # of a head that is drawn
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _UNSEEN_TEXTURE = 0.6  # what an image that cannot be read multiplies the base colour by: about a skin's mean
-_TEXTURE_PIXELS = 512  # vertices lie no closer than this across a face, so finer images would only alias
 _SOLID = 0.5  # a cut-out material's triangles below this opacity are not drawn (glTF's default alphaCutoff)
-# What reading a damaged file can run into: a missing key, an index out of range, a value of another kind or length.
-_DAMAGE = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 _MIME_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 Mixes = dict[str, list[tuple[int, float]]]
 """ARKit name → which of a mesh's shapes it moves, and how far."""
 
 
-@dataclass(frozen=True)
-class Morphs:
+class Morphs(NamedTuple):
     """What moves the mesh of one node."""
 
     node: int
@@ -50,12 +45,16 @@ class Morphs:
 def read_gltf(path: Path) -> tuple[Head, list[str]]:
     """The head, and the names of all shapes in the file. VRM expressions stand in for shapes that meshes do not name.
 
-    Raises UserError for a file that is damaged, compressed, no glTF 2.0, or without a mesh.
+    Shapes that are not ARKit's stand where the file has them by default.
+
+    Raises UserError for a file that is damaged, compressed, no glTF 2.0, without a mesh or with too many vertices, and
+    for one that names another outside its folder.
     """
-    source = _load(path)
-    with _damage_named(path):
-        parts = list(_parts(source))
-        shapes = _shape_names(source)
+    source = load_gltf(path)
+    with damage_named(path):
+        named = _NamedShapes(source)
+        parts = list(_parts(source, named))
+        shapes = named.all()
     if not parts:
         raise UserError(f"{path}: no triangle mesh in its scene; expected a head")
     return Head(tuple(parts)), shapes
@@ -66,187 +65,169 @@ def open_gltf(path: Path) -> tuple[Document, list[Morphs], list[str]]:
 
     What lies in files beside it is taken in. Raises UserError as read_gltf does.
     """
-    source = _load(path)
-    with _damage_named(path):
-        document = Document(source.tree)
-        starts = []
-        for index in range(len(source.all("buffers"))):
-            starts.append(len(document.data))
-            content = source.buffer(index)
-            document.data += content + bytes(-len(content) % 4)
-        for view in source.all("bufferViews"):
-            view.get("extensions", {}).pop("EXT_meshopt_compression", None)  # the plain bytes are there too
-            view["byteOffset"] = view.get("byteOffset", 0) + starts[view["buffer"]]
-            view["buffer"] = 0
-        for image in source.all("images"):
-            if not image.get("uri", "data:").startswith("data:"):
-                uri = image.pop("uri")
-                image["bufferView"] = document.view(source.fetch(uri))
-                image.setdefault("mimeType", _MIME_TYPES.get(Path(uri).suffix.lower(), "image/png"))
-        return document, morphs(source.tree), _shape_names(source)
+    source = load_gltf(path)
+    with damage_named(path):
+        _check_all(source)
+        document, named = Document(source.tree), _NamedShapes(source)
+        _take_in_buffers(document, source)
+        _take_in_images(document, source)
+        return document, list(_morphs(named)), named.all()
 
 
-def morphs(tree: dict[str, Any]) -> list[Morphs]:
+def morphs(document: Document) -> list[Morphs]:
     """The nodes whose meshes have ARKit shapes, in the tree's order."""
-    source, found = _Source(Path(), tree, b""), []
-    for index, node in enumerate(source.all("nodes")):
-        mesh = source.all("meshes")[node["mesh"]] if "mesh" in node else {"primitives": [{}]}
-        shapes = len(mesh["primitives"][0].get("targets", []))
-        mixes = _mixes(source, index, mesh["primitives"][0]) if shapes else {}
-        if mixes:
-            at_rest = node.get("weights") or mesh.get("weights") or [0.0] * shapes
-            found.append(Morphs(index, tuple(at_rest), mixes))
-    return found
+    return list(_morphs(_NamedShapes(GltfSource(Path(), document.tree))))
 
 
-@contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except _DAMAGE as error:
-        raise UserError(f"{path}: damaged glTF ({type(error).__name__}: {error}); export it again") from None
+def _check_all(source: GltfSource) -> None:
+    """Raises what reading the parts does, also of those that are not drawn: a damaged file is not handed on."""
+    _world_matrices(source)
+    for index in range(len(source.all("accessors"))):
+        source.count(index)
+    indexed = {
+        (primitive["indices"], primitive["attributes"]["POSITION"])
+        for mesh in source.all("meshes")
+        for primitive in mesh["primitives"]
+        if "indices" in primitive and "POSITION" in primitive["attributes"]
+    }
+    for indices, positions in indexed:
+        indices_below(source.accessor(indices, width=1), source.count(positions))
 
 
-def _load(path: Path) -> "_Source":
-    """Raises UserError for what is no glTF 2.0, and for a compressed file."""
-    try:
-        content = regular(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    text, binary = _chunks(path, content) if content[:4] == MAGIC else (content, b"")
-    try:
-        tree = json.loads(text.decode("utf-8-sig"))
-        version = tree["asset"]["version"]
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: neither a glb nor a gltf file") from None
-    if not str(version).startswith("2"):
-        raise UserError(f"{path}: glTF {version}; export it as glTF 2.0")
-    for name in _COMPRESSIONS:
-        if name in tree.get("extensionsRequired", []):
-            raise UserError(f"{path}: compressed with {name}; export it without compression")
-    return _Source(path, tree, binary)
+def _take_in_buffers(document: Document, source: GltfSource) -> None:
+    starts = []
+    for index in range(len(source.all("buffers"))):
+        starts.append(len(document.data))
+        content = source.buffer(index)
+        document.data += content + bytes(-len(content) % 4)
+        _check_size(document, source)
+    for view in source.all("bufferViews"):
+        for compression in COMPRESSIONS:
+            view.get("extensions", {}).pop(compression, None)  # the plain bytes are there too
+        view["byteOffset"] = view.get("byteOffset", 0) + starts[view["buffer"]]
+        view["buffer"] = 0
 
 
-def _chunks(path: Path, content: bytes) -> tuple[bytes, bytes]:
-    length = struct.unpack_from("<I", content, 8)[0] if len(content) >= 12 else 12
-    if len(content) < length or length < 20:
-        raise UserError(f"{path}: cut off after {len(content)} of {length} bytes; copy or export it again")
-    chunks: dict[bytes, bytes] = {}
-    place = 12
-    while place + 8 <= length:
-        size, kind = struct.unpack_from("<I4s", content, place)
-        chunks.setdefault(kind, content[place + 8 : place + 8 + size])
-        place += 8 + size
-    return chunks.get(JSON_CHUNK, b""), chunks.get(BINARY_CHUNK, b"")
+def _take_in_images(document: Document, source: GltfSource) -> None:
+    views: dict[str, int] = {}
+    for image in source.all("images"):
+        if not image.get("uri", "data:").startswith("data:"):
+            uri = image.pop("uri")
+            if uri not in views:
+                views[uri] = document.view(source.fetch(uri))
+                _check_size(document, source)
+            image["bufferView"] = views[uri]
+            image.setdefault("mimeType", _MIME_TYPES.get(Path(uri).suffix.lower(), "image/png"))
 
 
-@dataclass
-class _Source:
-    """A file's tree, and the numbers and images that it points to."""
-
-    path: Path
-    tree: dict[str, Any]
-    binary: bytes
-    _buffers: dict[int, bytes] = field(default_factory=dict)
-
-    def all(self, kind: str) -> list[dict[str, Any]]:
-        """The tree's nodes, meshes, skins …"""
-        return self.tree.get(kind, [])
-
-    def accessor(self, index: int) -> np.ndarray:
-        """(count, width) as stored, normalised integers as float32."""
-        described = self.all("accessors")[index]
-        kind = np.dtype(_COMPONENTS[described["componentType"]]).newbyteorder("<")
-        shape = (described["count"], _WIDTHS[described["type"]])
-        values = np.zeros(shape, kind)
-        if "bufferView" in described:
-            values[:] = self._table(described, shape, kind)
-        if sparse := described.get("sparse"):
-            at, new = sparse["indices"], sparse["values"]
-            index_kind = np.dtype(_COMPONENTS[at["componentType"]]).newbyteorder("<")
-            places = self._table(at, (sparse["count"], 1), index_kind)[:, 0]
-            values[places] = self._table(new, (sparse["count"], shape[1]), kind)
-        if described.get("normalized"):
-            return np.maximum(values / np.float32(np.iinfo(values.dtype).max), np.float32(-1))
-        return values
-
-    def _table(self, described: dict[str, Any], shape: tuple[int, int], kind: np.dtype) -> np.ndarray:
-        view = self.all("bufferViews")[described["bufferView"]]
-        stride = view.get("byteStride") or shape[1] * kind.itemsize
-        content = self.view(described["bufferView"])
-        return np.ndarray(shape, kind, content, described.get("byteOffset", 0), (stride, kind.itemsize))
-
-    def view(self, index: int) -> bytes:
-        """The bytes of a buffer view."""
-        view = self.all("bufferViews")[index]
-        start = view.get("byteOffset", 0)
-        return self.buffer(view["buffer"])[start : start + view["byteLength"]]
-
-    def buffer(self, index: int) -> bytes:
-        """The bytes of a buffer."""
-        if index not in self._buffers:
-            uri = self.all("buffers")[index].get("uri")
-            self._buffers[index] = self.binary if uri is None else self.fetch(uri)
-        return self._buffers[index]
-
-    def fetch(self, uri: str) -> bytes:
-        """What a URI holds: the bytes in it, or those of a file beside this one."""
-        if uri.startswith("data:"):
-            try:
-                return base64.b64decode(uri.partition(",")[2], validate=True)
-            except binascii.Error:
-                raise UserError(f"{self.path}: an embedded buffer is not base64; export it again") from None
-        try:
-            return regular(self.path.parent / unquote(uri)).read_bytes()
-        except OSError:
-            raise UserError(f"{self.path}: {unquote(uri)} is not beside it; copy it there, or export as glb") from None
-
-    def image(self, index: int) -> np.ndarray | None:
-        """(height, width, 4) float32, sRGB as stored and opacity; None for an image that cannot be read."""
-        from PIL import Image, UnidentifiedImageError
-
-        image = self.all("images")[index]
-        content = self.view(image["bufferView"]) if "bufferView" in image else self.fetch(image["uri"])
-        try:
-            picture = Image.open(BytesIO(content)).convert("RGBA")
-        except (UnidentifiedImageError, OSError):
-            return None
-        picture.thumbnail((_TEXTURE_PIXELS, _TEXTURE_PIXELS))
-        return np.asarray(picture, np.float32) / 255
+def _check_size(document: Document, source: GltfSource) -> None:
+    if len(document.data) > MOST_BYTES:
+        raise UserError(f"{source.path}: more than {MOST_BYTES // MEBIBYTE} MiB with what lies beside it; export less")
 
 
-def _parts(source: _Source) -> Iterator[Part]:
-    worlds = _world_matrices(source)
-    taken: set[str] = set()
-    for index in worlds:
-        node = source.all("nodes")[index]
+def _morphs(named: "_NamedShapes") -> Iterator[Morphs]:
+    for index, node in enumerate(named.source.all("nodes")):
         if "mesh" not in node:
             continue
-        mesh = source.all("meshes")[node["mesh"]]
-        for primitive in mesh["primitives"]:
-            if (
-                primitive.get("mode", _TRIANGLES) in (_TRIANGLES, _STRIP, _FAN)
-                and "POSITION" in primitive["attributes"]
-            ):
-                part = _part(source, worlds, index, primitive)
-                name = node.get("name") or mesh.get("name") or "mesh"
-                if len(part.triangles):
-                    yield replace(part, name=_free_name(name, taken))
+        mesh = named.source.entry("meshes", node["mesh"])
+        if mesh["primitives"][0].get("targets") and (mixes := named.mixes(index, 0)):
+            yield Morphs(index, _at_rest(node, mesh), mixes)
 
 
-def _free_name(name: str, taken: set[str]) -> str:
-    """The name, numbered when another part has it."""
-    free = next(name if not n else f"{name}_{n}" for n in count() if (f"{name}_{n}" if n else name) not in taken)
-    taken.add(free)
+def _at_rest(node: dict[str, Any], mesh: dict[str, Any]) -> tuple[float, ...]:
+    """The weights of a mesh's shapes by default: the node's, else the mesh's, else 0."""
+    shapes = len(mesh["primitives"][0].get("targets", []))
+    given = (node.get("weights") or mesh.get("weights") or [])[:shapes]
+    return (*map(number, given), *[0.0] * (shapes - len(given)))
+
+
+class _NamedShapes:
+    """Which shapes of each mesh are ARKit's: by their names; by VRM expressions for what these do not name."""
+
+    def __init__(self, source: GltfSource) -> None:
+        self.source = source
+        self._places: dict[tuple[int, int], dict[str, list[int]]] = {}  # of (mesh, primitive)
+        # ARKit name → (node or None, mesh or None) → (a shape's place, its share)
+        self._binds: dict[str, dict[tuple[int | None, int | None], list[tuple[int, float]]]] = {}
+        for shape, binds in _expressions(source).items():
+            if name := canonical(shape):
+                self._binds[name] = {}
+                for bind in binds:
+                    whose = bind.get("node"), bind.get("mesh")
+                    self._binds[name].setdefault(whose, []).append((bind["index"], number(bind["weight"])))
+
+    def mixes(self, node: int, primitive: int) -> Mixes:
+        """What each ARKit shape moves of one primitive of a node's mesh. Raises IndexError for what is not there."""
+        index = self.source.entry("nodes", node)["mesh"]
+        mesh = self.source.entry("meshes", index)
+        if (index, primitive) not in self._places:
+            self._places[index, primitive] = arkit_places(
+                _target_names(self.source, mesh, mesh["primitives"][primitive])
+            )
+        found: Mixes = {}
+        for name, binds in self._binds.items():
+            owners = ((node, index), (node, None), (None, index), (None, None))
+            found[name] = [bind for whose in owners for bind in binds.get(whose, [])]
+        found |= {name: [(place, 1.0) for place in at] for name, at in self._places[index, primitive].items()}
+        shapes = len(mesh["primitives"][primitive].get("targets", []))
+        for place, _ in (bind for mix in found.values() for bind in mix):
+            if not 0 <= place < shapes:
+                raise IndexError(f"shape {place}, of {shapes}")
+        return {name: mix for name, mix in found.items() if mix}
+
+    def all(self) -> list[str]:
+        """The names of all shapes in the file, ARKit's or not."""
+        meshes = self.source.all("meshes")
+        names = [name for mesh in meshes for name in _target_names(self.source, mesh, mesh["primitives"][0])]
+        return list(dict.fromkeys(name for name in (*names, *_expressions(self.source)) if name))
+
+
+def _parts(source: GltfSource, named: _NamedShapes) -> Iterator[Part]:
+    worlds = _world_matrices(source)
+    taken: dict[str, int] = {}
+    vertices = corners = 0
+    for index in worlds:
+        node = source.entry("nodes", index)
+        if "mesh" not in node:
+            continue
+        mesh = source.entry("meshes", node["mesh"])
+        name = str(node.get("name") or mesh.get("name") or "mesh")
+        for place, primitive in enumerate(mesh["primitives"]):
+            attributes = primitive["attributes"]
+            if primitive.get("mode", _TRIANGLES) not in (_TRIANGLES, _STRIP, _FAN) or "POSITION" not in attributes:
+                continue
+            vertices += source.count(attributes["POSITION"])
+            corners += source.count(primitive["indices"] if "indices" in primitive else attributes["POSITION"])
+            if vertices > MOST_VERTICES or corners > MOST_CORNERS:
+                limits = f"{MOST_VERTICES:,} vertices or {MOST_CORNERS:,} corners of triangles"
+                raise UserError(f"{source.path}: more than {limits}, too many to draw; export a coarser head")
+            part = _part(source, named, worlds, index, place)
+            if len(part.triangles):
+                yield replace(part, name=_free_name(name, taken))
+
+
+def _free_name(name: str, taken: dict[str, int]) -> str:
+    """The name, numbered when another part has it. taken: name → the first number to try for another of that name."""
+    free = name
+    for n in count(taken.get(name, 0)):
+        free = f"{name}_{n}" if n else name
+        if free not in taken:
+            taken[name] = n + 1
+            break
+    taken.setdefault(free, 1)
     return free
 
 
-def _world_matrices(source: _Source) -> dict[int, np.ndarray]:
+def _world_matrices(source: GltfSource) -> dict[int, np.ndarray]:
     """Node of the scene → (4, 4): from its own space to the file's, metres."""
     nodes = source.all("nodes")
     children = {child for node in nodes for child in node.get("children", [])}
     scenes = source.all("scenes")
-    roots = scenes[source.tree.get("scene", 0)].get("nodes", []) if scenes else set(range(len(nodes))) - children
+    roots = (
+        source.entry("scenes", source.tree.get("scene", 0)).get("nodes", [])
+        if scenes
+        else set(range(len(nodes))) - children
+    )
     # VRM 0.x looks towards -z, glTF and VRM 1.0 towards +z.
     front = np.diag((-1.0, 1, -1, 1)) if "VRM" in source.tree.get("extensions", {}) else np.eye(4)
     worlds: dict[int, np.ndarray] = {}
@@ -255,8 +236,9 @@ def _world_matrices(source: _Source) -> dict[int, np.ndarray]:
         index, above = waiting.pop()
         if index in worlds:
             raise ValueError(f"node {index} is below two others")
-        worlds[index] = above @ _local_matrix(nodes[index])
-        waiting += [(child, worlds[index]) for child in reversed(nodes[index].get("children", []))]
+        node = source.entry("nodes", index)
+        worlds[index] = above @ _local_matrix(node)
+        waiting += [(child, worlds[index]) for child in reversed(node.get("children", []))]
     return worlds
 
 
@@ -275,31 +257,41 @@ def _local_matrix(node: dict[str, Any]) -> np.ndarray:
     return matrix
 
 
-def _part(source: _Source, worlds: dict[int, np.ndarray], index: int, primitive: dict[str, Any]) -> Part:
-    """A primitive of the node's mesh. worlds: node → (4, 4)."""
+def _part(source: GltfSource, named: _NamedShapes, worlds: dict[int, np.ndarray], index: int, place: int) -> Part:
+    """A primitive of the node's mesh, by its place there. worlds: node → (4, 4)."""
+    node = source.entry("nodes", index)
+    mesh = source.entry("meshes", node["mesh"])
+    primitive = mesh["primitives"][place]
     attributes = primitive["attributes"]
-    stored = source.accessor(attributes["POSITION"]).astype(np.float64)
-    matrices = _skin_matrices(source, worlds, index, attributes)
+    mixes = named.mixes(index, place)
+    stored = source.accessor(attributes["POSITION"], width=3).astype(np.float64)
+    moved = {driven for mix in mixes.values() for driven, _ in mix}
+    rests = [(n, weight) for n, weight in enumerate(_at_rest(node, mesh)) if weight and n not in moved]
+    stored += _mixed(source, primitive, rests, len(stored))
+    matrices = _skin_matrices(source, worlds, index, attributes, len(stored))
     turn = matrices[..., :3, :3]
     vertices = _turned(turn, stored) + matrices[..., :3, 3]
-    offsets = {name: _turned(turn, offset) for name, offset in _offsets(source, index, primitive).items()}
     triangles = _triangles(source, primitive, len(stored))
     if np.linalg.det(turn).mean() < 0:  # a mirrored node
         triangles = triangles[:, ::-1]
-    material = source.all("materials")[primitive["material"]] if "material" in primitive else {}
+    material = source.entry("materials", primitive["material"]) if "material" in primitive else {}
     colours = _colours(source, attributes, material, len(stored))
     if material.get("alphaMode", "OPAQUE") != "OPAQUE":
         triangles = triangles[colours[triangles, 3].max(axis=1, initial=0) >= _SOLID]
+    offsets = {
+        name: _turned(turn, _mixed(source, primitive, mix, len(stored))).astype(np.float32)
+        for name, mix in mixes.items()
+    }
     part = Part(
         name="",
         vertices=vertices.astype(np.float32),
         triangles=np.ascontiguousarray(triangles, np.int32),
-        colours=colours[:, :3].astype(np.float32),
-        roughness=float(material.get("pbrMetallicRoughness", {}).get("roughnessFactor", 1)),
-        offsets={name: offset.astype(np.float32) for name, offset in offsets.items() if offset.any()},
+        colours=colours[:, :3].clip(0, 1).astype(np.float32),
+        roughness=min(max(float(material.get("pbrMetallicRoughness", {}).get("roughnessFactor", 1)), 0.0), 1.0),
+        offsets={name: offset for name, offset in offsets.items() if offset.any()},
     )
     seams = "TEXCOORD_0" in attributes and "NORMAL" in attributes
-    return _welded(part, source.accessor(attributes["NORMAL"])) if seams else part
+    return _welded(part, source.accessor(attributes["NORMAL"], len(stored), 3)) if seams else part
 
 
 def _turned(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
@@ -308,29 +300,30 @@ def _turned(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 
 def _skin_matrices(
-    source: _Source, worlds: dict[int, np.ndarray], index: int, attributes: dict[str, int]
+    source: GltfSource, worlds: dict[int, np.ndarray], index: int, attributes: dict[str, int], vertices: int
 ) -> np.ndarray:
     """(4, 4) of the node, or (V, 4, 4) of the joints at rest that hold each vertex, where the node has a skin."""
-    node = source.all("nodes")[index]
+    node = source.entry("nodes", index)
     if "skin" not in node or "JOINTS_0" not in attributes:
         return worlds[index]
-    skin = source.all("skins")[node["skin"]]
+    skin = source.entry("skins", node["skin"])
     joints = np.array([worlds[joint] for joint in skin["joints"]])
     if "inverseBindMatrices" in skin:
-        joints = joints @ source.accessor(skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
-    weights = source.accessor(attributes["WEIGHTS_0"]).astype(np.float64)
+        bound = source.accessor(skin["inverseBindMatrices"], width=16)[: len(joints)]  # there may be more
+        if len(bound) < len(joints):
+            raise ValueError(f"{len(bound)} matrices for {len(joints)} joints")
+        joints = joints @ bound.reshape(-1, 4, 4).transpose(0, 2, 1)
+    weights = source.accessor(attributes["WEIGHTS_0"], vertices, 4).astype(np.float64)
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-    held_by = source.accessor(attributes["JOINTS_0"])
+    held_by = indices_below(source.accessor(attributes["JOINTS_0"], vertices, 4), len(joints))
     return sum(weights[:, n, None, None] * joints[held_by[:, n]] for n in range(4))
 
 
-def _triangles(source: _Source, primitive: dict[str, Any], vertices: int) -> np.ndarray:
+def _triangles(source: GltfSource, primitive: dict[str, Any], vertices: int) -> np.ndarray:
     """(F, 3) int64. Raises IndexError for a vertex that is not there."""
     corners = np.arange(vertices)
     if "indices" in primitive:
-        corners = source.accessor(primitive["indices"])[:, 0].astype(np.int64)
-    if len(corners) and corners.max() >= vertices:
-        raise IndexError(f"a triangle names vertex {corners.max()} of {vertices}")
+        corners = indices_below(source.accessor(primitive["indices"], width=1)[:, 0], vertices)
     mode = primitive.get("mode", _TRIANGLES)
     if mode == _TRIANGLES:
         return corners[: len(corners) // 3 * 3].reshape(-1, 3)
@@ -341,49 +334,27 @@ def _triangles(source: _Source, primitive: dict[str, Any], vertices: int) -> np.
     return strip
 
 
-def _offsets(source: _Source, index: int, primitive: dict[str, Any]) -> dict[str, np.ndarray]:
-    """ARKit name → (V, 3) float64, in the mesh's own space."""
-    targets = primitive.get("targets", [])
-    count = len(source.accessor(primitive["attributes"]["POSITION"]))
-    offsets = {}
-    for name, mix in _mixes(source, index, primitive).items():
-        offsets[name] = np.zeros((count, 3))
-        for place, weight in mix:
-            if "POSITION" in targets[place]:
-                offsets[name] += weight * source.accessor(targets[place]["POSITION"])
-    return offsets
+def _mixed(source: GltfSource, primitive: dict[str, Any], mix: list[tuple[int, float]], vertices: int) -> np.ndarray:
+    """(V, 3) float64: a primitive's shapes, each so far, added up, in the mesh's own space."""
+    total = np.zeros((vertices, 3))
+    for place, weight in mix:
+        target = primitive.get("targets", [])[place]
+        if "POSITION" in target:
+            total += weight * source.accessor(target["POSITION"], vertices, 3)
+    return total
 
 
-def _mixes(source: _Source, index: int, primitive: dict[str, Any]) -> Mixes:
-    """By the names of the node's shapes; by VRM expressions for what they do not name."""
-    mesh = source.all("meshes")[source.all("nodes")[index]["mesh"]]
-    names = _target_names(source, mesh, primitive)
-    named = {name: [(place, 1.0) for place in places] for name, places in arkit_places(names).items()}
-    return {name: mix for name, mix in (_vrm_expressions(source, index) | named).items() if mix}
-
-
-def _target_names(source: _Source, mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
+def _target_names(source: GltfSource, mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
     """A mesh's shapes: named where exporters agree to, else by their accessors; "" for one without a name."""
     for owner in (mesh, primitive):
         names = (owner.get("extras") or {}).get("targetNames")
         if names:
             return [str(name) for name in names][: len(primitive.get("targets", []))]
-    accessors = [source.all("accessors")[target["POSITION"]] for target in primitive.get("targets", [])]
-    return [accessor.get("name", "") for accessor in accessors]
+    accessors = [source.entry("accessors", target["POSITION"]) for target in primitive.get("targets", [])]
+    return [str(accessor.get("name", "")) for accessor in accessors]
 
 
-def _vrm_expressions(source: _Source, index: int) -> Mixes:
-    """Of a VRM's expressions that are named as ARKit's shapes, what they move of the node's mesh."""
-    mixes: Mixes = {}
-    mesh = source.all("nodes")[index]["mesh"]
-    for shape, binds in _expressions(source).items():
-        if name := canonical(shape):
-            mine = (b for b in binds if b.get("node", index) == index and b.get("mesh", mesh) == mesh)
-            mixes[name] = [(bind["index"], bind["weight"]) for bind in mine]
-    return mixes
-
-
-def _expressions(source: _Source) -> dict[str, list[dict[str, Any]]]:
+def _expressions(source: GltfSource) -> dict[str, list[dict[str, Any]]]:
     """Every expression of a VRM 1.0, and of a VRM 0.x with its weights (0 to 100) from 0 to 1."""
     extensions = source.tree.get("extensions", {})
     expressions = extensions.get("VRMC_vrm", {}).get("expressions", {})
@@ -398,36 +369,32 @@ def _expressions(source: _Source) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _shape_names(source: _Source) -> list[str]:
-    meshes = source.all("meshes")
-    named = [name for mesh in meshes for name in _target_names(source, mesh, mesh["primitives"][0])]
-    return list(dict.fromkeys(name for name in (*named, *_expressions(source)) if name))
-
-
-def _colours(source: _Source, attributes: dict[str, int], material: dict[str, Any], vertices: int) -> np.ndarray:
+def _colours(source: GltfSource, attributes: dict[str, int], material: dict[str, Any], vertices: int) -> np.ndarray:
     """(V, 4): linear colour and opacity: of the material times its texture there times the vertex's own."""
     surface = material.get("pbrMetallicRoughness", {})
     colours = np.tile(np.array(surface.get("baseColorFactor", (1, 1, 1, 1)), np.float64), (vertices, 1))
     if "baseColorTexture" in surface:
-        colours = colours * _texture_colours(source, attributes, surface["baseColorTexture"])
+        colours = colours * _texture_colours(source, attributes, surface["baseColorTexture"], vertices)
     if "COLOR_0" in attributes:
-        own = source.accessor(attributes["COLOR_0"])
+        own = source.accessor(attributes["COLOR_0"], vertices)
         colours[:, : own.shape[1]] *= own
     return colours
 
 
-def _texture_colours(source: _Source, attributes: dict[str, int], use: dict[str, Any]) -> np.ndarray:
+def _texture_colours(source: GltfSource, attributes: dict[str, int], use: dict[str, Any], vertices: int) -> np.ndarray:
     """(V, 4), or (4,) where the image cannot be read: linear colour and opacity at each vertex."""
-    texture = source.all("textures")[use["index"]]
+    texture = source.entry("textures", use["index"])
     moved = use.get("extensions", {}).get("KHR_texture_transform", {})
     place = attributes.get(f"TEXCOORD_{moved.get('texCoord', use.get('texCoord', 0))}")
     image = source.image(texture["source"]) if "source" in texture and place is not None else None
     if image is None or place is None:
         return np.array((*[_UNSEEN_TEXTURE] * 3, 1))
     height, width = image.shape[:2]
-    uv = source.accessor(place) * np.array(moved.get("scale", (1, 1))) + np.array(moved.get("offset", (0, 0)))
+    uv = source.accessor(place, vertices, 2) * np.array(moved.get("scale", (1, 1))) + np.array(
+        moved.get("offset", (0, 0))
+    )
     columns, rows = (np.floor(uv % 1 * (width, height)).astype(int) % (width, height)).T
-    pixels = image[rows, columns].astype(np.float64)
+    pixels = image[rows, columns] / 255
     return np.concatenate([to_linear(pixels[:, :3]), pixels[:, 3:]], axis=1)
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from config.errors import UserError
-from config.files import find, regular
+from config.files import find, regular, within
 from postprocess.face.colour import to_linear
 from postprocess.face.mesh import Head, Part
 from postprocess.face.names import arkit_places
 
 _SKIN = (0.6, 0.42, 0.34)  # linear, for an OBJ that names no colour
+_FARTHEST = 1e15  # of a coordinate, in whatever unit
+_SMALLEST = 1e-9  # of a face's height, likewise
 _UNNAMED = "head"  # the part of faces that come before any material
 
 
@@ -125,11 +127,12 @@ def _vertices(path: Path, lines: list[str]) -> np.ndarray:
     width = 6 if all(len(row) == 6 for row in rows) else 3
     try:
         table = np.array([row[:width] for row in rows], np.float64)
-        if table.shape[1:] == (width,) and np.isfinite(table).all():
+        if table.shape[1:] == (width,) and (np.abs(table) <= _FARTHEST).all():
             return table
     except ValueError:
         pass
-    number = next(n for n, line in enumerate(lines, 1) if line.startswith(("v ", "v\t")) and not _is_vertex(line))
+    vertices = [n for n, line in enumerate(lines, 1) if line.startswith(("v ", "v\t"))]
+    number = next((n for n in vertices if not _is_vertex(lines[n - 1])), vertices[0])
     raise UserError(f'{path}, line {number}: a vertex is three numbers, not "{lines[number - 1].strip()[:60]}"')
 
 
@@ -138,7 +141,7 @@ def _is_vertex(line: str) -> bool:
         values = [float(cell) for cell in line.split()[1:7]]
     except ValueError:
         return False
-    return len(values) >= 3 and bool(np.isfinite(values).all())
+    return len(values) >= 3 and all(abs(value) <= _FARTHEST for value in values)
 
 
 def _faces(path: Path, lines: list[str], count: int) -> dict[str, np.ndarray]:
@@ -172,13 +175,13 @@ def _fan(cells: list[str], before: int, count: int) -> list[tuple[int, int, int]
 
 
 def _diffuse_colours(path: Path, lines: list[str]) -> dict[str, np.ndarray]:
-    """Material → linear colour, of the mtl files beside an OBJ; what cannot be read there has none."""
+    """Material → linear colour, of the mtl files in an OBJ's folder; what cannot be read there has none."""
     colours = {}
-    libraries = [line.partition(" ")[2].strip() for line in lines if line.startswith("mtllib ")]
+    libraries = dict.fromkeys(line.partition(" ")[2].strip() for line in lines if line.startswith("mtllib "))
     for library in libraries:
-        file = path.parent / library
+        file = within(path.parent, library)
         material = _UNNAMED
-        for line in _lines(file) if file.is_file() else []:
+        for line in _lines(file) if file is not None and file.is_file() else []:
             word, _, rest = line.strip().partition(" ")
             if word == "newmtl":
                 material = rest.strip()
@@ -189,6 +192,6 @@ def _diffuse_colours(path: Path, lines: list[str]) -> dict[str, np.ndarray]:
 
 def _to_metres(path: Path, vertices: np.ndarray) -> float:
     tall = float(np.ptp(vertices[:, 1]))
-    if tall == 0:
+    if tall < _SMALLEST:
         raise UserError(f"{path}: all vertices are at one height; expected a face, y up")
     return 10.0 ** -np.ceil(np.log10(tall))

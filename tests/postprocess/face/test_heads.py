@@ -1,6 +1,5 @@
 """Heads on disk: what is written is read back, other makers' files are read, a damaged one is named in a line."""
 
-import base64
 import io
 import json
 import re
@@ -14,14 +13,10 @@ import pytest
 from config.errors import UserError
 from dataset.blendshapes import ARKIT
 from postprocess.face.gltf import write_head
-from postprocess.face.heads import DEFAULT_HEAD, read_head
+from postprocess.face.heads import DEFAULT_HEAD, open_head, read_head
 from postprocess.face.mesh import Head, Part, normals
-from tests.heads import posed
-from tests.helpers import refused
-
-SQUARE = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
-TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
-LIFT = np.array([[0, 0, 0], [0, 0, 0.5], [0, 0, 0], [0, 0, 0]], np.float32)
+from tests.heads import LIFT, SQUARE, TRIANGLES, GltfBuilder, posed
+from tests.helpers import CASES, needs_case, refused
 
 
 def grid(size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -110,49 +105,9 @@ def read_stored_normals(file: Path) -> dict[str, np.ndarray]:
     return found
 
 
-class Builder:
-    """A gltf of another maker's: a square with one shape, its buffer embedded, everything else as told."""
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.tree: dict[str, Any] = {
-            "asset": {"version": "2.0"},
-            "scene": 0,
-            "scenes": [{"nodes": [0]}],
-            "nodes": [{"name": "Face", "mesh": 0}],
-            "meshes": [{"primitives": [{"attributes": {}, "targets": [{}]}], "extras": {"targetNames": ["jawOpen"]}}],
-            "accessors": [],
-            "bufferViews": [],
-        }
-        self.primitive = self.tree["meshes"][0]["primitives"][0]
-        self.primitive["attributes"]["POSITION"] = self.add(SQUARE)
-        self.primitive["indices"] = self.add(TRIANGLES.astype(np.uint16).reshape(-1, 1))
-        self.primitive["targets"][0]["POSITION"] = self.add(LIFT)
-
-    def view(self, content: bytes) -> int:
-        self.tree["bufferViews"].append({"buffer": 0, "byteOffset": len(self.data), "byteLength": len(content)})
-        self.data += content + bytes(-len(content) % 4)
-        return len(self.tree["bufferViews"]) - 1
-
-    def add(self, values: np.ndarray, **more: object) -> int:
-        types = {"int8": 5120, "uint8": 5121, "int16": 5122, "uint16": 5123, "uint32": 5125, "float32": 5126}
-        kinds = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
-        self.tree["accessors"].append({
-            "bufferView": self.view(values.tobytes()), "componentType": types[values.dtype.name],
-            "count": len(values), "type": kinds[values.shape[1]], **more,
-        })  # fmt: skip
-        return len(self.tree["accessors"]) - 1
-
-    def save(self, path: Path) -> Path:
-        uri = "data:application/octet-stream;base64," + base64.b64encode(self.data).decode()
-        self.tree["buffers"] = [{"byteLength": len(self.data), "uri": uri}]
-        path.write_text(json.dumps(self.tree), encoding="utf-8")
-        return path
-
-
 @pytest.fixture
-def builder() -> Builder:
-    return Builder()
+def builder() -> GltfBuilder:
+    return GltfBuilder()
 
 
 def only_part(path: Path) -> Part:
@@ -160,14 +115,14 @@ def only_part(path: Path) -> Part:
     return part
 
 
-def test_an_embedded_buffer_is_read(builder: Builder, tmp_path: Path) -> None:
+def test_an_embedded_buffer_is_read(builder: GltfBuilder, tmp_path: Path) -> None:
     part = only_part(builder.save(tmp_path / "a.gltf"))
     np.testing.assert_array_equal(part.vertices, SQUARE)
     np.testing.assert_array_equal(part.triangles, TRIANGLES)
     np.testing.assert_array_equal(part.offsets["JawOpen"], LIFT)
 
 
-def test_a_buffer_beside_the_file_is_read_and_a_missing_one_named(builder: Builder, tmp_path: Path) -> None:
+def test_a_buffer_beside_the_file_is_read_and_a_missing_one_named(builder: GltfBuilder, tmp_path: Path) -> None:
     file = builder.save(tmp_path / "a.gltf")
     builder.tree["buffers"] = [{"byteLength": len(builder.data), "uri": "my%20face.bin"}]
     file.write_text(json.dumps(builder.tree), encoding="utf-8")
@@ -177,7 +132,7 @@ def test_a_buffer_beside_the_file_is_read_and_a_missing_one_named(builder: Build
     np.testing.assert_array_equal(only_part(file).vertices, SQUARE)
 
 
-def test_transforms_of_the_nodes_above_are_applied(builder: Builder, tmp_path: Path) -> None:
+def test_transforms_of_the_nodes_above_are_applied(builder: GltfBuilder, tmp_path: Path) -> None:
     half = np.sqrt(0.5)
     builder.tree["nodes"] = [
         {"children": [1], "translation": [0, 1.5, 0], "scale": [0.1, 0.1, 0.1]},
@@ -188,13 +143,13 @@ def test_transforms_of_the_nodes_above_are_applied(builder: Builder, tmp_path: P
     np.testing.assert_allclose(part.offsets["JawOpen"][1], (0, -0.05, 0), atol=1e-6)
 
 
-def test_a_mirrored_node_keeps_its_outside(builder: Builder, tmp_path: Path) -> None:
+def test_a_mirrored_node_keeps_its_outside(builder: GltfBuilder, tmp_path: Path) -> None:
     builder.tree["nodes"][0]["matrix"] = np.diag((-1.0, 1, 1, 1)).ravel().tolist()
     part = only_part(builder.save(tmp_path / "a.gltf"))
     np.testing.assert_allclose(normals(part.vertices, part.triangles), np.tile((0, 0, 1), (4, 1)))
 
 
-def test_a_skin_is_applied_as_it_rests(builder: Builder, tmp_path: Path) -> None:
+def test_a_skin_is_applied_as_it_rests(builder: GltfBuilder, tmp_path: Path) -> None:
     """A rig in centimetres, z up, whose joints undo both; the node's own transform does not count, says glTF."""
     builder.tree["nodes"] = [
         {"name": "Face", "mesh": 0, "skin": 0, "translation": [9, 9, 9]},
@@ -213,7 +168,7 @@ def test_a_skin_is_applied_as_it_rests(builder: Builder, tmp_path: Path) -> None
     np.testing.assert_allclose(part.offsets["JawOpen"], LIFT * 0.01, atol=1e-7)
 
 
-def test_quantised_sparse_and_interleaved_numbers_are_read(builder: Builder, tmp_path: Path) -> None:
+def test_quantised_sparse_and_interleaved_numbers_are_read(builder: GltfBuilder, tmp_path: Path) -> None:
     table = np.zeros((4, 4), np.int16)  # x y z and two bytes of padding
     table[:, :3] = SQUARE * 32767
     builder.primitive["attributes"]["POSITION"] = builder.add(table, normalized=True, type="VEC3")
@@ -232,14 +187,14 @@ def test_quantised_sparse_and_interleaved_numbers_are_read(builder: Builder, tmp
 
 
 @pytest.mark.parametrize(("mode", "corners"), [(5, [0, 1, 3, 2]), (6, [0, 1, 2, 3])])
-def test_strips_and_fans_face_outwards(builder: Builder, tmp_path: Path, mode: int, corners: list[int]) -> None:
+def test_strips_and_fans_face_outwards(builder: GltfBuilder, tmp_path: Path, mode: int, corners: list[int]) -> None:
     builder.primitive |= {"mode": mode, "indices": builder.add(np.array(corners, np.uint8).reshape(-1, 1))}
     part = only_part(builder.save(tmp_path / "a.gltf"))
     assert len(part.triangles) == 2
     np.testing.assert_allclose(normals(part.vertices, part.triangles), np.tile((0, 0, 1), (4, 1)))
 
 
-def test_a_material_without_a_texture_gives_its_colour(builder: Builder, tmp_path: Path) -> None:
+def test_a_material_without_a_texture_gives_its_colour(builder: GltfBuilder, tmp_path: Path) -> None:
     surface = {"baseColorFactor": [0.5, 0.25, 0.125, 1], "roughnessFactor": 0.75}
     builder.tree["materials"] = [{"pbrMetallicRoughness": surface}]
     builder.primitive["material"] = 0
@@ -249,7 +204,7 @@ def test_a_material_without_a_texture_gives_its_colour(builder: Builder, tmp_pat
     assert part.roughness == 0.75
 
 
-def with_texture(builder: Builder, content: bytes) -> Builder:
+def with_texture(builder: GltfBuilder, content: bytes) -> GltfBuilder:
     """Vertices 0 and 1 at a picture's lower corners, 2 and 3 at its upper ones."""
     uv = np.array([[0.1, 0.9], [0.9, 0.9], [0.9, 0.1], [0.1, 0.1]], np.float32)
     builder.primitive["attributes"]["TEXCOORD_0"] = builder.add(uv)
@@ -268,19 +223,19 @@ def png(pixels: list[list[tuple[int, ...]]]) -> bytes:
     return stream.getvalue()
 
 
-def test_a_texture_colours_the_vertices(builder: Builder, tmp_path: Path) -> None:
+def test_a_texture_colours_the_vertices(builder: GltfBuilder, tmp_path: Path) -> None:
     picture = png([[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (188, 188, 188)]])
     part = only_part(with_texture(builder, picture).save(tmp_path / "a.gltf"))
     expected = [(0, 0, 1), (0.5029, 0.5029, 0.5029), (0, 1, 0), (1, 0, 0)]  # sRGB 188 is half the light
     np.testing.assert_allclose(part.colours, expected, atol=1e-4)
 
 
-def test_an_image_of_an_unknown_kind_gives_a_flat_colour(builder: Builder, tmp_path: Path) -> None:
+def test_an_image_of_an_unknown_kind_gives_a_flat_colour(builder: GltfBuilder, tmp_path: Path) -> None:
     part = only_part(with_texture(builder, b"\xabKTX 20\xbb").save(tmp_path / "a.gltf"))
     np.testing.assert_allclose(part.colours, 0.6, atol=1e-6)
 
 
-def test_what_a_texture_cuts_out_is_not_drawn(builder: Builder, tmp_path: Path) -> None:
+def test_what_a_texture_cuts_out_is_not_drawn(builder: GltfBuilder, tmp_path: Path) -> None:
     """Eyelash and shadow cards: the triangle at the picture's clear left side goes, an opaque material keeps both."""
     clear, solid = (0, 0, 0, 0), (0, 0, 0, 255)
     with_texture(builder, png([[clear, solid], [clear, clear]]))
@@ -290,7 +245,7 @@ def test_what_a_texture_cuts_out_is_not_drawn(builder: Builder, tmp_path: Path) 
     np.testing.assert_array_equal(only_part(builder.save(tmp_path / "a.gltf")).triangles, [[1, 2, 3]])
 
 
-def test_a_textures_seam_is_closed_and_a_hard_edge_kept(builder: Builder, tmp_path: Path) -> None:
+def test_a_textures_seam_is_closed_and_a_hard_edge_kept(builder: GltfBuilder, tmp_path: Path) -> None:
     """Two triangles with corners of their own: one normal across the seam is one surface, two normals an edge."""
     corners = SQUARE[TRIANGLES.ravel()]
     builder.primitive["attributes"] = {
@@ -311,12 +266,12 @@ def test_a_textures_seam_is_closed_and_a_hard_edge_kept(builder: Builder, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["jawOpen", "JawOpen", "jaw_open", "blendShape1.jawOpen"])
-def test_shapes_are_known_in_any_spelling(builder: Builder, tmp_path: Path, name: str) -> None:
+def test_shapes_are_known_in_any_spelling(builder: GltfBuilder, tmp_path: Path, name: str) -> None:
     builder.tree["meshes"][0]["extras"]["targetNames"] = [name]
     assert read_head(builder.save(tmp_path / "a.gltf")).channels == ("JawOpen",)
 
 
-def test_the_halves_of_a_shape_are_added_and_a_whole_wins(builder: Builder, tmp_path: Path) -> None:
+def test_the_halves_of_a_shape_are_added_and_a_whole_wins(builder: GltfBuilder, tmp_path: Path) -> None:
     builder.primitive["targets"] = [{"POSITION": builder.add(LIFT * factor)} for factor in (1, 2, 5)]
     names = builder.tree["meshes"][0]["extras"]["targetNames"] = ["browInnerUp_L", "browInnerUp_R", "bigNose"]
     np.testing.assert_array_equal(only_part(builder.save(tmp_path / "a.gltf")).offsets["BrowInnerUp"], LIFT * 3)
@@ -324,7 +279,7 @@ def test_the_halves_of_a_shape_are_added_and_a_whole_wins(builder: Builder, tmp_
     np.testing.assert_array_equal(only_part(builder.save(tmp_path / "a.gltf")).offsets["BrowInnerUp"], LIFT * 5)
 
 
-def test_names_on_primitives_and_accessors_count_too(builder: Builder, tmp_path: Path) -> None:
+def test_names_on_primitives_and_accessors_count_too(builder: GltfBuilder, tmp_path: Path) -> None:
     builder.tree["meshes"][0]["extras"] = None
     builder.primitive["extras"] = {"targetNames": ["mouthPucker"]}
     assert read_head(builder.save(tmp_path / "a.gltf")).channels == ("MouthPucker",)
@@ -333,7 +288,7 @@ def test_names_on_primitives_and_accessors_count_too(builder: Builder, tmp_path:
     assert read_head(builder.save(tmp_path / "a.gltf")).channels == ("CheekPuff",)
 
 
-def test_vrm_1_expressions_stand_in_for_names(builder: Builder, tmp_path: Path) -> None:
+def test_vrm_1_expressions_stand_in_for_names(builder: GltfBuilder, tmp_path: Path) -> None:
     builder.tree["meshes"][0]["extras"]["targetNames"] = ["Fcl_MTH_Open"]
     bind = {"node": 0, "index": 0, "weight": 0.5}
     expressions = {"preset": {"aa": {"morphTargetBinds": [bind]}}, "custom": {"JawOpen": {"morphTargetBinds": [bind]}}}
@@ -343,7 +298,7 @@ def test_vrm_1_expressions_stand_in_for_names(builder: Builder, tmp_path: Path) 
     np.testing.assert_array_equal(part.vertices, SQUARE)
 
 
-def test_vrm_0_groups_stand_in_for_names_and_the_face_is_turned_to_us(builder: Builder, tmp_path: Path) -> None:
+def test_vrm_0_groups_stand_in_for_names_and_the_face_is_turned_to_us(builder: GltfBuilder, tmp_path: Path) -> None:
     builder.tree["meshes"][0]["extras"]["targetNames"] = ["Fcl_MTH_Open"]
     group = {"name": "jawOpen", "presetName": "unknown", "binds": [{"mesh": 0, "index": 0, "weight": 50}]}
     builder.tree["extensions"] = {"VRM": {"blendShapeMaster": {"blendShapeGroups": [group]}}}
@@ -353,7 +308,61 @@ def test_vrm_0_groups_stand_in_for_names_and_the_face_is_turned_to_us(builder: B
     np.testing.assert_array_equal(part.offsets["JawOpen"], LIFT / 2 * about_face)
 
 
-def test_a_head_without_arkits_shapes_is_refused_with_what_it_has(builder: Builder, tmp_path: Path) -> None:
+def with_default(builder: GltfBuilder, node: list[float] | None = None, mesh: list[float] | None = None) -> GltfBuilder:
+    """A second shape, wide, that is no ARKit shape and doubles the square's width; how far it and jawOpen are on."""
+    wide = np.where(SQUARE == (1, 1, 0), SQUARE, 0).astype(np.float32) * (1, 0, 0)
+    builder.primitive["targets"].append({"POSITION": builder.add(wide.astype(np.float32))})
+    builder.tree["meshes"][0]["extras"]["targetNames"] = ["jawOpen", "wide"]
+    if mesh:
+        builder.tree["meshes"][0]["weights"] = mesh
+    if node:
+        builder.tree["nodes"][0]["weights"] = node
+    return builder
+
+
+@pytest.mark.parametrize(
+    ("node", "mesh", "width"),
+    [
+        (None, None, 1),
+        (None, [0, 1], 2),
+        ([0, 1], None, 2),
+        ([0, 0], [0, 1], 1),
+        ([1, 0.5], [0, 1], 1.5),
+        (None, [1], 1),
+    ],
+)
+def test_shapes_that_no_curve_drives_stand_where_the_file_has_them(
+    builder: GltfBuilder, tmp_path: Path, node: list[float] | None, mesh: list[float] | None, width: float
+) -> None:
+    part = only_part(with_default(builder, node, mesh).save(tmp_path / "a.gltf"))
+    np.testing.assert_allclose(part.vertices, SQUARE * (width, 1, 1))
+    np.testing.assert_array_equal(part.offsets["JawOpen"], LIFT)
+
+
+def test_a_weight_that_is_no_number_is_damage(builder: GltfBuilder, tmp_path: Path) -> None:
+    for weight in ("1", True, None):
+        file = with_default(builder, node=[0, weight]).save(tmp_path / "a.gltf")  # type: ignore[list-item]
+        for read in (read_head, open_head):
+            assert "a weight is a number" in refused(read, file)
+
+
+@needs_case("02-glb-default-weights")
+@pytest.mark.parametrize("name", ["wide_mesh.glb", "wide_node.glb"])
+def test_a_head_that_is_wide_by_default_is_drawn_wide(name: str) -> None:
+    part = only_part(CASES / "02-glb-default-weights" / name)
+    assert np.abs(part.vertices[:, 0]).max() == pytest.approx(0.2)
+
+
+@needs_case("04-glb-tool-prefixes")
+@pytest.mark.parametrize("name", ["iclone.glb", "daz.glb", "maya.glb"])
+def test_tools_put_things_before_a_name(name: str) -> None:
+    file = CASES / "04-glb-tool-prefixes" / name
+    assert read_head(file).channels == ARKIT
+    ((_, _, mixes),) = open_head(file)[1]
+    assert set(mixes) == set(ARKIT)
+
+
+def test_a_head_without_arkits_shapes_is_refused_with_what_it_has(builder: GltfBuilder, tmp_path: Path) -> None:
     builder.tree["meshes"][0]["extras"]["targetNames"] = ["Fcl_MTH_Open"]
     with pytest.raises(UserError, match=r"a\.gltf: none of its shapes is an ARKit blendshape; it has Fcl_MTH_Open$"):
         read_head(builder.save(tmp_path / "a.gltf"))
@@ -412,7 +421,7 @@ DAMAGE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_a_damaged_gltf_is_named(builder: Builder, tmp_path: Path, how: str) -> None:
+def test_a_damaged_gltf_is_named(builder: GltfBuilder, tmp_path: Path, how: str) -> None:
     DAMAGE[how](builder.tree)
     with pytest.raises(UserError, match=r"a\.gltf: damaged glTF \(.+\); export it again"):
         read_head(builder.save(tmp_path / "a.gltf"))
@@ -456,6 +465,13 @@ def test_materials_become_parts_with_their_colours(folder: Path) -> None:
     assert "JawOpen" not in teeth.offsets  # it moves vertex 2 only, which the teeth do not have
 
 
+def test_colours_outside_the_folder_are_not_read(folder: Path) -> None:
+    (folder / "generic_neutral_mesh.obj").write_text(f"mtllib {folder.name}/../../a.mtl\nusemtl skin\n{NEUTRAL}")
+    (folder.parent / "a.mtl").write_text("newmtl skin\nKd 1 0 0\n")
+    (part,) = read_head(folder).parts
+    assert not np.allclose(part.colours, (1, 0, 0))
+
+
 def test_vertices_may_carry_colours(folder: Path) -> None:
     rows = [f"{line} 1 0.735357 0" if line.startswith("v") else line for line in NEUTRAL.splitlines()]
     (folder / "generic_neutral_mesh.obj").write_text("\n".join(rows))
@@ -470,6 +486,9 @@ def test_vertices_may_carry_colours(folder: Path) -> None:
         ("jawOpen.obj", "v 0 0 0\nv 1 2\n", r"jawOpen\.obj, line 2: a vertex is three numbers"),
         ("jawOpen.obj", "v 0 0 nan\n", r"jawOpen\.obj, line 1: a vertex is three numbers"),
         ("jawOpen.obj", "", r"jawOpen\.obj: no vertices"),
+        ("jawOpen.obj", "v 0 0 1e300\n", r"jawOpen\.obj, line 1: a vertex is three numbers"),
+        ("generic_neutral_mesh.obj", NEUTRAL.replace("20", "1e-300"), "all vertices are at one height"),
+        ("generic_neutral_mesh.obj", NEUTRAL.replace("10", "1e14"), "head, vertex: farther than 100000 m"),
         (
             "generic_neutral_mesh.obj",
             NEUTRAL.replace("4/4/1", "9"),
