@@ -25,7 +25,8 @@ from postprocess.export.vmd import write_vmd
 from postprocess.export.vrma import write_vrma
 from postprocess.face.gltf import write_head
 from postprocess.face.mesh import Head, Part
-from tests.helpers import CAPTURES, needs_shared, random_curves
+from tests.heads import GltfBuilder
+from tests.helpers import CAPTURES, CASES, needs_case, needs_shared, random_curves
 
 KEPT = 1e-4  # how near a coefficient comes back
 SQUARE = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
@@ -130,6 +131,34 @@ def test_the_head_we_ship_speaks(tmp_path: Path) -> None:
     for part in weights.values():
         for name, column in part.items():
             np.testing.assert_allclose(column, values[:, ARKIT.index(str(canonical(name)))], atol=KEPT)
+
+
+@needs_case("01-glb-integer-weights")
+def test_a_head_with_whole_weights_speaks(tmp_path: Path) -> None:
+    """As Blender 3.4 and later write them: [0, 0, ...]."""
+    case = CASES / "01-glb-integer-weights"
+    recording = read_recording(case / "a.csv").with_rate(30.0)
+    write_glb(tmp_path / "o.glb", recording, case / "head.glb")
+    ((times, values),) = read_glb(tmp_path / "o.glb").tracks("weights").values()
+    table = values.reshape(len(times), -1)
+    assert table.shape == (30, 53)
+    assert not table[:, 0].any()  # visemeAA, which no curve drives
+    np.testing.assert_allclose(table[:, 1:], recording.curves(), atol=KEPT)
+    np.testing.assert_allclose(table[:2, 18], (0.3, 0.4220), atol=1e-4)
+
+
+@pytest.mark.parametrize("on", ["node", "mesh"])
+def test_weights_in_the_file_may_be_whole_and_shapes_that_no_curve_drives_keep_them(tmp_path: Path, on: str) -> None:
+    builder = GltfBuilder()
+    builder.primitive["targets"] *= 3
+    builder.tree["meshes"][0]["extras"]["targetNames"] = ["wide", "jawOpen", "visemeAA"]
+    builder.tree["meshes"][0]["weights"] = [0, 0, 0]
+    builder.tree["nodes" if on == "node" else "meshes"][0]["weights"] = [1, 1, 0]
+    values = curves()
+    write_glb(tmp_path / "o.glb", recorded(tmp_path, values), builder.save(tmp_path / "a.gltf"))
+    table = np.stack(list(weights_by_name(read_glb(tmp_path / "o.glb"))["Face"].values()), axis=1)
+    expected = np.stack([np.ones(24), values[:, ARKIT.index("JawOpen")], np.zeros(24)], axis=1)
+    np.testing.assert_allclose(table, expected, atol=KEPT)
 
 
 def avatar(folder: Path) -> Path:
