@@ -6,6 +6,8 @@ import numpy as np
 
 from dataset.blendshapes import ARKIT
 
+MOVES = 0.05  # of the farthest that a blendshape moves a vertex: a shorter way is what a sculptor's brush left over
+
 
 @dataclass(frozen=True)
 class Part:
@@ -79,6 +81,13 @@ class Mesh:
         active = np.flatnonzero(coefficients)
         moved = coefficients[active] @ self.offsets[active].reshape(len(active), self.vertices.size)
         return self.vertices + moved.reshape(-1, 3)
+
+    def moving(self) -> np.ndarray:
+        """(M, 3) float32: the vertices at rest that a blendshape moves by more than MOVES of the farthest movement."""
+        reach = np.zeros(len(self.vertices), np.float32)
+        for offsets in self.offsets:
+            np.maximum(reach, np.linalg.norm(offsets, axis=1), out=reach)
+        return self.vertices[reach > MOVES * reach.max(initial=0)]
 
 
 def _welded(part: Part) -> np.ndarray:

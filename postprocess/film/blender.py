@@ -13,6 +13,7 @@ import numpy as np
 
 from config.errors import UserError
 from config.files import written_whole
+from dataset.blendshapes import BROW
 from dataset.recordings.recording import Recording
 from postprocess.face.names import arkit_places, no_arkit_shape
 from postprocess.film.studio import BACKDROP_BOTTOM, FIELD_OF_VIEW_DEG, LAMPS, Frame, frame_around
@@ -169,7 +170,7 @@ def blender_rate(fps: float) -> tuple[int, float]:
 
 def find_frame(meshes: list[bpy.types.Object]) -> Frame:
     """The whole of a head, or of a body the part around what the shapes move; from where the jaw goes forward."""
-    whole, moving, forward = [], [], np.zeros(3)
+    whole, moving, forward, brows = [], [], np.zeros(3), False
     for mesh in meshes:
         world = np.array(mesh.matrix_world)
         keys = mesh.data.shape_keys
@@ -180,9 +181,10 @@ def find_frame(meshes: list[bpy.types.Object]) -> Frame:
             offsets = sum(coordinates(blocks[place].data) - rest for place in places) @ world[:3, :3].T
             far = np.linalg.norm(offsets, axis=1) > MOVES * np.ptp(whole[-1][:, 2])
             moving.append(whole[-1][far])
+            brows |= name in BROW
             if name in ("JawForward", "MouthFunnel", "MouthPucker"):
                 forward += offsets.sum(0)
-    return frame_around(np.concatenate(whole), np.concatenate(moving), forward)
+    return frame_around(np.concatenate(whole), np.concatenate(moving), forward, brows)
 
 
 def coordinates(points: Any) -> np.ndarray:

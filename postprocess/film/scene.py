@@ -11,7 +11,7 @@ import numpy as np
 from postprocess.face.colour import to_srgb
 from postprocess.face.mesh import Head, Mesh
 from postprocess.film.kernels import openness, rasterise, shade, vertex_normals
-from postprocess.film.studio import BACKDROP_BOTTOM, BACKDROP_TOP, FIELD_OF_VIEW_DEG, LIGHTS, MARGIN
+from postprocess.film.studio import BACKDROP_BOTTOM, BACKDROP_TOP, FIELD_OF_VIEW_DEG, LIGHTS, MARGIN, framed
 
 SHADOW_TEXELS = 320  # across and down the shadow map
 SHADOW_LIFT = 2.0  # texels by which a surface is nearer than its shadow, so that it does not shade itself
@@ -34,7 +34,7 @@ class Scene:
         """size: pixels across and down."""
         self.mesh = Mesh.of(head)
         self.size = size
-        low, high = head.bounds()
+        low, high = framed(self.mesh)
         middle, extent = (low + high) / 2, high - low
         self.pivot = np.array([middle[0], low[1] + 0.35 * extent[1], middle[2]], np.float32)  # where the neck turns
         self.focal = size / 2 / np.tan(np.radians(FIELD_OF_VIEW_DEG / 2))  # pixels

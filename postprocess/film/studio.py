@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dataset.blendshapes import BROW
+from postprocess.face.mesh import Mesh
+
 FIELD_OF_VIEW_DEG = 18.0  # of a portrait lens: faces look like themselves from two metres away
 MARGIN = 1.08  # the picture's height over the head's
 BACKDROP_TOP, BACKDROP_BOTTOM = (0.30, 0.34, 0.40), (0.10, 0.115, 0.14)
@@ -70,20 +73,42 @@ class Frame(NamedTuple):
     front: np.ndarray
 
 
-BODY = 3.0  # times as tall as what moves in its face
+BODY = 3.0  # times as tall as a face is across: no head is
+NO_FACE = 30.0  # … as this is: what moves is no face, but a part of one
+ABOVE, BELOW, BESIDE = 0.6, 0.4, 0.2  # of what a face is across, what is shown around it: the whole head, of most
+ABOVE_A_MOUTH = 1.2
 
 
-def frame_around(whole: np.ndarray, moving: np.ndarray, forward: np.ndarray) -> Frame:
-    """The frame of a head, or of a body's face; lengths in one unit, z up.
+def box_around(whole: np.ndarray, moving: np.ndarray, brows: bool, up: int) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest corner (3,) of what is to be shown: a head, or of a body what is around its face.
 
-    whole: (V, 3) all vertices. moving: (M, 3) those that blendshapes move. forward: (3,), where a jaw that goes forward
-    goes. What moves reaches from the brows to the neck, so that a head or a bust is about twice as tall, a body more.
+    whole: (V, 3) all vertices. moving: (M, 3) those that blendshapes move, from the brows to the neck; without brows a
+    mouth, which is half as much across. up: the axis that is.
     """
     low, high = whole.min(0), whole.max(0)
+    if not len(moving):
+        return low, high
     face_low, face_high = moving.min(0), moving.max(0)
-    face_tall = face_high[2] - face_low[2]
-    if high[2] - low[2] > BODY * face_tall:
-        low, high = face_low - 0.4 * face_tall, face_high + 0.6 * face_tall
+    across = float((face_high - face_low).max()) * (1 if brows else 2)
+    tall = float(high[up] - low[up])
+    if not BODY * across < tall < NO_FACE * across:
+        return low, high
+    below, above = np.full(3, BESIDE), np.full(3, BESIDE)
+    below[up], above[up] = BELOW, ABOVE if brows else ABOVE_A_MOUTH
+    return np.maximum(low, face_low - below * across), np.minimum(high, face_high + above * across)
+
+
+def framed(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
+    """What is to be shown of a head: the same, y up."""
+    return box_around(mesh.vertices, mesh.moving(), any(name in BROW for name in mesh.channels), up=1)
+
+
+def frame_around(whole: np.ndarray, moving: np.ndarray, forward: np.ndarray, brows: bool = True) -> Frame:
+    """The frame of a head, or of a body's face; lengths in one unit, z up.
+
+    whole, moving, brows: as in box_around. forward: (3,), where a jaw that goes forward goes.
+    """
+    low, high = box_around(whole, moving, brows, up=2)
     front = np.array([forward[0], forward[1], 0.0])
     length = np.linalg.norm(front)
     front = front / length if length > 0 else np.array([0.0, -1.0, 0.0])  # where glTF's +z is in Blender

@@ -4,6 +4,7 @@ import numpy as np
 
 from postprocess.face.colour import to_srgb
 from postprocess.face.mesh import Head, Mesh
+from postprocess.film.studio import framed
 
 STILL_M = 1e-6  # an offset below moves nothing that could be seen
 STEPS = 32767  # of an int16, for a blendshape's largest offset
@@ -11,8 +12,9 @@ STEPS = 32767  # of an int16, for a blendshape's largest offset
 
 def head_arrays(head: Head) -> dict[str, np.ndarray]:
     """positions (V, 3) float32, m · colours (V, 3) uint8, sRGB · roughness (V,) uint8, of 255 · triangles (F, 3) ·
-    seams (V,): the vertex whose normal each shares, itself where it shares none · for each channel that moves
-    something: moved_<name> (N,) vertices, offset_<name> (N, 3) int16 and step_<name> (1,) float32, m a step.
+    seams (V,): the vertex whose normal each shares, itself where it shares none · frame (2, 3) float32, m: the least
+    and the greatest corner of what is to be shown · for each channel that moves something: moved_<name> (N,) vertices,
+    offset_<name> (N, 3) int16 and step_<name> (1,) float32, m a step.
     """
     mesh = Mesh.of(head)
     index = np.uint16 if len(mesh.vertices) <= 65536 else np.uint32
@@ -22,6 +24,7 @@ def head_arrays(head: Head) -> dict[str, np.ndarray]:
         "roughness": np.rint(np.clip(mesh.roughness, 0, 1) * 255).astype(np.uint8),
         "triangles": mesh.triangles.astype(index),
         "seams": mesh.welded.astype(index),
+        "frame": np.stack(framed(mesh)).astype(np.float32),
     }
     for name, offsets in zip(mesh.channels, mesh.offsets, strict=True):
         moved = np.flatnonzero(np.abs(offsets).max(axis=1) > STILL_M)

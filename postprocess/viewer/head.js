@@ -16,15 +16,19 @@ export class Mesh {
         ? { moved: arrays[`moved_${name}`], offset: arrays[`offset_${name}`], step: arrays[`step_${name}`][0] }
         : null,
     );
-    this.low = [0, 1, 2].map((axis) => extreme(this.rest, axis, Math.min, Infinity));
-    this.high = [0, 1, 2].map((axis) => extreme(this.rest, axis, Math.max, -Infinity));
+    this.low = [...arrays.frame.slice(0, 3)]; // what is shown: the head, of a body the part around its face
+    this.high = [...arrays.frame.slice(3)];
+    this.bottom = this.rest.reduce((found, value, i) => (i % 3 === 1 ? Math.min(found, value) : found), Infinity);
   }
-}
 
-function extreme(positions, axis, choose, start) {
-  let found = start;
-  for (let i = axis; i < positions.length; i += 3) found = choose(found, positions[i]);
-  return found;
+  // How far its farthest vertex is from a place.
+  reach([x, y, z]) {
+    let found = 0;
+    for (let i = 0; i < this.rest.length; i += 3) {
+      found = Math.max(found, Math.hypot(this.rest[i] - x, this.rest[i + 1] - y, this.rest[i + 2] - z));
+    }
+    return found;
+  }
 }
 
 export class Pose {
@@ -92,6 +96,7 @@ export class Painter {
     this.centre = [0, 1, 2].map((axis) => (mesh.low[axis] + mesh.high[axis]) / 2);
     this.centre[1] += (NECK / 2) * (mesh.high[1] - mesh.low[1]);
     this.radius = 0.52 * Math.hypot(...[0, 1, 2].map((axis) => mesh.high[axis] - mesh.low[axis]));
+    this.deep = Math.max(2 * this.radius, mesh.reach(this.centre));
     this.shadow = this.program(LIGHT_VERTEX, LIGHT_FRAGMENT);
     this.skin = this.program(VERTEX, FRAGMENT);
     this.light(studio);
@@ -206,14 +211,14 @@ export class Painter {
     const places = this.skin.places;
     gl.uniformMatrix4fv(places.toLight, false, toLight);
     gl.uniformMatrix4fv(places.view, false, turned(camera.yaw, camera.pitch, this.centre, away));
-    const near = Math.max(0.01, away - 2 * this.radius);
+    const near = Math.max(0.01, away - this.deep);
     gl.uniformMatrix4fv(
       places.projection,
       false,
-      perspective(2 * Math.atan(2 * Math.tan(this.angle / 2)), width / (2 * height), near, away + 2 * this.radius),
+      perspective(2 * Math.atan(2 * Math.tan(this.angle / 2)), width / (2 * height), near, away + this.deep),
     );
     gl.uniform1f(places.texel, 1 / SHADE_TEXELS);
-    gl.uniform1f(places.bottom, this.mesh.low[1]);
+    gl.uniform1f(places.bottom, this.mesh.bottom);
     gl.drawElements(gl.TRIANGLES, this.mesh.triangles.length, this.index, 0);
     gl.disable(gl.SCISSOR_TEST);
   }
@@ -229,7 +234,7 @@ export class Painter {
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
   }
 
-  // From which the whole head is seen, upright or wide as the cell may be.
+  // From which all that is to be shown is seen, upright or wide as the cell may be.
   distance(aspect) {
     const [width, height, depth] = [0, 1, 2].map((axis) => this.mesh.high[axis] - this.mesh.low[axis]);
     const half = Math.tan(this.angle / 2);

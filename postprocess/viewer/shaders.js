@@ -40,6 +40,7 @@ out vec4 drawn;
 
 // Twenty places on a disc, by the golden angle; each is itself a filtered comparison of four texels.
 float lightReaching() {
+  if (any(greaterThan(abs(shaded - 0.5), vec3(0.5)))) return 1.0; // of a body, what lies outside the map
   float turn = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715)))) * 6.2832;
   float sum = 0.0;
   for (int i = 0; i < 20; i++) {

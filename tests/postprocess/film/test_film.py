@@ -7,6 +7,7 @@ import PIL.Image
 import pytest
 
 from dataset.recordings.recording import Recording
+from postprocess.face.heads import DEFAULT_HEAD, read_head
 from postprocess.face.mesh import Head, Mesh, Part
 from postprocess.face.mesh import normals as reference_normals
 from postprocess.film import text
@@ -15,8 +16,10 @@ from postprocess.film.kernels import ACROSS, DOWN, NOTHING, SAMPLES, openness, r
 from postprocess.film.performance import Performance, perform
 from postprocess.film.scene import Scene
 from postprocess.film.stills import CAPTION, GAP, contact_sheet, write_gif, write_png
+from postprocess.film.studio import MARGIN, box_around, framed
 from postprocess.film.video import in_order
 from tests.heads import posed, row
+from tests.helpers import CASES, needs_case
 
 GREY = (0.5, 0.5, 0.5)
 
@@ -196,6 +199,61 @@ def test_the_head_rolls_to_its_left_shoulder() -> None:
     scene = Scene(Head((ball((0, 0.1, 0), 0.03), ball((0, -0.1, 0), 0.03))), 64)
     top = coverage(draw(scene, roll_deg=20))[:30].sum(axis=0)
     assert (top * np.arange(64)).sum() / top.sum() > 36
+
+
+def a_face() -> Part:
+    """A red ball of 0.2 m whose whole front moves."""
+    face = ball()
+    front = (face.vertices[:, 2:] > 0) * np.float32(0.01)
+    offsets = {name: np.repeat(front, 3, axis=1) for name in ("JawOpen", "BrowInnerUp")}
+    return replace(face, colours=colours((0.8, 0.05, 0.05), len(face.vertices)), offsets=offsets)
+
+
+def rows_of_red(head: Head) -> np.ndarray:
+    picture = draw(Scene(head, 100)).astype(int)
+    return np.flatnonzero((picture[..., 0] > picture[..., 2] + 20).any(axis=1))
+
+
+def test_of_a_body_the_camera_shows_the_face_and_of_a_head_all() -> None:
+    body = Part("body", *tube(0.3, -1.5, -0.12), colours(GREY, 64))
+    rows = rows_of_red(Head((a_face(), body)))
+    assert len(rows) > 50  # of 100
+    assert 0 < rows[0] < rows[-1] < 99  # with a margin
+    neck = Part("neck", *tube(0.05, -0.15, -0.09), colours(GREY, 64))
+    assert 64 < len(rows_of_red(Head((a_face(), neck)))) < 76  # of 100, whole, with the neck
+
+
+def tube(radius: float, bottom: float, top: float) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices and triangles of an upright open tube."""
+    around = np.linspace(0, 2 * np.pi, 33)[:-1]
+    rings = [np.stack([radius * np.sin(around), np.full(32, y), radius * np.cos(around)], 1) for y in (bottom, top)]
+    a, b = np.arange(32), (np.arange(32) + 1) % 32
+    triangles = np.concatenate([np.stack([a, b, a + 32], 1), np.stack([b, b + 32, a + 32], 1)])
+    return np.concatenate(rings).astype(np.float32), triangles.astype(np.int32)
+
+
+@needs_case("05-full-body-avatar")
+def test_the_head_of_a_full_body_avatar_is_half_of_the_picture_or_more() -> None:
+    low, high = framed(Mesh.of(read_head(CASES / "05-full-body-avatar" / "body.glb")))
+    assert low[1] < -0.1 and high[1] >= 0.1 - 1e-6
+    assert MARGIN * max((high - low)[:2]) < 0.4  # twice the head's height
+
+
+def test_a_mouth_alone_is_shown_in_its_head() -> None:
+    whole = np.array([(-0.1, -0.12, -0.1), (0.1, 0.12, 0.1)])
+    mouth = np.array([(-0.03, -0.06, 0.09), (0.03, -0.04, 0.1)])
+    np.testing.assert_array_equal(box_around(whole, mouth, brows=False, up=1), whole)
+    np.testing.assert_array_equal(box_around(whole, mouth[:1], brows=False, up=1), whole)
+    body = whole + np.array([(-0.3, -1.5, 0), (0.3, 0, 0)])
+    low, high = box_around(body, mouth, brows=False, up=1)
+    assert low[1] < -0.09
+    assert high[1] > 0.1
+    assert 0.15 < high[1] - low[1] < 0.3
+
+
+def test_the_head_we_ship_is_shown_whole() -> None:
+    head = read_head(DEFAULT_HEAD)
+    np.testing.assert_array_equal(framed(Mesh.of(head)), head.bounds())
 
 
 def test_the_inside_of_a_surface_is_dark() -> None:
