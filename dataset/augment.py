@@ -170,7 +170,7 @@ def _copies(
 ) -> Iterator[tuple[Clip, str]]:
     for clip, number in plan:
         name = copy_id(clip.id, number)
-        yield replace(alter(store[clip.id], recipes[name]), id=name), clip.folder
+        yield replace(alter(store.whole(clip.id), recipes[name]), id=name), clip.folder
 
 
 def _between(ends: tuple[float, float], share: float) -> float:

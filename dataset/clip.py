@@ -10,6 +10,7 @@ from dataset.blendshapes import ARKIT, to_arkit
 from dataset.transcript import Word
 
 VERSION = "1"
+AGAIN = "pack the corpus again"
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -57,19 +58,36 @@ class Clip:
 
     @classmethod
     def from_bytes(cls, record: bytes | memoryview) -> "Clip":
-        """Audio and curves are read-only views into `record`. Raises UserError for another version's record."""
-        batch = pa.ipc.open_stream(record).read_next_batch()
-        version = (batch.schema.metadata or {}).get(b"version", b"?").decode()
+        """Audio and curves are read-only views into `record`.
+
+        Raises UserError for another version's record, for one that is damaged, and for curves that are not finite.
+        """
+        try:
+            batch = pa.ipc.open_stream(record).read_next_batch()
+            batch.validate(full=True)  # what the bytes say is followed only after that
+        except (pa.ArrowException, OSError, StopIteration, ValueError) as error:
+            raise UserError(f"a damaged record; {AGAIN}") from error
+        version = (batch.schema.metadata or {}).get(b"version", b"?").decode(errors="replace")
         if version != VERSION:
-            raise UserError(f"a clip record of version {version}, this code reads {VERSION}; pack the corpus again")
-        row = {name: batch.column(name) for name in batch.schema.names}
+            raise UserError(f"a clip record of version {version}, this code reads {VERSION}; {AGAIN}")
+        if not batch.schema.equals(SCHEMA) or batch.num_rows != 1 or any(column.null_count for column in batch.columns):
+            raise UserError(f"a damaged record; {AGAIN}")
+        return cls._from_row({name: batch.column(name) for name in SCHEMA.names})
+
+    @classmethod
+    def _from_row(cls, row: dict[str, pa.Array]) -> "Clip":
         channels = tuple(row["channels"][0].as_py())
-        curves = row["curves"].values.to_numpy().reshape(-1, len(channels))
+        values = row["curves"].flatten().to_numpy()
+        if not channels or len(set(channels)) < len(channels) or not set(channels) <= set(ARKIT):
+            raise UserError(f"channels that are no ARKit blendshapes; {AGAIN}")
+        if len(values) % len(channels) or not np.isfinite(values).all():
+            raise UserError(f"curves that are not finite, or no whole frames; {AGAIN}")
+        curves = values.reshape(-1, len(channels))
         return cls(
             id=row["id"][0].as_py(),
             domain=row["domain"][0].as_py(),
             fps=row["fps"][0].as_py(),
-            audio=row["audio"].values.to_numpy(),
+            audio=row["audio"].flatten().to_numpy(),
             curves=curves if channels == ARKIT else to_arkit(curves, channels),
             words=tuple(Word(**word) for word in row["words"][0].as_py()),
             source=row["source"][0].as_py(),

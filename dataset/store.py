@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -14,12 +16,13 @@ import numpy as np
 import pyarrow as pa
 
 from config.errors import UserError
-from dataset.clip import VERSION, Clip
+from dataset.clip import AGAIN, VERSION, Clip
 from dataset.shards import current_files, discard, finish_replacing, partials, replace_set, writing
 
 INDEX = b"index"
 FIRST_MAP_BYTES = 1 << 24
 MAP_FULL_TRIES = 40
+LEAVE = "ask its owner for leave to read it, or set data.lmdb to another"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class ClipInfo:
     samples: int
     words: int
     audio_hash: str  # features are cached under it
+    # Of the record, to be sure of its bytes before they are followed; none in databases of before.
+    record_bytes: int = 0
+    audio_start: int = 0  # where the sound's bytes begin, which audio_hash answers for
+    checksum: int | None = None  # CRC-32 of all the others
 
 
 Record: TypeAlias = tuple[ClipInfo, bytes]
@@ -40,9 +47,27 @@ Record: TypeAlias = tuple[ClipInfo, bytes]
 
 def to_record(clip: Clip, folder: str) -> Record:
     """A clip as the database holds it. folder: "train" or "val" where the corpus is laid out so, else ""."""
-    digest = hashlib.sha256(clip.audio.tobytes()).hexdigest()
-    info = ClipInfo(clip.id, clip.domain, folder, len(clip.curves), len(clip.audio), len(clip.words), digest)
-    return info, clip.to_bytes()
+    digest, record = _audio_hash(clip), clip.to_bytes()
+    start = _audio_start(record)
+    about = len(record), start, _checksum(record, start, len(clip.audio))
+    info = ClipInfo(clip.id, clip.domain, folder, len(clip.curves), len(clip.audio), len(clip.words), digest, *about)
+    return info, record
+
+
+def _audio_hash(clip: Clip) -> str:
+    return hashlib.sha256(np.ascontiguousarray(clip.audio)).hexdigest()
+
+
+def _audio_start(record: bytes) -> int:
+    """The byte of a record, of our own making, at which its sound begins."""
+    whole = pa.py_buffer(record)
+    sound = pa.ipc.open_stream(whole).read_next_batch().column("audio").values.buffers()[1]
+    return sound.address - whole.address if sound else 0
+
+
+def _checksum(record: bytes | pa.Buffer, audio_start: int, samples: int) -> int:
+    view = memoryview(record)
+    return zlib.crc32(view[audio_start + 2 * samples :], zlib.crc32(view[:audio_start]))
 
 
 def write_store(path: Path, clips: Iterable[tuple[Clip, str]], fps: float) -> list[ClipInfo]:
@@ -71,13 +96,17 @@ def write_shards(files: Mapping[int, Path], records: Iterable[tuple[int, Record]
                 _put(environments[shard], _key(info.id), record)
                 infos[shard].append(info)
             for shard, environment in environments.items():
-                index = {"version": VERSION, "fps": fps, "clips": [asdict(info) for info in infos[shard]]}
-                _put(environment, INDEX, json.dumps(index).encode())
+                _put(environment, INDEX, _index_text(fps, infos[shard]))
                 environment.sync(True)
     except BaseException:
         discard(files.values())
         raise
     return [info for shard in infos.values() for info in shard]
+
+
+def _index_text(fps: float, infos: Sequence[ClipInfo]) -> bytes:
+    index = {"version": VERSION, "fps": fps, "clips": [asdict(info) for info in infos]}
+    return json.dumps(index | {"checksum": zlib.crc32(json.dumps(index).encode())}).encode()
 
 
 @contextmanager
@@ -153,62 +182,125 @@ class ClipStore:
 
     path: its file, the one that its shards are named for (data/clips.lmdb for data/clips-00000-of-00008.lmdb), a
     pattern (data/clips-*.lmdb), or a list of files. The clips of several files are sorted by id.
-    Raises UserError when a file is missing, truncated, no clip database, or of another version, or files don't fit.
+    Raises UserError when a file is missing, truncated, damaged, no clip database or of another version, or cannot be
+    read, or files don't fit.
     """
 
     def __init__(self, path: Path | Sequence[Path]) -> None:
         self.path = path if isinstance(path, Path) else path[0]
-        self.files = current_files(path) if isinstance(path, Path) else list(path)
+        self.files = _files(path) if isinstance(path, Path) else list(path)
         self._snapshots: dict[int, Snapshot] = {}
         indices = [self._read_index(shard) for shard in range(len(self.files))]
-        self.fps: float = indices[0]["fps"]
+        self.fps: float = indices[0][0]
         self._shard_of: dict[str, int] = {}
-        clips = []
-        for shard, index in enumerate(indices):
-            self._check_fits(shard, index)
-            clips += [ClipInfo(**info) for info in index["clips"]]
-            self._shard_of |= {info["id"]: shard for info in index["clips"]}
+        self._infos: dict[str, ClipInfo] = {}
+        self._sure: set[str] = set()  # clips whose checksum has been seen to be right
+        for shard, (fps, infos) in enumerate(indices):
+            self._check_fits(shard, fps, infos)
+            self._infos |= {info.id: info for info in infos}
+            self._shard_of |= {info.id: shard for info in infos}
+        clips = self._infos.values()
         self.clips: tuple[ClipInfo, ...] = tuple(clips if len(indices) == 1 else sorted(clips, key=_id))
 
     def __getitem__(self, clip_id: str) -> Clip:
-        """The clip; its arrays are read-only views into the database. Raises KeyError."""
-        record = self._get(self._shard_of[clip_id], _key(clip_id))
-        if record is None:
-            raise KeyError(clip_id)
-        return Clip.from_bytes(record)
+        """The clip; its arrays are read-only views into the database, its sound not yet checked (see `whole`).
+
+        Raises KeyError, and UserError for a record that is not what was packed.
+        """
+        info, shard = self._infos[clip_id], self._shard_of[clip_id]
+        place = f"{self.files[shard]}: clip {clip_id}"
+        try:
+            record = self._get(shard, _key(clip_id))
+            if record is None:
+                raise UserError(f"its record is missing; {AGAIN}")
+            self._check_bytes(info, record)
+            clip = Clip.from_bytes(record)
+        except (UserError, lmdb.Error) as error:
+            mend = "" if isinstance(error, UserError) else f"; {AGAIN}"
+            raise UserError(f"{place}: {error}{mend}") from None
+        if (clip.id, len(clip.curves), len(clip.audio)) != (info.id, info.frames, info.samples):
+            raise UserError(f"{place}: the record is another than the index says; {AGAIN}")
+        return clip
+
+    def whole(self, clip_id: str) -> Clip:
+        """The clip, its sound checked too: for those who hear it. Raises as __getitem__ does."""
+        clip = self[clip_id]
+        if _audio_hash(clip) != self._infos[clip_id].audio_hash:
+            raise UserError(f"{self.files[self._shard_of[clip_id]]}: clip {clip_id}: its sound is damaged; {AGAIN}")
+        return clip
+
+    def _check_bytes(self, info: ClipInfo, record: pa.Buffer) -> None:
+        """Raises UserError where the record's bytes are not those that were packed."""
+        if info.checksum is None or info.id in self._sure:
+            return
+        right = len(record) == info.record_bytes and info.checksum == _checksum(record, info.audio_start, info.samples)
+        if not right:
+            raise UserError(f"a damaged record; {AGAIN}")
+        self._sure.add(info.id)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_snapshots": {}}
 
-    def _check_fits(self, shard: int, index: dict[str, Any]) -> None:
-        if index["fps"] != self.fps:
+    def _check_fits(self, shard: int, fps: float, infos: Sequence[ClipInfo]) -> None:
+        if fps != self.fps:
             raise UserError(
-                f"{self.files[shard]}: packed at {index['fps']:g} fps, but {self.files[0]} at {self.fps:g} fps; "
-                "pack them alike"
+                f"{self.files[shard]}: packed at {fps:g} fps, but {self.files[0]} at {self.fps:g} fps; pack them alike"
             )
-        for info in index["clips"]:
-            if info["id"] in self._shard_of:
-                other = self.files[self._shard_of[info["id"]]]
-                raise UserError(f"{self.files[shard]}: clip {info['id']} is in {other} too; keep one of them")
+        for info in infos:
+            if info.id in self._shard_of:
+                other = self.files[self._shard_of[info.id]]
+                raise UserError(f"{self.files[shard]}: clip {info.id} is in {other} too; keep one of them")
 
-    def _read_index(self, shard: int) -> dict[str, Any]:
+    def _read_index(self, shard: int) -> tuple[float, list[ClipInfo]]:
         path = self.files[shard]
-        if not path.is_file():
-            raise UserError(f"{path}: no such file; pack the corpus again")
         try:
+            path.open("rb").close()
             index = json.loads(bytes(self._get(shard, INDEX) or b"{}"))
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such file; {AGAIN}") from None
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror or error}; {LEAVE}") from None
         except lmdb.CorruptedError as error:
-            raise UserError(f"{path}: {error}; pack the corpus again") from None
-        except (lmdb.Error, ValueError):
+            raise UserError(f"{path}: {error}; {AGAIN}") from None
+        except (lmdb.Error, ValueError, RecursionError):
             index = {}
-        if index.get("version") != VERSION:
-            raise UserError(f"{path}: no clip database of version {VERSION}; pack the corpus again")
-        return index
+        if not isinstance(index, dict) or index.get("version") != VERSION:
+            raise UserError(f"{path}: no clip database of version {VERSION}; {AGAIN}")
+        try:
+            return _index_content(index, path.stat().st_size)
+        except (ValueError, KeyError, TypeError, OverflowError):
+            raise UserError(f"{path}: a damaged index; {AGAIN}") from None
 
     def _get(self, shard: int, key: bytes) -> pa.Buffer | None:
         if shard not in self._snapshots:
             self._snapshots[shard] = open_snapshot(self.files[shard])
         return self._snapshots[shard].get(key)
+
+
+def _files(path: Path) -> list[Path]:
+    try:
+        return current_files(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}; {LEAVE}") from None
+
+
+def _index_content(index: dict[str, Any], file_bytes: int) -> tuple[float, list[ClipInfo]]:
+    """(fps, clips). Raises ValueError, KeyError, TypeError or OverflowError where it is not what was written."""
+    checksum = index.pop("checksum", None)
+    if checksum is not None and checksum != zlib.crc32(json.dumps(index).encode()):
+        raise ValueError("other bytes")
+    infos = [ClipInfo(**info) for info in index["clips"]]
+    if len({info.id for info in infos}) < len(infos):
+        raise ValueError("an id twice")
+    for info in infos:
+        texts, sizes = (info.id, info.domain, info.folder, info.audio_hash), (info.frames, info.samples, info.words)
+        if not all(type(text) is str for text in texts) or not all(type(size) is int for size in sizes):
+            raise TypeError("another type")
+        if min(sizes) < 0 or 4 * info.frames + 2 * info.samples > file_bytes or int(info.audio_hash, 16) < 0:
+            raise ValueError("sizes that do not fit")
+    if type(index["fps"]) not in (int, float) or not 0 < index["fps"] < math.inf:
+        raise ValueError("fps")
+    return index["fps"], infos
 
 
 def _id(info: ClipInfo) -> str:

@@ -78,7 +78,7 @@ def cache_features(
     missing.sort(key=lambda clip: -clip.samples)  # memory is at its peak at once, not after hours
     with tqdm(total=len(missing), desc="features", unit="clip", disable=not missing) as bar:
         for bucket in buckets(missing, encoder, config):
-            rows = clips_features([store[info.id] for info in bucket], encoder, config, windows)
+            rows = clips_features([store.whole(info.id) for info in bucket], encoder, config, windows)
             for info, features in zip(bucket, rows, strict=True):
                 cache[keys[info.id]] = features.cpu().numpy()
             bar.update(len(bucket))

@@ -177,7 +177,7 @@ def _score(config: Config, checkpoint: Path, csvs: Path, scorer: Scorer) -> Scor
     alone: list[Scores] = []
     held_out = split_clips(store.clips, config.data)[1]
     for info in tqdm(held_out, "scored", unit="clip", disable=None, leave=False):
-        clip = store[info.id]
+        clip = store.whole(info.id)
         curves = synthesizer.synthesize(to_float(clip.audio), clip.domain, words=clip.words).clip(0, 1)
         write_curves(_csv(csvs, clip.id), curves, channels)
         clips[clip.id] = scorer.clip(clip, curves, channels)

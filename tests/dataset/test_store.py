@@ -1,13 +1,19 @@
 """The clip database: grows, survives a killed writer, is read by many at once, and refuses what is none."""
 
 import gc
+import json
 import multiprocessing
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import numpy as np
@@ -17,7 +23,7 @@ from config.errors import UserError
 from dataset.clip import Clip
 from dataset.store import ClipStore, open_snapshot, write_store
 from tests import helpers
-from tests.helpers import KILLED_STATUS, ROOT, lmdb_records, noise_clip, posix_only, write_clips
+from tests.helpers import CASES, KILLED_STATUS, ROOT, lmdb_records, needs_case, noise_clip, posix_only, write_clips
 
 refused = partial(helpers.refused_file, ClipStore)
 
@@ -204,3 +210,166 @@ def test_a_truncated_database_is_refused_instead_of_read_past_its_end(tmp_path: 
     for kept in (0.99, 0.5, 0.02):
         path.write_bytes(whole[: round(kept * len(whole))])
         assert refused(path) == "truncated; pack the corpus again"
+
+
+def change_record(path: Path, key: bytes, change: Callable[[bytearray], bytes | bytearray | None]) -> None:
+    """Change an item's bytes in the database."""
+    with lmdb.open(str(path), subdir=False, lock=False) as environment, environment.begin(write=True) as transaction:
+        content = bytearray(transaction.get(key))
+        transaction.put(key, bytes(change(content) or content))
+
+
+def flipped(place: int) -> Callable[[bytearray], None]:
+    def change(content: bytearray) -> None:
+        content[place] ^= 4
+
+    return change
+
+
+def without_checksums(content: bytearray) -> bytes:
+    """An index as it was written until there were checksums."""
+    index = json.loads(content)
+    old = ("id", "domain", "folder", "frames", "samples", "words", "audio_hash")
+    index = {
+        "version": index["version"],
+        "fps": index["fps"],
+        "clips": [{k: c[k] for k in old} for c in index["clips"]],
+    }
+    return json.dumps(index).encode()
+
+
+@pytest.mark.parametrize("place", [60, 700, 3000, -500, -3000])
+def test_a_changed_byte_of_a_record_is_told_by_its_clip(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "a.lmdb"
+    write_clips(path, noise_clip("a", 500), noise_clip("b", 500, seed=1))
+    change_record(path, b"clip/b", flipped(place))
+    store = ClipStore(path)
+    assert np.array_equal(store["a"].curves, noise_clip("a", 500).curves)
+    assert helpers.refused(store.__getitem__, "b") == f"{path}: clip b: a damaged record; pack the corpus again"
+
+
+def test_a_changed_byte_of_the_sound_is_told_to_whom_it_concerns(tmp_path: Path) -> None:
+    path = tmp_path / "a.lmdb"
+    write_clips(path, noise_clip("a", 9000))
+    assert np.array_equal(ClipStore(path).whole("a").audio, noise_clip("a", 9000).audio)
+    start = ClipStore(path).clips[0].audio_start
+    change_record(path, b"clip/a", flipped(start + 7000))
+    assert np.array_equal(ClipStore(path)["a"].curves, noise_clip("a", 9000).curves)
+    line = helpers.refused(ClipStore(path).whole, "a")
+    assert line == f"{path}: clip a: its sound is damaged; pack the corpus again"
+
+
+def test_a_database_without_checksums_is_read_and_its_damage_is_one_line_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.lmdb"
+    write_clips(path, noise_clip("a", 500))
+    size = ClipStore(path).clips[0].record_bytes
+    change_record(path, b"index", without_checksums)
+    assert ClipStore(path)["a"].id == "a" and ClipStore(path).clips[0].checksum is None
+    refusals = 0
+    for place in range(0, size, 61):
+        damaged = tmp_path / f"{place}.lmdb"
+        shutil.copy(path, damaged)
+        change_record(damaged, b"clip/a", flipped(place))
+        try:
+            assert np.isfinite(ClipStore(damaged).whole("a").curves).all()
+        except UserError as error:
+            assert str(error).startswith(f"{damaged}: clip a: ") and str(error).endswith("pack the corpus again")
+            refusals += 1
+    assert refusals > 10
+
+
+def test_a_record_that_is_missing_or_another_clips(tmp_path: Path) -> None:
+    path = tmp_path / "a.lmdb"
+    write_clips(path, noise_clip("a", 500), noise_clip("b", 500, seed=1))
+    change_record(path, b"index", without_checksums)
+    record = noise_clip("b", 500, seed=1).to_bytes()
+    shutil.copy(path, other := tmp_path / "b.lmdb")
+    change_record(path, b"clip/a", lambda _: record)
+    assert helpers.refused(ClipStore(path).__getitem__, "a").endswith(
+        "another than the index says; pack the corpus again"
+    )
+    with lmdb.open(str(other), subdir=False, lock=False) as environment, environment.begin(write=True) as transaction:
+        transaction.delete(b"clip/a")
+    assert helpers.refused(ClipStore(other).__getitem__, "a").endswith("its record is missing; pack the corpus again")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda index: index["clips"][0].pop("id"),
+        lambda index: index["clips"][0].update(id=3),
+        lambda index: index["clips"][0].update(frames=10**12),
+        lambda index: index["clips"][0].update(frames=True),
+        lambda index: index["clips"][0].update(audio_hash="x"),
+        lambda index: index["clips"].append(index["clips"][0]),
+        lambda index: index.update(clips=3),
+        lambda index: index.update(fps=-1),
+        lambda index: index.update(fps="30"),
+        lambda index: index.pop("fps"),
+    ],
+)
+@pytest.mark.parametrize("old", [False, True])
+def test_a_changed_index_is_one_line(tmp_path: Path, change: Callable[[Any], object], old: bool) -> None:
+    def changed(content: bytearray) -> bytes:
+        index = json.loads(without_checksums(content) if old else content)
+        change(index)
+        return json.dumps(index).encode()
+
+    path = tmp_path / "a.lmdb"
+    write_clips(path, noise_clip("a", 500))
+    change_record(path, b"index", changed)
+    assert refused(path) == "a damaged index; pack the corpus again"
+
+
+def test_curves_that_are_not_finite_are_not_trained_on(tmp_path: Path) -> None:
+    clip = noise_clip("a", 500)
+    curves = clip.curves.copy()
+    curves[3, 4] = np.nan
+    write_clips(tmp_path / "a.lmdb", replace(clip, curves=curves))
+    line = helpers.refused(ClipStore(tmp_path / "a.lmdb").__getitem__, "a")
+    assert "clip a: curves that are not finite" in line
+
+
+UNREADABLE = """
+import os, sys
+from pathlib import Path
+from config.errors import UserError
+from dataset.store import ClipStore
+if os.geteuid() == 0:
+    os.setegid(65534), os.seteuid(65534)
+try:
+    ClipStore(Path(sys.argv[1]))
+except UserError as error:
+    print(error)
+"""
+
+
+@posix_only
+def test_a_database_that_may_not_be_read_is_named_so(tmp_path: Path) -> None:
+    write_clips(tmp_path / "a.lmdb", noise_clip("a", 500))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, folder_mode, file_mode in ((folder / "a.lmdb", 0o755, 0o000), (folder / "b.lmdb", 0o700, 0o644)):
+            shutil.copy(tmp_path / "a.lmdb", path)
+            path.chmod(file_mode)
+            folder.chmod(folder_mode if os.geteuid() == 0 else 0o000)
+            words = [sys.executable, "-c", UNREADABLE, str(path)]
+            told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+            folder.chmod(0o700)
+            assert told.startswith(f"{path}: cannot be read: Permission denied; ask its owner")
+
+
+@needs_case("hostile")
+@pytest.mark.parametrize("name", ["l_ArrowInvalid_15", "l_AttributeError_5", "l_abort_25"])
+def test_the_shared_databases_with_changed_bytes(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "clips.lmdb"
+    shutil.copy(CASES / "hostile" / f"{name}.lmdb", path)
+
+    def read() -> None:
+        store = ClipStore(path)
+        for info in store.clips:
+            store.whole(info.id)
+
+    line = helpers.refused(read)
+    assert line.startswith(f"{path}: ") and line.endswith("pack the corpus again")
+    assert "clip c1: " in line or name == "l_AttributeError_5"
