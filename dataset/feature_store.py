@@ -7,6 +7,7 @@ what is there is never changed. So any number of processes and hosts may read an
 import hashlib
 import io
 import math
+import os
 import secrets
 import sys
 from collections import OrderedDict
@@ -38,7 +39,7 @@ class FeatureStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        if folder.is_file():
+        if _is_file(folder):
             raise UserError(f"{folder}: a file, but features.cache is a folder; name one, features are made again")
         self.folder = folder
         self._mapped: OrderedDict[str, np.ndarray] = OrderedDict()  # the last one used stands last
@@ -74,11 +75,14 @@ class FeatureStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("xb") as file:
                 np.save(file, np.ascontiguousarray(features, np.float16))
+                file.flush()
+                os.fsync(file.fileno())
             partial.replace(path)
         except OSError as error:
             # Windows replaces no file that is being read: then another writer has just put the same features there.
             if not self._is_whole(key):
-                raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
+                mend = "; set features.cache to a place of your own" if isinstance(error, PermissionError) else ""
+                raise UserError(f"{path}: cannot be written: {error.strerror or error}{mend}") from None
         finally:
             with suppress(OSError):
                 partial.unlink()
@@ -103,10 +107,19 @@ class FeatureStore:
             return _array(memory)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, EOFError):
+        except (ValueError, EOFError, OverflowError):
             raise UserError(f"{path}: a damaged entry of the feature cache; delete it, it is made again") from None
         except OSError as error:
-            raise UserError(f"{path}: {error.strerror or error}") from None
+            raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _is_file(folder: Path) -> bool:
+    try:
+        return folder.is_file()
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be read: {error.strerror or error}; set features.cache to a place of your own"
+        ) from None
 
 
 def _array(memory: pa.Buffer) -> np.ndarray:
@@ -115,6 +128,8 @@ def _array(memory: pa.Buffer) -> np.ndarray:
     if read_magic(start) != (1, 0):
         raise ValueError("a header that np.save gives no such array")
     shape, _, dtype = read_array_header_1_0(start)
+    if min(shape, default=0) < 0:
+        raise ValueError("a length below 0")
     if dtype != np.float16:
         raise ValueError(f"{dtype} instead of float16")
     return np.frombuffer(memory, dtype, math.prod(shape), start.tell()).reshape(shape)
