@@ -1,12 +1,14 @@
 """The checkpoint: one .safetensors file whose header says everything synthesis needs, so that no YAML is."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -14,11 +16,14 @@ from torch import Tensor
 from config.errors import UserError
 from config.load import portable
 from config.schema import Config
+from config.yaml_files import shown
 from dataset.stats import Stats
 from model.decoder import Decoder, build_decoder
 
 FORMAT = "speech-driven-expressions checkpoint"
 VERSION = 1
+FEATURE_STD = "normalise.std"
+LARGEST_FEATURE = 1_000_000  # values a frame
 WEIGHTS, AVERAGED = "model.", "averaged."  # prefixes of tensor names; a checkpoint for resuming holds more
 
 
@@ -50,18 +55,38 @@ class Header:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> "Header":
-        """Raises KeyError, TypeError or ValueError for metadata that to_metadata did not write."""
-        if metadata["format"] != FORMAT or int(metadata["version"]) != VERSION:
+        """Raises KeyError for what is missing, ValueError, TypeError or the like for what makes no sense."""
+        if metadata["format"] != FORMAT or metadata["version"] != str(VERSION):
             raise ValueError(f"{metadata['format']} version {metadata['version']}")
+        stats = Stats.from_json(metadata["stats"])
+        if (stats.std < 0).any():
+            raise ValueError("stats: a std below 0")
         return cls(
             config=Config.model_validate_json(metadata["config"]),
-            stats=Stats.from_json(metadata["stats"]),
-            channels=tuple(json.loads(metadata["channels"])),
-            fps=float(metadata["fps"]),
+            stats=stats,
+            channels=_channels(metadata["channels"], stats),
+            fps=_number(metadata, "fps", 1e-3, 1000),
             encoder=metadata["encoder"],
-            feature_size=int(metadata["feature_size"]),
-            step=int(metadata["step"]),
+            feature_size=int(_number(metadata, "feature_size", 1, LARGEST_FEATURE)),
+            step=int(_number(metadata, "step", 0, math.inf)),
         )
+
+
+def _channels(text: str, stats: Stats) -> tuple[str, ...]:
+    channels = json.loads(text)
+    if not isinstance(channels, list) or not channels or len(set(map(str, channels))) < len(channels):
+        raise ValueError("channels: not a list of different names")
+    for name in channels:
+        if name not in stats.channels:
+            raise ValueError(f"channels: {shown(str(name))} is none of the stats'")
+    return tuple(channels)
+
+
+def _number(metadata: Mapping[str, str], key: str, least: float, most: float) -> float:
+    number = json.loads(metadata[key])
+    if type(number) not in (int, float) or not least <= number <= most or not math.isfinite(number):
+        raise ValueError(f"{key} {shown(metadata[key])}: expected {least:g} to {most:g}")
+    return number
 
 
 def save_checkpoint(path: Path, header: Header, tensors: Mapping[str, Tensor], **more: str) -> None:
@@ -82,22 +107,58 @@ def load_checkpoint(path: Path) -> tuple[Header, dict[str, Tensor], dict[str, st
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError):
         raise UserError(f"{path}: not a safetensors file, or a truncated one; pickled weights are not loaded") from None
+    check_finite(path, tensors, "take another checkpoint, or train again")
+    return read_header(path, metadata), tensors, metadata
+
+
+def read_header(path: Path, metadata: Mapping[str, str]) -> Header:
+    """The header that a checkpoint's raw strings hold. Raises UserError, saying what makes no sense in it."""
     try:
-        return Header.from_metadata(metadata), tensors, metadata
-    except (KeyError, TypeError, ValueError):
-        raise UserError(f"{path}: a safetensors file, but no checkpoint that scripts/train.py wrote") from None
+        return Header.from_metadata(metadata)
+    except (ValidationError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        reason = f": no {error.args[0]}" if isinstance(error, KeyError) and metadata.get("format") == FORMAT else ""
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = f": config: {shown('.'.join(map(str, first['loc'])))}: {shown(first['msg'], 120)}"
+    except ValueError as error:
+        reason = f": {shown(str(error), 160)}"
+    raise UserError(f"{path}: a safetensors file, but no checkpoint that scripts/train.py wrote{reason}")
+
+
+def check_finite(path: Path, tensors: Mapping[str, Tensor], mend: str) -> None:
+    """Raises UserError, naming the tensor, where a weight is not a finite number; tensors of any shape."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
+            raise UserError(f"{path}: {shown(name)} holds what is not a finite number; {mend}")
 
 
 def load_decoder(path: Path) -> tuple[Header, Decoder]:
     """The header and the decoder in eval mode, with averaged weights where there are any. Raises UserError."""
     header, tensors, _ = load_checkpoint(path)
-    decoder = build_decoder(header.config, header.feature_size, len(header.channels))
     prefix = AVERAGED if any(name.startswith(AVERAGED) for name in tensors) else WEIGHTS
-    try:
-        decoder.load_state_dict(unprefixed(tensors, prefix))
-    except RuntimeError as error:
-        raise UserError(f"{path}: weights do not fit the config in the header: {str(error).splitlines()[1]}") from None
+    weights = unprefixed(tensors, prefix)
+    if problem := misfit(header, weights):
+        raise UserError(f"{path}: weights do not fit the config in the header: {problem}")
+    decoder = build_decoder(header.config, header.feature_size, len(header.channels))
+    decoder.load_state_dict(weights)
     return header, decoder.eval().requires_grad_(False)
+
+
+def misfit(header: Header, weights: Mapping[str, Tensor]) -> str:
+    """Why the weights are not those of the header's decoder, told before memory is taken for one; "" where they are."""
+    model = header.config.model
+    layers = model.conv_layers + model.encoder_layers + model.decoder_layers
+    if layers > len(weights):
+        return f"{layers} layers, but {len(weights)} tensors"
+    with torch.device("meta"):
+        wanted = build_decoder(header.config, header.feature_size, len(header.channels)).state_dict()
+    for name in (*wanted, *weights):
+        ours, theirs = (list(found[name].shape) if name in found else None for found in (wanted, weights))
+        if ours != theirs:
+            return f"{shown(name)} is {theirs or 'missing'}, expected {ours or 'none'}"
+    if FEATURE_STD in weights and not (weights[FEATURE_STD] > 0).all():
+        return f"{FEATURE_STD} is not above 0"
+    return ""
 
 
 def copy_weights(source: Path, target: Path) -> Header:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from config.command import UserError
 from config.files import regular, written_whole
 from config.mixing import check_weight, sum_to_one
 from config.run_folder import BEST, LAST, SUFFIX
+from config.yaml_files import shown
 from dataset.stats import STATS, merged_stats, save_stats
 
 WEIGHTS = "ensemble.json"
@@ -46,9 +48,9 @@ def read_ensemble(folder: Path) -> dict[Path, float]:
 
 def _read_weights(path: Path) -> dict[Path, float]:
     try:
-        weights = json.loads(regular(path).read_text(encoding="utf-8"))["weights"]
-        weights = {path.parent / name: float(weight) for name, weight in weights.items()}
-    except (ValueError, LookupError, TypeError, AttributeError):
+        said = json.loads(regular(path).read_text(encoding="utf-8"))["weights"]
+        weights = {path.parent / _member(path, name): _weight(weight) for name, weight in said.items()}
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         example = '{"weights": {"fold_0.safetensors": 0.5, …}}'
         raise UserError(f"{path}: not the weights of checkpoints in this folder; expected {example}") from None
     for checkpoint, weight in weights.items():
@@ -56,3 +58,17 @@ def _read_weights(path: Path) -> dict[Path, float]:
     if not sum_to_one(weights.values()):
         raise UserError(f"{path}: the weights sum to {sum(weights.values()):g}, not 1")
     return weights
+
+
+def _member(path: Path, name: str) -> str:
+    """The name, of a file in the ensemble's own folder. Raises UserError for one that leads elsewhere."""
+    if Path(name).name != name or name == ".." or "\\" in name or not name.isprintable():
+        raise UserError(f"{path}: {shown(name)}: no checkpoint in this folder; copy it there and name it alone")
+    return name
+
+
+def _weight(weight: Any) -> float:
+    """Raises TypeError for what only Python takes for a number, such as true and "0_5"."""
+    if type(weight) not in (int, float):
+        raise TypeError
+    return float(weight)

@@ -19,8 +19,7 @@ from config.load import ROOT, load_config
 from config.schema import Config
 from dataset.blendshapes import ARKIT, FACE, indices
 from dataset.stats import STATS, Stats, save_stats
-from model.checkpoint import WEIGHTS, Header, prefixed, save_checkpoint
-from model.decoder import build_decoder
+from model.checkpoint import WEIGHTS, Header, check_finite, misfit, prefixed, save_checkpoint
 
 # Module of the reference → ours. HuBERT itself, text_encoder.* and the discriminator are not needed.
 MODULES = {
@@ -40,9 +39,9 @@ def import_checkpoint(source: Path, target: Path) -> tuple[Header, int]:
     weights, published = read_reference(source)
     config = config_of(source, weights, published)
     feature_size = weights["project.weight"].shape[1]
-    check_weights(source, config, feature_size, weights)
     stats = stats_of(source, published)
     header = Header(config, stats, FACE, config.data.fps, encoder="", feature_size=feature_size, step=0)
+    check_weights(source, header, weights)
     with written_whole(target) as partial:
         save_checkpoint(partial, header, prefixed(weights, WEIGHTS))
     save_stats(target.with_name(STATS), stats)
@@ -123,17 +122,18 @@ def stats_of(path: Path, published: Namespace) -> Stats:
         values = _published(path, published, name, numbers)
         if len(values) not in (len(FACE), len(ARKIT)):
             raise UserError(f"{path}: {name} has {len(values)} values; expected {len(FACE)} or {len(ARKIT)}")
+        if row == "std" and (values < 0).any():
+            raise UserError(f"{path}: {name} has a value below 0; take another checkpoint")
         rows[row] = np.zeros(len(ARKIT))
         rows[row][indices(ARKIT, FACE if len(values) == len(FACE) else ARKIT)] = values
     return Stats(ARKIT, **rows, min=np.zeros(len(ARKIT)), max=np.ones(len(ARKIT)), frames=0, clips=())
 
 
-def check_weights(path: Path, config: Config, feature_size: int, weights: Mapping[str, Tensor]) -> None:
-    """Raises UserError where the weights are not those of the reference decoder."""
-    try:
-        build_decoder(config, feature_size, len(FACE)).load_state_dict(weights)
-    except RuntimeError as error:
-        raise UserError(f"{path}: not the reference decoder: {str(error).splitlines()[1].strip()}") from None
+def check_weights(path: Path, header: Header, weights: Mapping[str, Tensor]) -> None:
+    """Raises UserError where the weights are not those of the reference decoder, or not finite."""
+    check_finite(path, weights, "take another checkpoint")
+    if problem := misfit(header, weights):
+        raise UserError(f"{path}: not the reference decoder: {problem}")
 
 
 def _published(path: Path, published: Namespace, name: str, kind: Callable[[Any], Any]) -> Any:

@@ -1,3 +1,5 @@
+import json
+import math
 import os
 import pickle
 from collections.abc import Callable
@@ -138,6 +140,35 @@ def _another_width(path: Path) -> None:
     save_checkpoint(path, header_of("model.width=16"), tensors)
 
 
+def _weight(name: str, value: float) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        _, tensors, metadata = load_checkpoint(path)
+        tensors[WEIGHTS + name].flatten()[-1] = value
+        save_file(tensors, path, metadata)
+
+    return change
+
+
+def _config(section: str, **changes: object) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        _, tensors, metadata = load_checkpoint(path)
+        config = json.loads(metadata["config"])
+        config[section] |= changes
+        save_file(tensors, path, metadata | {"config": json.dumps(config)})
+
+    return change
+
+
+def _std(value: float) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        _, tensors, metadata = load_checkpoint(path)
+        stats = json.loads(metadata["stats"])
+        stats["std"][3] = value
+        save_file(tensors, path, metadata | {"stats": json.dumps(stats)})
+
+    return change
+
+
 def _a_weight_missing(path: Path) -> None:
     header, tensors, _ = load_checkpoint(path)
     del tensors["model.head.linear.bias"]
@@ -164,6 +195,24 @@ def _remove(path: Path) -> None:
         (_changed(channels="5"), "no checkpoint that scripts/train.py wrote"),
         (_changed(fps="fast"), "no checkpoint that scripts/train.py wrote"),
         (_changed(stats='{"mean": 1}'), "no checkpoint that scripts/train.py wrote"),
+        (_changed(fps="Infinity"), "fps Infinity: expected 0.001 to 1000"),
+        (_changed(fps="NaN"), "fps NaN: expected 0.001 to 1000"),
+        (_changed(fps="-25.0"), "fps -25.0: expected 0.001 to 1000"),
+        (_changed(feature_size="1" + "0" * 30), "feature_size 1"),
+        (_changed(feature_size="6" + "0" * 5000), "no checkpoint that scripts/train.py wrote"),
+        (_changed(channels='["JawOpen", "../x"]'), "channels: ../x is none of the stats'"),
+        (_changed(channels='["JawOpen", "JawOpen"]'), "channels: not a list of different names"),
+        (_changed(channels="[" * 9000), "no checkpoint that scripts/train.py wrote"),
+        (_changed(stats="{"), "no checkpoint that scripts/train.py wrote"),
+        (_std(-0.1), "std"),
+        (_std(math.nan), "std"),
+        (_config("model", width=10**9), "config: model.width: Input should be less than or equal to 65536"),
+        (_config("model", encoder_layers=10**6), "config: model.encoder_layers: Input should be less than"),
+        (_config("model", encoder_layers=1000), "layers, but"),
+        (_config("model", width=65536, feedforward=1048576), "weights do not fit the config in the header"),
+        (_weight("head.linear.weight", math.nan), "model.head.linear.weight holds what is not a finite number"),
+        (_weight("head.linear.bias", math.inf), "model.head.linear.bias holds what is not a finite number"),
+        (_weight("normalise.std", -1.0), "normalise.std is not above 0"),
         (_another_width, "weights do not fit the config in the header"),
         (_a_weight_missing, "weights do not fit the config in the header"),
         (_remove, "no such checkpoint"),
