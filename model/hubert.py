@@ -29,6 +29,7 @@ from model.speech_encoder import BatchingEncoder
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")  # in the order of preference
 ONLY_FOR_TRAINING = "masked_spec_embed"
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+OF_THE_FAMILY = ("conv_stride", "conv_kernel", "feat_extract_norm", "num_hidden_layers", "hidden_size")  # of a config
 EXAMPLE = "TencentGameMate/chinese-hubert-large"
 
 
@@ -137,6 +138,8 @@ def _find(model: str) -> Path:
     """The folder that holds the model's files."""
     folder = Path(model).expanduser()
     if folder.is_dir():
+        if (folder / "config.json").is_file():
+            _load_config(folder)  # a model of another family is told before anything that it lacks
         if not _weight_files(folder):
             raise UserError(f"{folder}: holds no {' or '.join(WEIGHTS)}; " + _how_to_get(EXAMPLE))
         return folder
@@ -206,7 +209,7 @@ def _load_config(folder: Path) -> PretrainedConfig:
             f"{folder / 'config.json'}: missing, damaged, or of a model that transformers does not know by itself;"
             " download it again or take another model"
         ) from None
-    if not hasattr(config, "conv_stride") or getattr(config, "add_adapter", False):
+    if not all(hasattr(config, key) for key in OF_THE_FAMILY) or getattr(config, "add_adapter", False):
         raise UserError(
             f"{folder}: a {config.model_type} model is no HuBERT, WavLM or wav2vec 2.0 encoder; take another model"
         )
