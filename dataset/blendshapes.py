@@ -309,11 +309,14 @@ def write_curves(path: str | Path, values: np.ndarray, names: tuple[str, ...] = 
 def write_columns(path: str | Path, columns: Mapping[str, Sequence[str] | np.ndarray]) -> None:
     """Write a csv of columns by name, (frames,) each: text to the letter, numbers with DECIMALS decimals.
 
-    Whole or not at all.
+    Whole or not at all. Raises UserError for a number that is not finite, and a place that cannot be written to.
     """
     lengths = {len(column) for column in columns.values()}
     if len(lengths) > 1:
         raise ValueError(f"columns of {min(lengths)} and {max(lengths)} rows")
+    for name, column in columns.items():
+        if isinstance(column, np.ndarray) and not np.isfinite(column).all():
+            raise UserError(f"{path}: not written: {name} is not finite in frame {np.isfinite(column).argmin() + 1}")
     pieces = (slice(start, start + ROWS_AT_ONCE) for start in range(0, max(lengths, default=0), ROWS_AT_ONCE))
     _write_rows(path, columns, ([column[piece] for column in columns.values()] for piece in pieces))
 

@@ -150,7 +150,7 @@ class Synthesizer:
         reference's plain concatenation. words: what is said, in order, if that is known and a model reads text.
         Features are computed once for all checkpoints that hear alike; where some do not, the sound is held in memory.
         Raises UserError for a sound that cannot be read or is shorter than half a frame, a domain that was not trained
-        on, and an overlap that is not shorter than the window.
+        on, an overlap that is not shorter than the window, and curves that are not finite.
         """
         if not isinstance(source, Sound):
             with open_sound(source) as sound:
@@ -168,6 +168,8 @@ class Synthesizer:
         for members, blocks in zip(alike.values(), tee(source.blocks, len(alike)), strict=True):
             for member, curves in zip(members, _curves(members, blocks, frames, domain, overlap, words), strict=True):
                 mixed += member.weight * curves
+        if not np.isfinite(mixed).all():
+            raise UserError(f"{source}: the model gives curves that are not finite; take another checkpoint")
         return mixed
 
 
