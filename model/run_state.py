@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -178,7 +179,9 @@ class RunState:
             tensors |= prefixed(self._random_states(), RNG)
             more = {PROGRESS: json.dumps(self._progress())}
         if self.accelerator.is_main_process:
-            with written_whole(self.config.run_dir / name) as partial:
+            path = self.config.run_dir / name
+            checkpoint.check_finite(path, tensors, "it is not written; lower train.learning_rate or clip_norm")
+            with written_whole(path) as partial:
                 checkpoint.save_checkpoint(partial, self._header(), tensors, **more)
 
     def _progress(self) -> dict[str, Any]:
@@ -189,6 +192,7 @@ class RunState:
             "best_epoch": self.best_epoch,
             "stale_epochs": self.stale_epochs,
             "losses": _to_floats(self.losses),
+            "threads": torch.get_num_threads(),
         }
 
     def _random_states(self) -> dict[str, Tensor]:
@@ -216,10 +220,21 @@ class RunState:
         if "cuda" in states and self.accelerator.device.type == "cuda":
             torch.cuda.set_rng_state(states["cuda"][process], self.accelerator.device)
         progress = json.loads(metadata[PROGRESS])
+        self._say_threads(path, progress.get("threads", torch.get_num_threads()))
         self.step, self.epoch, self.batch = header.step, progress["epoch"], progress["batch"]
         self.best, self.best_epoch = progress["best"], progress["best_epoch"]
         self.stale_epochs = progress["stale_epochs"]
         self.losses = [{name: torch.tensor(loss) for name, loss in row.items()} for row in progress["losses"]]
+
+    def _say_threads(self, path: Path, before: int) -> None:
+        """Sums are added up thread by thread, so that another count gives other last digits."""
+        now = torch.get_num_threads()
+        if before != now and self.accelerator.is_main_process:
+            print(
+                f"{path}: was trained on {before} threads, goes on with {now}: not the same to the last bit; "
+                f"OMP_NUM_THREADS={before} makes it so",
+                file=sys.stderr,
+            )
 
 
 def learning_rate(step: int, total_steps: int, train: Train) -> float:
