@@ -5,24 +5,27 @@ k,<ms>,<position 3>,<head angles 3>,<left eye 2>,<right eye 2>,<a number for eac
 Other lines (info, …) say nothing about the curves. Angles are about x, y and z, in degrees, and are kept as such.
 """
 
+import math
 from pathlib import Path
 
 from config.errors import UserError
 from config.files import regular
-from dataset.blendshapes import MOST_FRAMES, channel_columns, to_numbers
+from dataset.blendshapes import MOST_FRAMES, canonical, channel_columns, to_numbers
 from dataset.recordings.columns import Place, Required, make_recording
 from dataset.recordings.recording import Recording
 
 _ANGLES = ("HeadPitch", "HeadYaw", "HeadRoll", "LeftEyePitch", "LeftEyeYaw", "RightEyePitch", "RightEyeYaw")
 _BEFORE = ("time_ms", "x", "y", "z", *_ANGLES)  # what a row has before its shapes
 _HEAD_LINES = 20  # within which the names stand
+_LONGEST_HEAD = 4096
 
 
 def is_facecap(path: Path) -> bool:
     """Whether a file is a take of Face Cap, by its first lines; False for one that cannot be read."""
     try:
-        with regular(path).open(encoding="utf-8-sig") as file:
-            return any(file.readline(4096).startswith("bs,") for _ in range(_HEAD_LINES))
+        with regular(path, math.inf).open(encoding="utf-8-sig") as file:
+            lines = (file.readline(_LONGEST_HEAD) for _ in range(_HEAD_LINES))
+            return any(line.startswith("bs,") and any(map(canonical, line.split(",")[1:])) for line in lines)
     except (OSError, UnicodeDecodeError):
         return False
 

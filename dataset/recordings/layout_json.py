@@ -204,6 +204,7 @@ def _scores(path: Path, index: int, frame: dict[str, Any]) -> dict[str, Any]:
     else:
         return frame
     scores: dict[str, Any] = {}
+    category: Any
     for category in categories if isinstance(categories, list) else [None]:
         name = _category_name(category)
         if not isinstance(name, str) or "score" not in category:

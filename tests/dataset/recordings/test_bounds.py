@@ -33,8 +33,8 @@ def test_a_hostile_file_gets_its_line(name: str, expected: str) -> None:
 
 
 def timed(path: Path, times: list[object]) -> Path:
-    rows = [[time, *["0.1"] * 52] for time in times]
-    path.write_text("\n".join(",".join(map(str, cells)) for cells in [["time_s", *ARKIT], *rows]))
+    rows: list[list[object]] = [["time_s", *ARKIT], *([time, *["0.1"] * 52] for time in times)]
+    path.write_text("\n".join(",".join(str(cell) for cell in row) for row in rows))
     return path
 
 

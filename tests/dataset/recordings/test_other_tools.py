@@ -1,6 +1,7 @@
 """What other tools write, read to the values that are right: the shared cases, and small twins of our own."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,8 @@ def holds_the_fixed_values(recording: Recording, less: tuple[str, ...] = ()) -> 
             np.testing.assert_allclose(values, 0 if name in less else FIXED[name], atol=1e-9, err_msg=name)
 
 
-def table(path: Path, header: list[str], rows: list[list[object]]) -> Path:
-    path.write_text("\n".join(",".join(map(str, cells)) for cells in [header, *rows]) + "\n")
+def table(path: Path, header: list[str], rows: Iterable[Iterable[object]]) -> Path:
+    path.write_text("\n".join(",".join(str(cell) for cell in cells) for cells in [header, *rows]) + "\n")
     return path
 
 
@@ -98,7 +99,7 @@ def test_a_csv_without_a_tongue(name: str) -> None:
 
 def test_no_layout_needs_a_tongue(tmp_path: Path) -> None:
     names, rows = list(ARKIT[:-1]), [row(0.1)[:-1], row(0.2)[:-1]]
-    csv = table(tmp_path / "a.csv", names, rows)  # type: ignore[arg-type]
+    csv = table(tmp_path / "a.csv", names, rows)
     json_file = document(tmp_path / "b.json", {"names": names, "frames": rows})
     for path in (csv, json_file):
         holds_the_fixed_values(read_recording(path), less=("TongueOut",))
@@ -137,9 +138,9 @@ def test_azures_chunks_stand_where_their_first_frame_says(tmp_path: Path) -> Non
 
 
 def test_audio2face_json_without_its_names_is_refused(tmp_path: Path) -> None:
-    matrix = {"exportFps": 30, "weightMat": [row(0.1)]}
+    matrix: dict[str, object] = {"exportFps": 30, "weightMat": [row(0.1)]}
     assert '"facsNames"' in refused(read_recording, document(tmp_path / "a.json", matrix))
-    matrix["facsNames"] = [camel(name) for name in ARKIT]  # type: ignore[assignment]
+    matrix["facsNames"] = [camel(name) for name in ARKIT]
     assert read_recording(document(tmp_path / "a.json", matrix)).frames == 1
     matrix["exportFps"] = True
     assert '"exportFps" must be a number' in refused(read_recording, document(tmp_path / "a.json", matrix))
@@ -205,6 +206,6 @@ def test_face_caps_mistakes_have_their_line(tmp_path: Path) -> None:
     assert "line 3: 64 cells" in refused(read_recording, path)
     path.write_text(f"bs,{names}\n")
     assert "0 frames" in refused(read_recording, path)
-    path.write_text("I said nothing, bs, k.")
+    path.write_text("bs, said nobody, nothing, k.")
     assert not is_facecap(path) and not is_facecap(tmp_path / "none.txt")
     assert 'not as ".txt"' in refused(read_recording, path)
