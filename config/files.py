@@ -6,7 +6,7 @@ import os
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,49 @@ def output_path(file: Path, source: Path, output: Path, option: str = "--output"
     if source.is_dir() and (output.is_file() or output.suffix == file.suffix):
         raise UserError(f"{option} {output}: {source} is a folder, so this must be one too")
     return output / file.name if source.is_dir() or output.is_dir() else output
+
+
+def csv_named(path: Path, option: str = "--output") -> Path:
+    """The path itself, to write a csv to. Raises UserError where its suffix says that it is something else."""
+    suffix = path.suffix.lower()
+    if suffix[1:2].isalpha() and suffix not in (".csv", ".txt"):  # take_1.5 has no suffix
+        raise UserError(f"{option} {path}: curves are written as csv; call it {path.with_suffix('.csv').name}")
+    return path
+
+
+def files_in(path: Path | None, suffixes: tuple[str, ...]) -> list[Path]:
+    """What a command reads where it is given this: the file, or a folder's files as `find` has them; [] if none."""
+    if path is None or not path.is_dir():
+        return [path] if path else []
+    return [file for file in path.iterdir() if file.suffix.lower() in suffixes]
+
+
+def keep_apart(inputs: Iterable[Path | None], outputs: Iterable[tuple[str, Path | None]]) -> None:
+    """Before anything is written: raises UserError where a result would be written over what is read, or over another.
+
+    inputs: what is read; a folder stands for itself alone. outputs: what is written, with the option that names it.
+    Links are followed. None is what was not given.
+    """
+    sources = {_identity(path) for path in inputs if path is not None}
+    written: dict[str, str] = {}
+    for option, path in outputs:
+        if path is None:
+            continue
+        same = _identity(path)
+        if same in sources:
+            raise UserError(f"{path}: is a source too; write to another place with {option}")
+        if same in written:
+            other = f"{written[same]} and {option}" if written[same] != option else option
+            raise UserError(f"{path}: would be written twice, by {other}; give each a name of its own")
+        written[same] = option
+
+
+def _identity(path: Path) -> str:
+    """Equal for two ways to one file."""
+    try:
+        return os.path.normcase(path.resolve())
+    except (OSError, RuntimeError):  # a link to itself: who opens it says so
+        return os.path.normcase(path.absolute())
 
 
 def partial_path(path: Path) -> Path:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from config.command import parser, run
 from config.errors import UserError
-from config.files import check_unpacked, find, regular, written_whole
+from config.files import check_unpacked, find, keep_apart, regular, written_whole
 from config.units import SAMPLE_RATE
 from dataset.audio import write_wav
 from dataset.blendshapes import ARKIT, canonical, write_curves
@@ -189,6 +189,7 @@ def main() -> None:
     arguments.add_argument("--source", type=Path, required=True, help="the corpus, laid out as in its repository")
     arguments.add_argument("--out", type=Path, required=True, help="where wav/, bs/, LICENSE and CREDIT.txt go")
     options = arguments.parse_args()
+    keep_apart([options.source], [("--out", options.out)])
     convert(options.source, options.out)
 
 

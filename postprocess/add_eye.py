@@ -48,7 +48,8 @@ def prepare(
     """The step of post-processing that takes the eyes from the files at `eyes`, resampled by time where their rate is
     another. Raises UserError when there is none."""
     check_fps(fps)
-    recorded = {clip: read_recording(file, EYE) for clip, file in by_stem(find_recordings(eyes)).items()}
+    files = by_stem(find_recordings(eyes))
+    recorded = {clip: read_recording(file, EYE) for clip, file in files.items()}
 
     @cache
     def at(rate: float) -> dict[str, np.ndarray]:
@@ -65,7 +66,7 @@ def prepare(
         tqdm.write(f"{part.file.stem} ({frames} frames): eyes of {clip} ({found} frames){note}")
         return fit(clips[clip], numbers)[:, indices(EYE, part.channels)]
 
-    return Step("added eyes to", EYE, change)
+    return Step("added eyes to", EYE, change, tuple(files.values()))
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ def main() -> None:
         "--config", type=Path, required=True, metavar="FILE", help="YAML with the steps; config/post.yml explains each"
     )
     given = options.parse_args()
-    run_steps(read_chain(given.config), given.input, given.output)
+    run_steps(read_chain(given.config), given.input, given.output, [given.config])
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def prepare(
         with_jaw = JAW_SHARE if "MouthClose" in part.channels else 1.0
         return close_lips(part.curves, part.channels, share * weight, with_jaw)
 
-    return Step("closed lips in", CHANNELS, change)
+    return Step("closed lips in", CHANNELS, change, tuple(transcripts.values()))
 
 
 def _transcript(file: Path, path: Path, transcripts: dict[str, Path]) -> list[Word]:

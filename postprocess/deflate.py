@@ -58,7 +58,7 @@ def prepare(
     def change(part: Part) -> np.ndarray:
         return deflate(part.curves, np.array([highest[name] for name in part.channels]))
 
-    return Step("deflated", wanted, change)
+    return Step("deflated", wanted, change, (ceilings,) if ceilings else ())
 
 
 def main() -> None:

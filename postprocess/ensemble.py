@@ -181,7 +181,8 @@ def prepare(
         others = [read_like(path, part, wanted, fps) for path in partners[part.file]]
         return ensemble([part.curves, *others], shares)
 
-    return Step("mixed", wanted, change)
+    mixed = [path for paths in partners.values() for path in paths]
+    return Step("mixed", wanted, change, (*mixed, *(find_recordings(targets) if targets else ())))
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ def prepare(
         middle = np.array([means[name] for name in part.channels])
         return gain(part.curves, [gains[name] for name in part.channels], middle)
 
-    return Step("scaled", wanted, change)
+    return Step("scaled", wanted, change, (around,) if around else ())
 
 
 def main() -> None:

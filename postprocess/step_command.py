@@ -81,7 +81,7 @@ def step_command(description: str | None, examples: str, prepare: Callable[..., 
     values |= {setting.name: given[setting.name] for setting in settings}
     values |= {name: read_yaml(given[name])[0] for name in tables}
     step = validated(str(given[tables[0]]), prepare, values) if tables else prepare(**values)
-    run_steps([step], source, given["output"])
+    run_steps([step], source, given["output"], [given[name] for name in tables])
 
 
 def _add(options: argparse.ArgumentParser, setting: Setting) -> None:

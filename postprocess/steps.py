@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, ValidationError, validate_call
 
 from config.errors import UserError
-from config.files import by_stem, output_path
+from config.files import by_stem, csv_named, keep_apart, output_path
 from config.suggest import nearest
 from dataset.blendshapes import ARKIT, GROUPS, canonical
 from dataset.recordings.layout_writers import write_like_source
@@ -40,6 +40,7 @@ class Step(NamedTuple):
     done: str  # "smoothed", …
     wanted: tuple[str, ...]  # the channels that it changes, where a file has them
     change: Callable[[Part], np.ndarray]  # → (frames, len(channels)) to stand in the part's place
+    reads: tuple[Path, ...] = ()  # files besides those that it changes
 
 
 InputPath = Annotated[Path, Field(strict=False)]
@@ -117,25 +118,31 @@ def validated(place: str, prepare: Callable[..., Step], settings: dict[str, Any]
         raise UserError(f"{where}: {message[0].lower()}{message[1:]}, not {found['input']!r}") from None
 
 
-def run_steps(steps: Sequence[Step], source: Path, output: Path) -> None:
+def run_steps(steps: Sequence[Step], source: Path, output: Path, settings: Sequence[Path] = ()) -> None:
     """Run the steps one after the other on a file of curves, or on every one in a folder; each is written once.
 
     Length, header, column order and every other column of a csv stay as they are; what came in another layout is
     written as a csv of the 52 channels. A file that has only some of a step's channels has those changed; one that has
-    none is refused. Says what was done.
+    none is refused. Says what was done. settings: files that the steps were read from.
+
+    Raises UserError, before anything is written, when a csv would be written over what is read.
     """
     from tqdm import tqdm
 
     files = list(by_stem(find_recordings(source)).values())
-    if not source.is_dir() and output.suffix.lower() in (".json", ".npy"):
-        raise UserError(f"--output {output}: curves are written as csv; call it {output.with_suffix('.csv').name}")
+    if not source.is_dir() and not output.is_dir():
+        csv_named(output)
+    named = (file if file.suffix.lower() == ".csv" else file.with_suffix(".csv") for file in files)
+    targets = [output_path(file, source, output) for file in named]
+    reads = (*files, *settings, *(file for step in steps for file in step.reads))
+    keep_apart(reads, [("--output", target) for target in targets])
     done, frames = ", ".join(step.done for step in steps), 0
-    for file in tqdm(files, desc=done, unit="file", disable=None, leave=False):
+    pairs = list(zip(files, targets, strict=True))
+    for file, target in tqdm(pairs, desc=done, unit="file", disable=None, leave=False):
         recording = read_recording(file, required=())
         for step in steps:
             recording = _changed(file, recording, step)
-        named = file if file.suffix.lower() == ".csv" else file.with_suffix(".csv")
-        write_like_source(output_path(named, source, output), recording)
+        write_like_source(target, recording)
         frames += recording.frames
     print(f"{done} {len(files)} file{'s' * (len(files) > 1)}, {frames:,} frames: {output}")
 

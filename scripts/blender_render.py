@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import UserError, parser, run
+from config.files import keep_apart
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.face.heads import DEFAULT_HEAD
@@ -27,6 +28,7 @@ def main() -> None:
     given = arguments().parse_args(own_arguments(sys.argv))
     if given.out is None and given.save is None:
         raise UserError("nothing to write; give --out a.mp4, --save a.blend or both")
+    keep_apart([given.csv, given.head, given.wav], [("--out", given.out), ("--save", given.save)])
     recorded = read_recording(given.csv).with_rate(given.fps)
     fps = given.out_fps or recorded.fps or given.fps
     recording = recorded.at_rate(fps)

@@ -8,11 +8,13 @@ from textwrap import fill
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import UserError, parser, renamed, run
-from config.files import write_json
+from config.files import files_in, keep_apart, write_json
 from config.study import add_pieces, check_pieces
 from config.tables import table
+from dataset.audio import SOUND_SUFFIXES
+from dataset.recordings.layouts import SUFFIXES
 from dataset.recordings.timing import USUAL_FPS
-from postprocess.score.evaluation import Scoring, evaluate
+from postprocess.score.evaluation import TRANSCRIPT_SUFFIXES, Scoring, evaluate
 from postprocess.score.matching import read_ids
 from postprocess.score.score_tables import remarks, tables
 
@@ -50,7 +52,16 @@ def parse() -> argparse.Namespace:
     check_pieces(given.pieces, given.fps)
     if given.unseen and given.stats is None:
         raise UserError("--unseen needs --stats: a stats.json or checkpoint, which names its training clips")
+    keep_apart(read_by(given), [("--json", given.json), ("--report", given.report)])
     return given
+
+
+def read_by(given: argparse.Namespace) -> list[Path | None]:
+    """The files that are scored, and those that help."""
+    curves = [file for path in (given.predictions, given.targets, *given.repeats) for file in files_in(path, SUFFIXES)]
+    words, sounds = files_in(given.transcript_path, TRANSCRIPT_SUFFIXES), files_in(given.wavs, SOUND_SUFFIXES)
+    ids = map(Path, given.ids or ())  # or a file of them
+    return [*curves, *words, *sounds, given.stats, *ids]
 
 
 def main() -> None:

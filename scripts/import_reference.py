@@ -5,6 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import parser, run
+from config.files import keep_apart
+from dataset.stats import STATS
 
 
 def main() -> None:
@@ -12,6 +14,8 @@ def main() -> None:
     commands.add_argument("source", type=Path, help="the reference's .bin file, written by torch.save")
     commands.add_argument("target", type=Path, help="our checkpoint, .safetensors")
     given = commands.parse_args()
+    written = {"target": given.target, "the stats beside it": given.target.with_name(STATS)}
+    keep_apart([given.source], written.items())
     from model.reference import import_checkpoint
 
     header, tensors = import_checkpoint(given.source, given.target)

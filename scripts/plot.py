@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import UserError, parser, run
+from config.files import keep_apart
 from config.units import SAMPLE_RATE
 from dataset.audio import read_audio
 from dataset.recordings.layouts import read_recording
@@ -39,6 +40,7 @@ def parse() -> argparse.Namespace:
         raise UserError(f"{given.out_path}: plots are {', '.join(SUFFIXES)} files")
     if not 0 < given.fps < float("inf"):
         raise UserError(f"--fps {given.fps:g}: must be more than 0")
+    keep_apart([given.csv, given.wav, given.transcript_path, given.target], [("--out_path", given.out_path)])
     return given
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import UserError, parser, run
+from config.files import keep_apart
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.face.heads import DEFAULT_HEAD
 
@@ -61,6 +62,8 @@ def check(given: argparse.Namespace) -> None:
         rate = getattr(given, name)
         if rate is not None and not 1 <= rate <= 240:
             raise UserError(f"--{name} {rate:g}: must be from 1 to 240")
+    read = [*given.csv, given.wav, given.transcript_path, given.head]
+    keep_apart(read, [(f"--{name}", path) for name, path in wanted.items()])
 
 
 def main() -> None:

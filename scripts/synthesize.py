@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import UserError, parser, renamed, run
-from config.files import by_stem, find, output_path
+from config.files import by_stem, csv_named, find, keep_apart, output_path
 from config.places import SHIPPED
 from config.units import frame_count
 from dataset.audio import AUDIO_SUFFIXES, open_sound
@@ -77,6 +77,7 @@ def main() -> None:
     wavs = list(by_stem(find(given.wav_path, AUDIO_SUFFIXES)).values())
     transcripts = pair_transcripts(wavs, given)
     targets = [output_of(wav, given) for wav in wavs]
+    keep_apart([*wavs, *transcripts, given.ckpt_path], [("--out_path", target) for target in targets])
     from model.synthesis import Synthesizer
 
     synthesizer = Synthesizer(given.ckpt_path, given.encoder_path, given.device)
@@ -110,9 +111,11 @@ def pair_transcripts(wavs: Sequence[Path], given: SynthesisRequest) -> list[Path
 
 
 def output_of(wav: Path, given: SynthesisRequest) -> Path:
-    """The csv to write. Raises UserError where a folder of wavs would go into one file."""
+    """The csv to write. Raises UserError where a folder of wavs would go into one file, and for a name of no csv."""
     if given.out_path is None:
         return wav.with_suffix(".csv")
+    if given.wav_path.is_file() and not given.out_path.is_dir():
+        return csv_named(given.out_path, "--out_path")
     return output_path(wav.with_suffix(".csv"), given.wav_path, given.out_path, "--out_path")
 
 

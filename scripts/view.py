@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.command import UserError, parser, run
+from config.files import keep_apart
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.face.heads import DEFAULT_HEAD, read_head
 from postprocess.viewer.showing import read_showing
@@ -51,6 +52,7 @@ def parse() -> argparse.Namespace:
         raise UserError(f"--out {given.out}: pages are .html files")
     if not 0 < given.fps <= 240:
         raise UserError(f"--fps {given.fps:g}: must be above 0 and at most 240")
+    keep_apart([*given.csv, given.wav, given.transcript_path, given.head], [("--out", given.out)])
     return given
 
 

@@ -3,10 +3,13 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from config.command import UserError, parser, run
+from config.files import keep_apart
 from data_process.stages import stage_arguments
+from dataset.corpus import Corpus, Kind
 from dataset.recordings.timing import USUAL_FPS
 
 EXAMPLES = """
@@ -31,7 +34,13 @@ def parse() -> argparse.Namespace:
     given = options.parse_args()
     if given.fps is not None and not 1 <= given.fps <= 1000:
         raise UserError(f"--fps {given.fps:g}: expected frames a second, from 1 to 1000")
+    keep_apart(corpus_files(given.corpus), [("--html", given.html), ("--json", given.json)])
     return given
+
+
+def corpus_files(folder: Path) -> list[Path]:
+    """Everything of the corpus, but what lies beside its folders: reports may."""
+    return [Corpus(folder).manifest, *(file for kind in get_args(Kind) for file in (folder / kind).rglob("*"))]
 
 
 def main() -> None:

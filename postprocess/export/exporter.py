@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from config.errors import UserError
+from config.files import keep_apart
 from dataset.recordings.layouts import find_recordings, read_recording
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.export.formats import FORMATS, Format
@@ -106,14 +107,12 @@ def target_paths(export: Export, files: Sequence[Path], sources: Sequence[Path],
 
 def refuse_clashes(files: Sequence[Path], targets: Sequence[Path], head: Path | None) -> None:
     """Raises UserError when a result would overwrite a source, the head or another result."""
-    sources = {file.resolve() for file in (*files, *([head] if head else []))}
     written: dict[Path, Path] = {}
     for file, target in zip(files, targets, strict=True):
-        if target.resolve() in sources:
-            raise UserError(f"{target}: is a source too; write to another place with --out")
         if target in written:
             raise UserError(f"{file}: has the same stem as {written[target]}; keep one of them")
         written[target] = file
+    keep_apart([*files, head], [("--out", target) for target in targets])
 
 
 def closing_line(export: Export, totals: Totals, out: Path, lacking: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # runs as a file a
 import numpy as np
 
 from config.command import UserError, parser, run
+from config.files import files_in, keep_apart
 from postprocess.face.gltf import write_head
 from postprocess.face.mesh import Head
 from postprocess.face.names import arkit_places
@@ -69,6 +70,8 @@ def main() -> None:
     arguments.add_argument("--source", type=Path, required=True, help="a copy of the ICT-FaceKit repository")
     arguments.add_argument("--out", type=Path, required=True, help="the glb to write")
     given = arguments.parse_args()
+    folders = (given.source, given.source / "FaceXModel")
+    keep_apart([file for folder in folders for file in files_in(folder, (".obj",))], [("--out", given.out)])
     head = ict_head(given.source)
     write_head(given.out, head)
     vertices = sum(len(part.vertices) for part in head.parts)

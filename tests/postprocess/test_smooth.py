@@ -71,13 +71,14 @@ def test_a_folder_keeps_names_lengths_and_the_columns_outside_the_face(
     assert capsys.readouterr().out == f"smoothed 2 files, 42 frames: {tmp_path / 'out'}\n"
 
 
-def test_one_file_in_place_with_chosen_channels(
+def test_one_file_with_chosen_channels(
     tmp_path: Path, run_main: Callable[..., None], random_csv: Callable[..., np.ndarray]
 ) -> None:
     path = tmp_path / "a.csv"
     before = random_csv(path, 20)
-    run_main(script, "--input", path, "--output", path, "--window", 5, "--order", 2, "--channels", "brow", "jaw_open")
-    changed = (read_csv(path).values != before).any(axis=0)
+    words = ["--window", 5, "--order", 2, "--channels", "brow", "jaw_open"]
+    run_main(script, "--input", path, "--output", tmp_path / "b.csv", *words)
+    changed = (read_csv(tmp_path / "b.csv").values != before).any(axis=0)
     assert {name for name, is_changed in zip(ARKIT, changed, strict=True) if is_changed} == {
         "BrowDownLeft", "BrowDownRight", "BrowInnerUp", "BrowOuterUpLeft", "BrowOuterUpRight", "JawOpen",
     }  # fmt: skip
