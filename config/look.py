@@ -1,9 +1,10 @@
 """How the house's pictures look: colours, sizes, and a font for whatever is to be written."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
 
 # The palette of Okabe & Ito (2008), told apart by the colour-blind; without its yellow, which is faint on white.
@@ -20,6 +21,17 @@ def tidy(axes: "Axes", ink: str, lines: str, points: float) -> None:
     axes.tick_params(color=lines, labelcolor=ink, labelsize=points)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set(color=ink, fontsize=points)
+
+
+def save(figure: "Figure", target: Any, **how: Any) -> None:
+    """What figure.savefig does, every text as it is written: a `$` in a token or a name begins no formula."""
+    from matplotlib import rc_context
+    from matplotlib.text import Text
+
+    with rc_context({"text.parse_math": False}):  # for what is made on saving: labels along an axis
+        for text in figure.findobj(Text):
+            text.set_parse_math(False)
+        figure.savefig(target, **how)
 
 
 def font_for(text: str) -> "FontProperties | None":

@@ -83,7 +83,7 @@ def svg(figure: "Figure", name: str) -> "Markup":
     text = io.StringIO()
     # Text stays text, in the page's font; ids differ between the pictures of a page and not between runs.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "svg.image_inline": True}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+        look.save(figure, text, format="svg", transparent=True, metadata={"Date": None})
     drawing = text.getvalue()
     drawing = drawing[drawing.index("<svg") :]
     for colour, variable in THEME.items():

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config.files import written_whole
-from config.look import COLOURS, FONT_POINTS, INK
+from config.look import COLOURS, FONT_POINTS, INK, save
 from config.schema import Config
 from model.losses import TOTAL
 
@@ -30,7 +30,7 @@ def write_loss_picture(path: Path, metrics: Path, config: Config, best_epoch: in
     with matplotlib.rc_context({"font.size": FONT_POINTS, "font.family": "DejaVu Sans"}):
         figure = draw(read_losses(metrics), config, best_epoch)
         with written_whole(path) as partial:
-            figure.savefig(partial, format="png", dpi=100)
+            save(figure, partial, format="png", dpi=100)
 
 
 def read_losses(metrics: Path) -> Losses:

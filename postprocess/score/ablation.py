@@ -8,7 +8,7 @@ import numpy as np
 
 from config.files import written_whole
 from config.grid import BASE, Grid
-from config.look import COLOURS, FONT_POINTS, INK
+from config.look import COLOURS, FONT_POINTS, INK, save
 from config.study import Epoch
 from postprocess.score.held_out import COLUMNS, cells, spread, training_time
 from postprocess.score.metrics import Scores
@@ -81,7 +81,7 @@ def write_ablation_picture(path: Path, trials: Trials) -> None:
     with matplotlib.rc_context({"font.size": FONT_POINTS, "font.family": "DejaVu Sans"}):
         figure = draw_ablation(trials)
         with written_whole(path) as partial:
-            figure.savefig(partial, format="png", dpi=120)
+            save(figure, partial, format="png", dpi=120)
 
 
 def draw_ablation(trials: Trials) -> "Figure":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from config.files import written_whole
-from config.look import COLOURS, FONT_POINTS, INK, SIZE_INCHES, SMALLEST_POINTS, font_for
+from config.look import COLOURS, FONT_POINTS, INK, SIZE_INCHES, SMALLEST_POINTS, font_for, save
 from config.units import SAMPLE_RATE
 from dataset.blendshapes import indices
 from dataset.recordings.recording import Recording
@@ -133,7 +133,7 @@ def write_plot(
         figure = draw(audio, curves, channels, target)
         note = draw_words(figure.axes[0], words, figure.axes[0].get_xlim()[1])
         with written_whole(path) as partial:
-            figure.savefig(partial, format=path.suffix[1:].lower(), dpi=120)
+            save(figure, partial, format=path.suffix[1:].lower(), dpi=120)
     return note
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from config.files import written_whole
-from config.look import FONT_POINTS, font_for
+from config.look import FONT_POINTS, font_for, save
 from config.pages import svg, write_page
 from postprocess.score.evaluation import MEAN_FACE, ClipScores, Scored
 from postprocess.score.score_pictures import PAGE, SLIDE, Style, draw_channels, draw_clip
@@ -55,7 +55,7 @@ def _save(figure: Figure, path: Path, title: str) -> None:
     with matplotlib.rc_context({"font.size": FONT_POINTS, "font.family": "DejaVu Sans"}):
         figure.suptitle(title, fontsize=FONT_POINTS + 4, fontproperties=font)
         with written_whole(path) as partial:
-            figure.savefig(partial, format="png", dpi=100)
+            save(figure, partial, format="png", dpi=100)
 
 
 def _caption(clip: str, scores: ClipScores) -> str:
