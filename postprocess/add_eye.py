@@ -18,7 +18,7 @@ from dataset.recordings.layouts import find_recordings, read_recording
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.clocks import at_rate_of, frame_numbers
 from postprocess.step_command import step_command
-from postprocess.steps import Fps, InputPath, Part, Step, check_fps
+from postprocess.steps import Fps, InputPath, Selection, Step, check_fps
 
 EXAMPLES = """
 python postprocess/add_eye.py --input csvs/ --eyes data/facegood/bs --output with_eyes/
@@ -55,7 +55,7 @@ def prepare(
     def at(rate: float) -> dict[str, np.ndarray]:
         return {clip: at_rate_of(recording, fps, rate).select(EYE) for clip, recording in recorded.items()}
 
-    def change(part: Part) -> np.ndarray:
+    def change(part: Selection) -> np.ndarray:
         from tqdm import tqdm
 
         clips, numbers = at(part.recording.fps or fps), frame_numbers(part.recording, part.recording.fps or fps)

@@ -16,7 +16,7 @@ from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import Word, read_tsv
 from postprocess.clocks import frame_numbers
 from postprocess.step_command import step_command
-from postprocess.steps import Fps, InputPath, Part, Step, check_fps
+from postprocess.steps import Fps, InputPath, Selection, Step, check_fps
 
 EXAMPLES = """
 python postprocess/close_lips.py --input csvs/ --output closed/ --transcript_path data/mine/tsv
@@ -72,7 +72,7 @@ def prepare(
         raise UserError(f"--share {share:g}: must be from 0 to 1")
     transcripts = by_stem(find(transcript_path, (".tsv",)))
 
-    def change(part: Part) -> np.ndarray:
+    def change(part: Selection) -> np.ndarray:
         if "JawOpen" not in part.channels:
             raise UserError(f"{part.file}, line 1: no column for JawOpen; the lips cannot be closed without it")
         words = _transcript(part.file, transcript_path, transcripts)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from config.command import run
 from postprocess.step_command import step_command
-from postprocess.steps import Channels, InputPath, Part, Step, resolve_channels, training_row
+from postprocess.steps import Channels, InputPath, Selection, Step, resolve_channels, training_row
 
 EXAMPLES = """
 python postprocess/deflate.py --input csvs/ --output deflated/
@@ -55,7 +55,7 @@ def prepare(
         else dict.fromkeys(wanted, 1.0)
     )
 
-    def change(part: Part) -> np.ndarray:
+    def change(part: Selection) -> np.ndarray:
         return deflate(part.curves, np.array([highest[name] for name in part.channels]))
 
     return Step("deflated", wanted, change, (ceilings,) if ceilings else ())

@@ -17,7 +17,7 @@ from dataset.recordings.layouts import find_recordings, read_recording
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.clocks import at_rate_of, frame_numbers, same_rate
 from postprocess.step_command import step_command
-from postprocess.steps import Channels, Fps, Part, Step, check_fps, resolve_channels
+from postprocess.steps import Channels, Fps, Selection, Step, check_fps, resolve_channels
 
 EXAMPLES = """
 python postprocess/ensemble.py --input runA/ runB/ --weights 0.3 0.7 --output mixed/
@@ -113,7 +113,7 @@ def fit_to_targets(
     def clips() -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
         for file, target in recorded.items():
             first = read_recording(file, required=())
-            part = Part(file, first, tuple(name for name in wanted if name in first.names))
+            part = Selection(file, first, tuple(name for name in wanted if name in first.names))
             curves = [part.curves, *(read_like(path, part, wanted, fps) for path in partners[file])]
             goal = at_rate_of(read_recording(target, part.channels), fps, first.fps or fps).select(part.channels)
             numbers = frame_numbers(first, first.fps or fps)
@@ -126,7 +126,7 @@ def fit_to_targets(
         raise UserError(f"{targets}: every input equals these curves; there is nothing to fit") from None
 
 
-def read_like(path: Path, first: Part, wanted: tuple[str, ...], fps: float) -> np.ndarray:
+def read_like(path: Path, first: Selection, wanted: tuple[str, ...], fps: float) -> np.ndarray:
     """The channels of another input's file, (frames, channels); of those `wanted` it must have what the first has.
 
     fps: of files that tell none. Raises UserError when its channels, its rate, its length or its times differ from the
@@ -177,7 +177,7 @@ def prepare(
         shares = fit_to_targets(partners, targets, wanted, fps)
         print("weights:", *(f"{path}: {share:.4f}" for path, share in zip(inputs, shares, strict=True)), sep="\n  ")
 
-    def change(part: Part) -> np.ndarray:
+    def change(part: Selection) -> np.ndarray:
         others = [read_like(path, part, wanted, fps) for path in partners[part.file]]
         return ensemble([part.curves, *others], shares)
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from config.command import UserError, run
 from dataset.blendshapes import ARKIT
 from postprocess.step_command import step_command
-from postprocess.steps import InputPath, Part, Step, resolve_channels, training_row
+from postprocess.steps import InputPath, Selection, Step, resolve_channels, training_row
 
 EXAMPLES = """
 python postprocess/gain.py --input csvs/ --output louder/ --table gains.yml
@@ -69,7 +69,7 @@ def prepare(
     wanted = tuple(name for name in ARKIT if name in gains)
     means = training_row(around, "mean", wanted, "take it out of the table") if around else dict.fromkeys(wanted, 0.0)
 
-    def change(part: Part) -> np.ndarray:
+    def change(part: Selection) -> np.ndarray:
         middle = np.array([means[name] for name in part.channels])
         return gain(part.curves, [gains[name] for name in part.channels], middle)
 

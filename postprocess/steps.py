@@ -20,7 +20,7 @@ from dataset.stats import load_stats
 
 
 @dataclass(frozen=True)
-class Part:
+class Selection:
     """What a step is given of a file: those of its channels that are there."""
 
     file: Path
@@ -39,7 +39,7 @@ class Step(NamedTuple):
 
     done: str  # "smoothed", …
     wanted: tuple[str, ...]  # the channels that it changes, where a file has them
-    change: Callable[[Part], np.ndarray]  # → (frames, len(channels)) to stand in the part's place
+    change: Callable[[Selection], np.ndarray]  # → (frames, len(channels)) to stand in the selection's place
     reads: tuple[Path, ...] = ()  # files besides those that it changes
 
 
@@ -151,7 +151,7 @@ def _changed(file: Path, recording: Recording, step: Step) -> Recording:
     channels = tuple(name for name in step.wanted if name in recording.names)
     if not channels:
         raise UserError(f"{file}, line 1: none of the channels to change is here ({_shortened(step.wanted)})")
-    return recording.with_channels(channels, step.change(Part(file, recording, channels)))
+    return recording.with_channels(channels, step.change(Selection(file, recording, channels)))
 
 
 def _shortened(names: tuple[str, ...]) -> str:
