@@ -214,3 +214,12 @@ def test_more_frames_than_a_file_may_have(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("dataset.blendshapes.MOST_FRAMES", 3)
     write_curves(tmp_path / "a.csv", np.zeros((4, 52)))
     assert refused(tmp_path / "a.csv") == ": 4 frames, more than the 3 of one file; split it"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_never_written(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "a.csv"
+    curves = np.zeros((5, len(ARKIT)))
+    curves[3, ARKIT.index("JawOpen")] = value
+    assert helpers.refused(write_curves, path, curves) == f"{path}: not written: JawOpen is not finite in frame 4"
+    assert not path.exists()

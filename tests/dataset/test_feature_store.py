@@ -99,7 +99,9 @@ def test_a_folder_that_cannot_be_written_to_is_read(store: FeatureStore) -> None
     try:
         assert (FeatureStore(store.folder)[A] == 1).all() and B not in store
         if not os.access(store.folder, os.W_OK):  # as root one may write anywhere
-            with pytest.raises(UserError, match="cannot be written: Permission denied"):
+            with pytest.raises(
+                UserError, match=r"cannot be written: Permission denied; set features\.cache to a place of your own"
+            ):
                 store[B] = np.ones((2, 2))
     finally:
         for place in places:

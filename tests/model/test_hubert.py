@@ -14,7 +14,7 @@ from model.encoders import build_encoder
 from model.hubert import HubertEncoder
 from model.packed_linear import PackedLinear
 from model.speech_encoder import encode_clip, encode_clips, encode_windows
-from tests.helpers import refused
+from tests.helpers import CASES, needs_case, refused
 
 KINDS = {
     "hubert": (transformers.HubertConfig, transformers.HubertModel),
@@ -309,6 +309,15 @@ def _text_model(folder: Path) -> None:
     transformers.BertConfig().save_pretrained(folder)
 
 
+def _data2vec(folder: Path) -> None:
+    transformers.Data2VecAudioConfig(conv_dim=(8,) * 7, num_hidden_layers=1).save_pretrained(folder)
+
+
+def _whisper_without_weights(folder: Path) -> None:
+    (folder / "pytorch_model.bin").unlink()
+    transformers.WhisperConfig().save_pretrained(folder)
+
+
 def _foreign_code(folder: Path) -> None:
     config = {"model_type": "own", "auto_map": {"AutoConfig": "code.Config", "AutoModel": "code.Model"}}
     (folder / "config.json").write_text(json.dumps(config))
@@ -332,6 +341,8 @@ def _foreign_code(folder: Path) -> None:
         (_no_config, "config.json: missing, damaged, or of a model"),
         (_broken_config, "config.json: missing, damaged, or of a model"),
         (_text_model, "a bert model is no HuBERT"),
+        (_data2vec, "a data2vec-audio model is no HuBERT, WavLM or wav2vec 2.0 encoder; take another model"),
+        (_whisper_without_weights, "a whisper model is no HuBERT, WavLM or wav2vec 2.0 encoder; take another model"),
         (_foreign_code, "config.json: missing, damaged, or of a model"),
     ],
 )  # fmt: skip
@@ -343,3 +354,10 @@ def test_damaged_model_is_refused_in_one_line(
     assert reason in line and str(tmp_path) in line
     assert not (tmp_path / MARK).exists(), "code from the files was run"
     assert capfd.readouterr() == ("", "")
+
+
+@needs_case("20-encoder-of-another-family")
+def test_the_shared_model_of_another_family() -> None:
+    folder = CASES / "20-encoder-of-another-family" / "data2vec"
+    family = "a data2vec-audio model is no HuBERT, WavLM or wav2vec 2.0 encoder; take another model"
+    assert refused(HubertEncoder, str(folder)) == f"{folder}: {family}"

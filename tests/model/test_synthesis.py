@@ -24,7 +24,7 @@ from model.ensembles import write_ensemble
 from model.features import audio_windows
 from model.synthesis import Synthesizer
 from tests.dataset.test_sound_tracks import tone
-from tests.helpers import write_movie
+from tests.helpers import refused, write_movie
 
 WINDOW = 20  # frames, as trained by the fixtures
 
@@ -169,3 +169,14 @@ def test_a_sound_is_opened_once_for_however_many_members(
     monkeypatch.setattr(audio_files, "_track_pieces", openers[1])
     np.testing.assert_allclose(Synthesizer(tmp_path / "ensemble").synthesize(sound), sum(alone), atol=1e-6)
     assert sum(opener.call_count for opener in openers) == 1
+
+
+def test_curves_that_are_not_finite_are_refused(make_checkpoint: Make, tmp_path: Path, speech: Speech) -> None:
+    path = make_checkpoint("model.output=linear")
+    header, tensors, _ = load_checkpoint(path)
+    tensors["model.head.linear.weight"] = torch.full_like(tensors["model.head.linear.weight"], 3e38)  # finite, yet
+    tensors["model.head.linear.bias"] = torch.full_like(tensors["model.head.linear.bias"], 3e38)
+    save_checkpoint(path, header, tensors)
+    speech(tmp_path / "a.wav", 1.0)
+    line = refused(Synthesizer(path).synthesize, tmp_path / "a.wav")
+    assert line == f"{tmp_path / 'a.wav'}: the model gives curves that are not finite; take another checkpoint"

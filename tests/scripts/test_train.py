@@ -230,6 +230,39 @@ def test_killed_between_the_log_and_the_checkpoint(name: str, run: Run) -> None:
     assert_same_run(whole, run(*words, "--resume", name="broken"))
 
 
+def test_a_second_training_in_a_runs_folder_is_told(run: Run, tmp_path: Path) -> None:
+    step, lines = run_state.RunState.finish_step, []
+
+    def stepping(state: run_state.RunState, losses: dict[str, torch.Tensor]) -> None:
+        if not lines:
+            lines.append(refused(run, "--overwrite"))
+        step(state, losses)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_state.RunState, "finish_step", stepping)
+        folder = run("train.epochs=1")
+    mend = "wait for it, or choose another run.name"
+    assert lines == [f"{folder}: another training is running there; {mend}"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_another_thread_count_is_said_where_a_run_goes_on(run: Run, capsys: pytest.CaptureFixture) -> None:
+    folder = run("train.epochs=1")
+    capsys.readouterr()
+    run("train.epochs=2", "--resume")
+    assert "threads" not in capsys.readouterr().err
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        run("train.epochs=3", "--resume")
+    finally:
+        torch.set_num_threads(threads)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "threads" in line]
+    assert line.startswith(
+        f"{folder / 'last.safetensors'}: was trained on {threads} threads, goes on with {threads + 1}"
+    )
+
+
 def test_more_epochs_by_resuming_and_none_left(run: Run) -> None:
     whole = run("train.epochs=3", name="whole")
     short = run("train.epochs=1", name="short")
@@ -322,7 +355,9 @@ def test_a_run_that_cannot_begin_leaves_the_old_one(run: Run, tmp_path: Path) ->
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_loss_that_is_not_finite_stops_the_run(run: Run, tmp_path: Path) -> None:
-    line = refused(run, "train.learning_rate=1e30", "train.clip_norm=0", "model.output=linear", "train.epochs=9")
+    line = refused(
+        run, "train.learning_rate=1e6", "loss.mse=1e9", "train.clip_norm=0", "model.output=linear", "train.epochs=9"
+    )
     assert "the loss is not finite; lower train.learning_rate or clip_norm" in line
     lines = (tmp_path / "run" / "metrics.jsonl").read_text() if (tmp_path / "run" / "metrics.jsonl").exists() else ""
     assert "NaN" not in lines and "Infinity" not in lines
