@@ -55,7 +55,7 @@ def to_record(clip: Clip, folder: str) -> Record:
 
 
 def _audio_hash(clip: Clip) -> str:
-    return hashlib.sha256(np.ascontiguousarray(clip.audio)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(clip.audio).data).hexdigest()
 
 
 def _audio_start(record: bytes) -> int:

@@ -179,7 +179,7 @@ class GltfSource:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                picture = Image.open(BytesIO(content), formats=_IMAGE_FORMATS)
+                picture: Image.Image = Image.open(BytesIO(content), formats=_IMAGE_FORMATS)
                 most = Image.MAX_IMAGE_PIXELS or math.inf
                 if picture.width * picture.height > most:
                     raise Image.DecompressionBombError

@@ -2,7 +2,6 @@
 
 import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +31,5 @@ def test_a_dollar_begins_no_formula_anywhere_in_a_picture(name: str) -> None:
 def test_so_may_a_token_over_a_waveform(tmp_path: Path) -> None:
     words = [Word(name, n, n + 1) for n, name in enumerate(NAMES)]
     curves = Recording(ARKIT, np.zeros((120, 52)), None, 30.0, {}, "arkit")
-    given: Any = (np.zeros(64_000, np.float32), curves, ("JawOpen",))
-    assert write_plot(tmp_path / "a.png", *given, words=words) is None
+    assert write_plot(tmp_path / "a.png", np.zeros(64_000, np.float32), curves, ("JawOpen",), words=words) is None
     assert (tmp_path / "a.png").is_file()

@@ -215,7 +215,7 @@ def test_a_truncated_database_is_refused_instead_of_read_past_its_end(tmp_path: 
 def change_record(path: Path, key: bytes, change: Callable[[bytearray], bytes | bytearray | None]) -> None:
     """Change an item's bytes in the database."""
     with lmdb.open(str(path), subdir=False, lock=False) as environment, environment.begin(write=True) as transaction:
-        content = bytearray(transaction.get(key))
+        content = bytearray(transaction.get(key) or b"")
         transaction.put(key, bytes(change(content) or content))
 
 

@@ -231,7 +231,8 @@ def test_killed_between_the_log_and_the_checkpoint(name: str, run: Run) -> None:
 
 
 def test_a_second_training_in_a_runs_folder_is_told(run: Run, tmp_path: Path) -> None:
-    step, lines = run_state.RunState.finish_step, []
+    step = run_state.RunState.finish_step
+    lines: list[str] = []
 
     def stepping(state: run_state.RunState, losses: dict[str, torch.Tensor]) -> None:
         if not lines:
