@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from config.errors import UserError
 from config.files import written_whole
 from dataset.transcript import Word
 from postprocess.face.mesh import Head
@@ -26,6 +27,8 @@ from postprocess.film.video import in_order, write_mp4
 WITH = {"MouthClose": ("JawOpen",)}  # Apple: closes the lips whatever the jaw does; on a closed jaw it shows nothing
 PORTRAIT = 0.8  # of a head's square that stills keep from left to right
 GIF_FPS = 12.5  # a gif's frames last whole hundredths of a second
+SAMPLED = 6  # of its frames, or a few more, for its colours
+MOST_LOOP_PIXELS = 1_000_000_000  # of all its frames, each a byte of memory: 13 minutes at the usual size
 STILLS = 12
 
 
@@ -62,10 +65,18 @@ def write_sheet(path: Path, footage: Footage, size: int, times_s: Sequence[float
 
 
 def write_loop(path: Path, footage: Footage, size: int) -> str:
-    """The gif, without sound, at GIF_FPS."""
+    """The gif, without sound, at GIF_FPS. Raises UserError for one of more than MOST_LOOP_PIXELS."""
     film = footage.film(size, GIF_FPS, PORTRAIT)
+    height, width = film.size
+    if len(film) * height * width > MOST_LOOP_PIXELS:
+        longest = MOST_LOOP_PIXELS / (height * width) / GIF_FPS
+        raise UserError(
+            f"--gif {path}: {footage.seconds:.0f} s, but at this size a loop has at most {longest:.0f} s; "
+            "write a movie with --out, or make it smaller by --size"
+        )
+    sample = [film.picture(number) for number in range(0, len(film), max(1, len(film) // SAMPLED))]
     with written_whole(path) as partial:
-        write_gif(partial, drawn(film, range(len(film))), GIF_FPS)
+        write_gif(partial, drawn(film, range(len(film))), GIF_FPS, sample)
     return f"{path}: {len(film)} frames at {GIF_FPS:g} fps, {path.stat().st_size / 1e6:.2f} MB"
 
 

@@ -45,16 +45,14 @@ def write_png(path: Path, picture: np.ndarray) -> None:
     Image.fromarray(picture).save(path, format="png", optimize=True)
 
 
-def write_gif(path: Path, pictures: Iterable[np.ndarray], fps: float) -> None:
-    """A loop of pictures (height, width, 3) uint8, in the colours that a few of them need.
+def write_gif(path: Path, pictures: Iterable[np.ndarray], fps: float, sample: Sequence[np.ndarray]) -> None:
+    """A loop of pictures (height, width, 3) uint8, in the colours that a sample of them needs.
 
     fps: such that a frame lasts whole hundredths of a second. Without dithering, which would flicker and grow the file
-    fourfold.
+    fourfold. Pillow holds all pictures until they are written, a byte a pixel.
     """
-    frames = [Image.fromarray(picture) for picture in pictures]
-    sample = np.hstack([np.asarray(frame) for frame in frames[:: max(1, len(frames) // 6)]])
-    palette = Image.fromarray(sample).quantize(GIF_COLOURS, Image.Quantize.MEDIANCUT, PALETTE_ROUNDS)
-    indexed = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    indexed[0].save(
-        path, format="gif", save_all=True, append_images=indexed[1:], duration=round(1000 / fps), loop=0, optimize=True
+    palette = Image.fromarray(np.hstack(sample)).quantize(GIF_COLOURS, Image.Quantize.MEDIANCUT, PALETTE_ROUNDS)
+    indexed = (Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures)
+    next(indexed).save(
+        path, format="gif", save_all=True, append_images=indexed, duration=round(1000 / fps), loop=0, optimize=True
     )

@@ -6,12 +6,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from dataset.blendshapes import ARKIT
 from dataset.recordings.recording import Recording
 from postprocess.face.heads import DEFAULT_HEAD, read_head
 from postprocess.face.mesh import Head, Mesh, Part
 from postprocess.face.mesh import normals as reference_normals
-from postprocess.film import text
+from postprocess.film import releases, text
 from postprocess.film.film import Film
+from postprocess.film.footage import Footage
 from postprocess.film.kernels import ACROSS, DOWN, NOTHING, SAMPLES, openness, rasterise, vertex_normals
 from postprocess.film.performance import Performance, perform
 from postprocess.film.scene import Scene
@@ -19,7 +21,7 @@ from postprocess.film.stills import CAPTION, GAP, contact_sheet, write_gif, writ
 from postprocess.film.studio import MARGIN, box_around, framed
 from postprocess.film.video import in_order
 from tests.heads import posed, row
-from tests.helpers import CASES, needs_case
+from tests.helpers import CASES, needs_case, refused
 
 GREY = (0.5, 0.5, 0.5)
 
@@ -421,7 +423,7 @@ def test_stills_are_read_back(tmp_path: Path) -> None:
     pictures = [np.full((20, 30, 3), (shade, 0, 0), np.uint8) for shade in range(0, 250, 50)]
     write_png(tmp_path / "a.png", pictures[3])
     np.testing.assert_array_equal((matplotlib.image.imread(tmp_path / "a.png")[..., :3] * 255).round(), pictures[3])
-    write_gif(tmp_path / "a.gif", pictures, 12.5)
+    write_gif(tmp_path / "a.gif", iter(pictures), 12.5, pictures)
     with PIL.Image.open(tmp_path / "a.gif") as loop:
         assert (loop.info["duration"], loop.info["loop"], loop.size) == (80, 0, (30, 20))
         loop.seek(4)
@@ -429,3 +431,12 @@ def test_stills_are_read_back(tmp_path: Path) -> None:
             loop.seek(5)
         loop.seek(3)
         assert np.abs(np.asarray(loop.convert("RGB"))[10, 10].astype(int) - (150, 0, 0)).max() <= 8
+
+
+def test_a_loop_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = Recording(ARKIT, np.zeros((90, 52)), None, 30.0, {}, "arkit")
+    footage = Footage((), (), (recording,), 30.0, Head((plate(),)), Path(), None, None, ())
+    monkeypatch.setattr(releases, "MOST_LOOP_PIXELS", 64 * 52 * 25)  # 2 s
+    line = refused(releases.write_loop, tmp_path / "a.gif", footage, 64)
+    assert line.startswith(f"--gif {tmp_path / 'a.gif'}: 3 s, but at this size a loop has at most 2 s; write a movie")
+    assert not (tmp_path / "a.gif").exists()
