@@ -179,11 +179,11 @@ class GltfSource:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                picture: Image.Image = Image.open(BytesIO(content), formats=_IMAGE_FORMATS)
+                stored = Image.open(BytesIO(content), formats=_IMAGE_FORMATS)
                 most = Image.MAX_IMAGE_PIXELS or math.inf
-                if picture.width * picture.height > most:
+                if stored.width * stored.height > most:
                     raise Image.DecompressionBombError
-                picture = picture.convert("RGBA")
+                picture = stored.convert("RGBA")
         except Image.DecompressionBombError:
             limit = f"{Image.MAX_IMAGE_PIXELS:,}"
             raise UserError(f"{self.path}: an image of more than {limit} pixels; make it smaller") from None

@@ -31,5 +31,6 @@ def test_a_dollar_begins_no_formula_anywhere_in_a_picture(name: str) -> None:
 def test_so_may_a_token_over_a_waveform(tmp_path: Path) -> None:
     words = [Word(name, n, n + 1) for n, name in enumerate(NAMES)]
     curves = Recording(ARKIT, np.zeros((120, 52)), None, 30.0, {}, "arkit")
-    assert write_plot(tmp_path / "a.png", np.zeros(64_000, np.float32), curves, ("JawOpen",), words=words) is None
+    sound = np.zeros(64_000, np.float32)
+    assert write_plot(tmp_path / "a.png", sound, curves, ("JawOpen",), words=words) is None
     assert (tmp_path / "a.png").is_file()
