@@ -10,7 +10,7 @@ import yaml
 from config.errors import UserError
 from config.files import MEBIBYTE, regular
 
-MOST_BYTES = 16 * MEBIBYTE
+MOST_BYTES = MEBIBYTE
 Keys = tuple[str | int, ...]
 Places = dict[Keys, str]
 """The way to a key, from the top → the place to name in an error."""
