@@ -17,6 +17,7 @@ def alone(path: Path, busy: str) -> Iterator[None]:
     Raises UserError, `path: busy`, where another process holds it, and for a place that cannot be written to.
     """
     file = path.with_name(f".{path.name}.lock")
+    made = [folder for folder in file.parents if not folder.exists()]  # the innermost first
     lock, descriptor = FileLock(file, timeout=0), -1
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -38,6 +39,9 @@ def alone(path: Path, busy: str) -> Iterator[None]:
             file.unlink()  # while it is held; Windows does not let go of an open file
         lock.release(force=True)
         _close(descriptor)
+        with suppress(OSError):  # the first one in which something was left
+            for folder in made:
+                folder.rmdir()
 
 
 def _stands(file: Path, descriptor: int) -> bool:

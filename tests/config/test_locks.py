@@ -38,7 +38,7 @@ def test_the_second_is_told_and_goes_on_once_the_first_has_ended(tmp_path: Path)
     assert refused(take, path) == f"{path}: another one is at work"
     holder.communicate("", timeout=30)
     take(path)
-    assert list(path.parent.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []  # the folder went with the lock, for which it was made
 
 
 def test_a_killed_holder_holds_no_longer(tmp_path: Path) -> None:
