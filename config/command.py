@@ -14,8 +14,6 @@ from typing import Any, NoReturn
 
 from config.errors import UserError, as_user_error
 
-__all__ = ["UserError", "config_arguments", "parser", "renamed", "run"]
-
 DEBUG = "--debug"
 STOPPED = 130  # the exit status after Ctrl-C, as shells have it
 NO_READER = 141  # and after the reader of stdout (head, less) went away

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from config.command import UserError, parser, run
+from config.command import parser, run
+from config.errors import UserError
 from config.files import by_stem, written_whole
 from config.processes import own_name
 from config.units import SAMPLE_RATE

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
-from config.command import UserError, config_arguments, run
-from config.errors import in_one_line
+from config.command import config_arguments, run
+from config.errors import UserError, in_one_line
 from config.load import load_config
 from config.processes import POLL_S, Meeting, share
 from config.schema import Data

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from config.command import UserError, parser, renamed, run
-from config.errors import in_one_line
+from config.command import parser, renamed, run
+from config.errors import UserError, in_one_line
 from config.files import written_whole
 from config.processes import Meeting, share
 from config.units import SAMPLE_RATE

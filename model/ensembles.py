@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from config.command import UserError
+from config.errors import UserError
 from config.files import regular, written_whole
 from config.mixing import check_weight, sum_to_one
 from config.run_folder import BEST, LAST, SUFFIX

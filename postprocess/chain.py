@@ -7,7 +7,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.command import UserError, run
+from config.command import run
+from config.errors import UserError
 from config.places import ROOT
 from config.suggest import nearest
 from config.yaml_files import read_yaml

@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from pydantic import Field
 
-from config.command import UserError, run
+from config.command import run
+from config.errors import UserError
 from config.files import by_stem
 from config.mixing import check_weight, sum_to_one
 from dataset.recordings.layouts import find_recordings, read_recording

@@ -9,7 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from pydantic import Field
 
-from config.command import UserError, run
+from config.command import run
+from config.errors import UserError
 from postprocess.step_command import step_command
 from postprocess.steps import Channels, Step, resolve_channels
 

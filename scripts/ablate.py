@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from config.command import UserError, config_arguments, run
+from config.command import config_arguments, run
+from config.errors import UserError
 from config.grid import choose, load_grid, load_variants
 from config.study import add_trial_options, check_pieces
 from config.tables import table

@@ -9,7 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.command import UserError, parser, run
+from config.command import parser, run
+from config.errors import UserError
 from config.files import keep_apart
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.timing import USUAL_FPS

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from config.command import UserError, parser, run
+from config.command import parser, run
+from config.errors import UserError
 from config.places import ROOT
 
 EXAMPLES = """

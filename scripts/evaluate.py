@@ -7,7 +7,8 @@ from textwrap import fill
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.command import UserError, parser, renamed, run
+from config.command import parser, renamed, run
+from config.errors import UserError
 from config.files import files_in, keep_apart, write_json
 from config.study import add_pieces, check_pieces
 from config.tables import table

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from config.command import UserError, parser, run
+from config.command import parser, run
+from config.errors import UserError
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.export.exporter import Export, export_files
 from postprocess.export.expressions import NAMES

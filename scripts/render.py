@@ -6,7 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.command import UserError, parser, run
+from config.command import parser, run
+from config.errors import UserError
 from config.files import keep_apart
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.face.heads import DEFAULT_HEAD

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from config.command import UserError, parser, renamed, run
+from config.command import parser, renamed, run
+from config.errors import UserError
 from config.files import by_stem, csv_named, find, keep_apart, output_path
 from config.places import SHIPPED
 from config.units import frame_count

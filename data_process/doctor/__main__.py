@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from config.command import UserError, parser, run
+from config.command import parser, run
+from config.errors import UserError
 from config.files import keep_apart
 from data_process.stages import stage_arguments
 from dataset.corpus import Corpus, Kind

@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # runs as a file a
 
 import numpy as np
 
-from config.command import UserError, parser, run
+from config.command import parser, run
+from config.errors import UserError
 from config.files import files_in, keep_apart
 from postprocess.face.gltf import write_head
 from postprocess.face.mesh import Head

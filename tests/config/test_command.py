@@ -33,7 +33,7 @@ def script(folder: Path, *body: str) -> Path:
     lines = [
         "import sys, time",
         f"sys.path.insert(0, {str(ROOT)!r})",
-        "from config.command import UserError, parser, run",
+        "from config.command import parser, run\nfrom config.errors import UserError",
         "def main():",
         "    parser('Says.', 'says.py').parse_args()",
         *(f"    {line}" for line in body),

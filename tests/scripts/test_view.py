@@ -16,7 +16,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from config.command import UserError
+from config.errors import UserError
 from dataset.audio import to_int16
 from dataset.blendshapes import ARKIT, EYE, FACE, write_curves
 from dataset.recordings.layouts import read_recording
