@@ -3,11 +3,15 @@
 import json
 import math
 import os
+import secrets
+import shutil
 import stat
 import struct
+import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from config.errors import UserError
 
 MEBIBYTE = 1 << 20
 MOST_BYTES = 1024 * MEBIBYTE  # of a file that is read whole, unless its reader says otherwise
+ABANDONED_S = 86_400.0  # a partial file that nobody has written to for so long was a killed process's
 
 
 def regular(path: Path, most_bytes: float = MOST_BYTES) -> Path:
@@ -137,21 +142,22 @@ def _identity(path: Path) -> str:
 
 
 def partial_path(path: Path) -> Path:
-    """Where a file is written before it is whole."""
-    return path.with_name(f".{path.name}.partial")
+    """Where a file or folder is written before it is whole: beside it, by a name that no other writer has."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
 
 
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """A path beside `path` to write to; renamed into place at the end, removed when anything fails.
 
+    Of several who write one file at a time, each writes all of it, and the last to end has it.
     Raises UserError when the place cannot be written to.
     """
     path = Path(path)
     partial = partial_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)  # what a killed run left
+        remove_abandoned(path.parent)
         yield partial
         if os.name == "posix":
             partial.chmod(0o666 & ~_umask())  # some writers give files to their owner alone
@@ -164,6 +170,15 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
         raise
+
+
+@cache
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder; once a process."""
+    for left in folder.glob(".*.partial"):
+        with suppress(OSError):  # another process removes it too
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _umask() -> int:

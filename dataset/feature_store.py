@@ -8,7 +8,6 @@ import hashlib
 import io
 import math
 import os
-import secrets
 import sys
 from collections import OrderedDict
 from contextlib import suppress
@@ -20,6 +19,7 @@ import pyarrow as pa
 from numpy.lib.format import read_array_header_1_0, read_magic
 
 from config.errors import UserError
+from config.files import partial_path
 
 MOST_MAPPED = 10_000  # entries held for reading; Linux allows a process 65,530 maps
 
@@ -70,7 +70,7 @@ class FeatureStore:
         if self._is_whole(key):
             return
         path = self._path(key)
-        partial = path.with_name(f".{key}.{secrets.token_hex(8)}.partial")  # no other writer's, on whichever host
+        partial = partial_path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("xb") as file:

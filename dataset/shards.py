@@ -2,13 +2,12 @@
 
 import json
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from config.errors import UserError
-from config.files import written_whole
+from config.files import partial_path, written_whole
 from config.locks import alone
 
 _SHARD = re.compile(r"(.+)-\d{5}-of-(\d{5})(\.[^.]*|)")
@@ -56,9 +55,8 @@ def writing(path: Path) -> AbstractContextManager[None]:
 
 
 def partials(files: Iterable[Path]) -> dict[Path, Path]:
-    """File → where it is written before its set is whole: beside it, by a name that no other writer has."""
-    token = secrets.token_hex(4)
-    return {file: file.with_name(f".{file.name}.{token}.partial") for file in files}
+    """File → where it is written before its set is whole."""
+    return {file: partial_path(file) for file in files}
 
 
 def replace_set(path: Path, files: Mapping[Path, Path]) -> None:
@@ -105,15 +103,10 @@ def _put_in_place(path: Path, files: Mapping[Path, Path]) -> None:
         if old not in files:
             old.unlink(missing_ok=True)
     for left in path.parent.glob(".*.partial"):  # by a process killed before its set was complete
-        if path in (_base(left.with_name(name)) for name in _names_of_partial(left.name)):
+        name = left.with_name(left.name[1:].rsplit(".", 2)[0])
+        if name == _journal(path) or _base(name) == path:
             left.unlink(missing_ok=True)
     _journal(path).unlink()
-
-
-def _names_of_partial(name: str) -> list[str]:
-    """The file names that a partial's name may be for: `.clips.lmdb.0123abcd.partial`, without a token until lately."""
-    name = name[1 : -len(".partial")]
-    return [name, name.rpartition(".")[0] or name]
 
 
 def is_being_replaced(path: Path) -> bool:
@@ -127,8 +120,6 @@ def _on_their_way(path: Path) -> dict[Path, Path] | None:
         names = json.loads(_journal(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    if isinstance(names, list):  # as it was written until lately
-        names = {name: f".{name}.partial" for name in names if isinstance(name, str)}
     if not isinstance(names, dict) or not names or not all(map(_is_file_name, (*names, *names.values()))):
         return None
     return {path.with_name(final): path.with_name(partial) for final, partial in names.items()}

@@ -12,7 +12,7 @@ import soundfile
 from tqdm import tqdm
 
 from config.errors import UserError
-from config.files import partial_path
+from config.files import partial_path, remove_abandoned
 from data_process.doctor.findings import Finding
 from data_process.doctor.measure import Measured
 from data_process.doctor.report import Diagnosis
@@ -72,8 +72,8 @@ def _folder_written_whole(folder: Path) -> Iterator[Path]:
     """
     partial = partial_path(folder)
     try:
-        shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
         partial.mkdir(parents=True)
+        remove_abandoned(folder.parent)
         yield partial
         partial.replace(folder)
     except BaseException as error:

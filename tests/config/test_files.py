@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import UserError
-from config.files import find, regular, written_whole
+from config.files import find, partial_path, regular, written_whole
 from config.yaml_files import read_yaml
 from dataset.audio import read_audio
 from dataset.blendshapes import read_csv
@@ -34,6 +34,31 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> 
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_two_who_write_one_file_at_a_time_each_write_all_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with written_whole(path) as first:
+        first.write_text("the first, ")
+        with written_whole(path) as second:
+            second.write_text("the second")
+        assert path.read_text() == "the second"
+        with first.open("a") as file:
+            file.write("all of it")
+    assert path.read_text() == "the first, all of it"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_what_killed_processes_left_goes_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    left, folder, fresh = (partial_path(tmp_path / name) for name in ("a.csv", "mended", "a.csv"))
+    folder.mkdir()
+    for path in (left, folder / "b.csv", fresh):
+        path.touch()
+    for path in (left, folder):
+        os.utime(path, (0, 0))
+    with written_whole(tmp_path / "c.csv") as partial:
+        partial.touch()
+    assert set(tmp_path.iterdir()) == {fresh, tmp_path / "c.csv"}
 
 
 @posix_only

@@ -195,17 +195,6 @@ def test_a_damaged_journal_counts_as_none(tmp_path: Path, journal: bytes) -> Non
     assert sorted(tmp_path.iterdir()) == shard_paths(path, 2)
 
 
-def test_a_set_that_an_older_program_was_killed_in_is_put_in_place(tmp_path: Path) -> None:
-    path = tmp_path / "clips.lmdb"
-    write_set(path, 1, ("o",))
-    write_set(tmp_path / "new.lmdb", 1, ("x",))
-    (tmp_path / "new.lmdb").rename(tmp_path / ".clips.lmdb.partial")
-    (tmp_path / ".clips.lmdb.set").write_text('["clips.lmdb"]', encoding="utf-8")
-    assert ids(path) == "x"
-    finish_replacing(path)
-    assert list(tmp_path.iterdir()) == [path] and ids(path) == "x"
-
-
 def test_a_second_writer_is_told_and_the_first_ends_undisturbed(tmp_path: Path) -> None:
     path = tmp_path / "clips.lmdb"
 
