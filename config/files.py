@@ -133,8 +133,12 @@ def keep_apart(inputs: Iterable[Path | None], outputs: Iterable[tuple[str, Path 
         written[same] = option
 
 
-def _identity(path: Path) -> str:
-    """Equal for two ways to one file."""
+def _identity(path: Path) -> tuple[int, int] | str:
+    """Equal for two ways to one file: by links of either kind, and by names that the disk does not tell apart."""
+    with suppress(OSError, ValueError):
+        found = path.stat()
+        if found.st_ino:
+            return found.st_dev, found.st_ino
     try:
         return os.path.normcase(path.resolve())
     except (OSError, RuntimeError):  # a link to itself: who opens it says so

@@ -100,8 +100,10 @@ def test_no_command_writes_over_what_it_reads(place: Path, command: str, line: s
 def test_links_are_followed(place: Path) -> None:
     Path("link.csv").symlink_to("a.csv")
     Path("folder").symlink_to("csvs")
+    Path("hard.csv").hardlink_to("a.csv")
     for module, words, file in (
         (SMOOTH, ["--input", "a.csv", "--output", "link.csv"], "link.csv"),
+        (SMOOTH, ["--input", "a.csv", "--output", "hard.csv"], "hard.csv"),
         (SMOOTH, ["--input", "csvs", "--output", "folder"], "folder/a.csv"),
     ):
         assert refused(run_main, importlib.import_module(module), *words) == SOURCE.format(file, "--output")

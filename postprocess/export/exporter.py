@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from config.errors import UserError
 from config.files import keep_apart
 from dataset.recordings.layouts import find_recordings, read_recording
+from dataset.recordings.recording import Recording
 from dataset.recordings.timing import USUAL_FPS
 from postprocess.export.formats import FORMATS, Format
+
+MOST_GAPS = 5  # that the closing line names
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Totals:
     seconds: float = 0.0
     assumed: int = 0  # files that tell no rate, with no fps given
     dropped: int = 0  # frames missing in the sources
+    gaps: list[str] = field(default_factory=list)  # where they are missing, in words
     doubled: int = 0
     angles_lost: int = 0  # files
     times_lost: int = 0
@@ -84,9 +89,17 @@ def export_file(export: Export, file: Path, target: Path, totals: Totals) -> Non
     totals.seconds += recording.duration_s or 0.0
     totals.assumed += source.fps is None and export.fps is None and (form.times or fps is not None)
     totals.dropped += int(source.dropped_before.sum())
+    totals.gaps += gaps(file, source)
     totals.doubled += len(source.doubled_rows)
     totals.angles_lost += bool(recording.angles) and not form.angles
     totals.times_lost += recording.times_s is not None and not form.times
+
+
+def gaps(file: Path, recording: Recording) -> list[str]:
+    """Where a recording's frames are missing, in words: the file, and the seconds of the frames around each gap."""
+    missing = np.flatnonzero(recording.dropped_before)
+    times = recording.clock_s() if len(missing) else np.zeros(0)
+    return [f"{file.name} {times[frame - 1]:.3f}–{times[frame]:.3f} s" for frame in missing]
 
 
 def target_paths(export: Export, files: Sequence[Path], sources: Sequence[Path], out: Path | None) -> list[Path]:
@@ -123,7 +136,10 @@ def closing_line(export: Export, totals: Totals, out: Path, lacking: Sequence[st
         words.append(f"{totals.assumed} told no rate, so it was taken to be {USUAL_FPS:g}; --fps says another")
     if totals.dropped or totals.doubled:
         mended = " in the sources, bridged by time" if export.out_fps else " in the sources"
-        words.append(f"{totals.dropped} dropped and {totals.doubled} doubled frames{mended}")
+        first = (
+            f" ({', '.join(totals.gaps[:MOST_GAPS])}{', …' * (len(totals.gaps) > MOST_GAPS)})" if totals.gaps else ""
+        )
+        words.append(f"{totals.dropped} dropped{first} and {totals.doubled} doubled frames{mended}")
     if totals.angles_lost:
         words.append(f"head and eye angles left out of {totals.angles_lost}, for {export.to} has no place for them")
     if totals.times_lost:

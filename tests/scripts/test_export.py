@@ -16,6 +16,7 @@ from dataset.recordings.recording import Recording
 from postprocess.export.formats import FORMATS
 from postprocess.face.heads import DEFAULT_HEAD
 from scripts import export
+from tests.helpers import CASES, needs_case
 
 LAYOUTS = ("arkit", "livelink", "alphabetical", "json")  # the formats that read_recording reads
 # As the app writes it: the contest's order, but right before left for the jaw and the mouth.
@@ -124,6 +125,12 @@ def test_angles_and_times_survive_where_there_is_a_place(tmp_path: Path, run_mai
     np.testing.assert_allclose(back.times_s, source.times_s, atol=1e-4)
 
 
+@needs_case("22-mediapipe-results")
+def test_lost_frames_are_named(tmp_path: Path, run_main: Main, capsys: Said) -> None:
+    run_main(export, CASES / "22-mediapipe-results/lost.json", "--to", "json", "--out", tmp_path / "o.json")
+    assert "2 dropped (lost.json 0.100–0.200 s) and 0 doubled frames in the sources" in capsys.readouterr().out
+
+
 def test_what_is_left_out_is_said(tmp_path: Path, run_main: Main, capsys: Said) -> None:
     source = recording(6, frames=100)
     dropped = int(source.dropped_before.sum())
@@ -131,7 +138,7 @@ def test_what_is_left_out_is_said(tmp_path: Path, run_main: Main, capsys: Said) 
     run_main(export, path, "--to", "arkit", "--out", tmp_path / "b.csv")
     said = capsys.readouterr().out
     assert "exported 1 file as arkit, 100 frames" in said
-    assert f"{dropped} dropped and 0 doubled frames in the sources" in said
+    assert f"{dropped} dropped (a.csv " in said and ", …) and 0 doubled frames in the sources" in said
     assert "head and eye angles left out of 1, for arkit has no place for them" in said
     assert "times left out of 1" in said
     run_main(export, path, "--to", "livelink", "--out_fps", 60, "--out", tmp_path / "c.csv")
