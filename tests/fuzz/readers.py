@@ -82,6 +82,19 @@ def head(path: Path) -> None:
     finite(mesh.vertices, mesh.offsets, mesh.colours)
     if mesh.triangles.size and not (mesh.triangles.min() >= 0 and mesh.triangles.max() < len(mesh.vertices)):
         raise AssertionError("a triangle names no vertex")
+    exported(path)
+
+
+def exported(head: Path) -> None:
+    """A head that was read is given two frames, and is read again."""
+    from dataset.blendshapes import ARKIT
+    from dataset.recordings.recording import Recording
+    from postprocess.export.glb import write_glb
+    from postprocess.face.heads import read_head
+
+    out = head.with_name("exported.glb")
+    write_glb(out, Recording(ARKIT, np.eye(2, len(ARKIT)), None, 30.0, {}, "arkit"), head)
+    read_head(out)
 
 
 def obj(path: Path) -> None:
