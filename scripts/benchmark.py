@@ -4,7 +4,6 @@ import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -15,7 +14,6 @@ EXAMPLES = """
 python scripts/benchmark.py
 python scripts/benchmark.py --stages dtw_loss contest_score --json benchmark.json
 python scripts/benchmark.py --quick
-python scripts/benchmark.py --scale scaling.png
 """
 
 
@@ -24,32 +22,24 @@ def parse() -> argparse.Namespace:
     options.add_argument("--stages", nargs="+", metavar="NAME", help="only these, of model/bench/timed_stages.py")
     options.add_argument("--quick", action="store_true", help="a tenth of the repeats, part of the slow baselines")
     options.add_argument("--json", type=Path, metavar="FILE", help="also write the machine and all times here")
-    options.add_argument("--scale", type=Path, metavar="PNG", help="instead plot how time and memory grow with size")
     return options.parse_args()
 
 
 def main() -> None:
     given = parse()
-    from model.bench import machine, scaling, timed_stages, timings
+    from model.bench import machine, timed_stages, timings
     from model.memory import keep_freed_memory
 
     effort = timings.Effort(given.quick)
     names = timed_stages.chosen(given.stages, effort)
     keep_freed_memory()
     here = machine.this_machine(effort.repeats(30))
-    if given.scale:
-        curves = scaling.measure_all()
-        print(scaling.report(curves), end="\n\n")
-        scaling.plot(given.scale, curves)
-        print(f"measured {sum(map(len, curves.values()))} sizes: {given.scale}")
-        found: dict[str, Any] = {"curves": scaling.as_json(curves)}
-    else:
-        taken = timed_stages.time_stages(names, effort)
-        print(timings.report(taken, here), end="\n\n")
-        print(f"timed {len(taken)} stage{'s' * (len(taken) > 1)}")
-        found = {"stages": [timings.as_row(name, timing, here) for name, timing in taken.items()]}
+    taken = timed_stages.time_stages(names, effort)
+    print(timings.report(taken, here), end="\n\n")
+    print(f"timed {len(taken)} stage{'s' * (len(taken) > 1)}")
     if given.json:
-        write_json(given.json, {"machine": asdict(here), **found})
+        rows = [timings.as_row(name, timing, here) for name, timing in taken.items()]
+        write_json(given.json, {"machine": asdict(here), "stages": rows})
         print(given.json)
 
 
