@@ -3,6 +3,7 @@
 wav/<clip>.wav      sound; in wav/train/ and wav/val/ where folders say which clips validate
 bs/<clip>.csv       curves
 tsv/<clip>.tsv      words with their times
+phones/<clip>.tsv   the sounds of speech with their times, in the form of tsv/: a token is a phone in IPA, a gap silence
 text/<clip>.txt     the sentence, as it was written
 neutral/<clip>.csv  the speaker's resting face
 manifest.csv        a row a clip: id, speaker and, if one likes, split
@@ -21,9 +22,10 @@ from config.errors import UserError
 from config.files import by_stem, regular, write_json
 from dataset.audio import AUDIO_SUFFIXES
 
-Kind: TypeAlias = Literal["wav", "bs", "tsv", "text", "neutral"]
+Kind: TypeAlias = Literal["wav", "bs", "tsv", "phones", "text", "neutral"]
 SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
-    "wav": AUDIO_SUFFIXES, "bs": (".csv",), "tsv": (".tsv",), "text": (".txt",), "neutral": (".csv",),
+    "wav": AUDIO_SUFFIXES, "bs": (".csv",), "tsv": (".tsv",), "phones": (".tsv",), "text": (".txt",),
+    "neutral": (".csv",),
 }  # fmt: skip
 SIDES = ("train", "val")
 _LAYOUT = "a corpus has wav/, bs/ and, with transcripts, tsv/"
@@ -41,13 +43,15 @@ class ClipFiles:
     wav: Path | None = None
     bs: Path | None = None
     tsv: Path | None = None
+    phones: Path | None = None
     text: Path | None = None
     neutral: Path | None = None
 
     @property
     def present(self) -> tuple[Path, ...]:
         """Those that are there."""
-        return tuple(path for path in (self.wav, self.bs, self.tsv, self.text, self.neutral) if path)
+        files = (self.wav, self.bs, self.tsv, self.phones, self.text, self.neutral)
+        return tuple(path for path in files if path)
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def _write_clip(clip: Measured, how: Cut | None, corpus: Path, out: Path) -> Non
         elif how is not None and file == files.bs:
             assert clip.curves is not None
             read_csv(file).cut(how.rows(clip.curves.fps)).write(target)
-        elif how is not None and file == files.tsv:
+        elif how is not None and file in (files.tsv, files.phones):
             write_tsv(target, cut_words(read_tsv(file), how), _comments(file))
         else:
             shutil.copyfile(file, target)

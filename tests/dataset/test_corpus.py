@@ -20,11 +20,13 @@ def test_clips_are_what_wav_or_bs_has_with_whatever_else_is_theirs(tmp_path: Pat
     for clip in ("b", "a.1"):
         touch(corpus.place("wav", clip), corpus.place("text", clip))
     touch(corpus.place("bs", "c"), corpus.place("neutral", "c"), corpus.place("tsv", "b"), corpus.place("tsv", "lone"))
+    touch(corpus.place("phones", "c"))
     touch(tmp_path / "wav" / "notes.md", tmp_path / "wav" / "deeper" / "d.wav", tmp_path / "wav" / "e.FLAC")
     first, second, third, fourth = corpus.clips()
     assert first == ClipFiles("a.1", wav=tmp_path / "wav" / "a.1.wav", text=tmp_path / "text" / "a.1.txt")
     assert (second.id, second.tsv, second.side) == ("b", tmp_path / "tsv" / "b.tsv", "")
-    assert third.present == (tmp_path / "bs" / "c.csv", tmp_path / "neutral" / "c.csv")
+    assert third.present == tuple(corpus.place(kind, "c") for kind in ("bs", "phones", "neutral"))
+    assert third.phones == tmp_path / "phones" / "c.tsv"
     assert fourth.present == (tmp_path / "wav" / "e.FLAC",)
 
 
