@@ -5,7 +5,6 @@ import ctypes.util
 import multiprocessing
 import re
 import sys
-import zlib
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,12 +22,12 @@ from config.command import parser, renamed, run
 from config.errors import UserError
 from config.files import written_whole
 from config.units import SAMPLE_RATE
+from data_process.rule_curves import DECIMALS, blink_seed, sounding
 from dataset.blendshapes import write_curves
 from dataset.corpus import Corpus
 from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import Word
 from dataset.viseme_animator import Phone, animate
-from dataset.visemes import VOWELS
 
 LIBRARIES = (
     "libespeak-ng.so.1", "libespeak-ng.dylib", "/opt/homebrew/lib/libespeak-ng.dylib", "libespeak-ng.dll",
@@ -37,7 +36,6 @@ LIBRARIES = (
 INSTALL = "install it: apt install espeak-ng, or brew install espeak-ng, or winget install eSpeak-NG.eSpeak-NG"
 LEAD_S, TAIL_S = 0.2, 0.3  # silence before and after the speech
 GRAIN_S = 0.1  # clips last a multiple of this, so that whole frames fill them at 10, 20, 30, 50 and 60 fps
-DECIMALS = 3
 PEAK = 0.4  # of the sound, full scale being 1
 
 
@@ -282,16 +280,11 @@ def _closure_start(speech: Spoken, earliest: int, burst: int) -> int:
 
 
 def phones(speech: Spoken, found: list[Span], lead_s: float) -> list[Phone]:
-    """What the animator needs, lead_s later. A vowel that is louder than the vowels around it counts as stressed."""
-    vowels = [index for index, span in enumerate(found) if VOWELS & set(span.symbol)]
-    power = [np.mean(np.square(speech.samples[found[i].start : found[i].end], dtype=np.float64)) for i in vowels]
-    loudness = np.sqrt(power) / np.median(np.sqrt(power))
-    around = np.pad(loudness, 1)
-    stressed = (loudness > around[:-2]) & (loudness > around[2:])
-    known = {i: (bool(peak), float(level)) for i, peak, level in zip(vowels, stressed, loudness, strict=True)}
+    """What the animator needs, lead_s later."""
+    sounds = [Word(span.symbol, span.start / speech.rate, span.end / speech.rate) for span in found]
     return [
-        Phone(s.symbol, lead_s + s.start / speech.rate, lead_s + s.end / speech.rate, *known.get(i, (False, 1.0)))
-        for i, s in enumerate(found)
+        phone._replace(start_s=lead_s + phone.start_s, end_s=lead_s + phone.end_s)
+        for phone in sounding(sounds, speech.samples, speech.rate)
     ]
 
 
@@ -322,8 +315,7 @@ def make_clip(line: Sentence, fps: float) -> DemoClip:
     speech = speak(line)
     found = spans(speech)
     audio = _audio(speech)
-    seed = zlib.crc32(line.id.encode())
-    curves = animate(phones(speech, found, LEAD_S), len(audio) / SAMPLE_RATE, fps, seed)
+    curves = animate(phones(speech, found, LEAD_S), len(audio) / SAMPLE_RATE, fps, blink_seed(line.id))
     return DemoClip(line, audio, curves.round(DECIMALS), words(line, found, speech.rate, LEAD_S), speech.version)
 
 

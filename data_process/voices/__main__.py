@@ -73,7 +73,7 @@ def make_corpus(
 
     check_engine()
     voices = voice_names(engine)
-    takes = [take for language in languages for take in plan(language, voices, 60 * minutes / len(languages), seed)]
+    takes = plan(languages, voices, 60 * minutes, seed)
     spoken = speak_takes(takes, corpus, engine, seed, jobs, strict)
     animated = animate_corpus(corpus, fps, jobs, strict)
     for line in (*spoken.failed.values(), *animated.failed.values()):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, cycle, zip_longest
 
 import numpy as np
 
@@ -43,11 +44,17 @@ class Take:
         return not HELD_OUT.isdisjoint(self.voices)
 
 
-def plan(language: str, voices: Sequence[str], seconds: float, seed: int) -> list[Take]:
-    """Clips of a language that last about so long together; a longer plan begins with the shorter one.
+def plan(languages: Sequence[str], voices: Sequence[str], seconds: float, seed: int) -> list[Take]:
+    """Clips that last about so long together, the languages in turn and in equal shares.
 
-    voices: those there are, of any language. Raises UserError where the language has too few.
+    voices: those there are, of any language. A longer plan holds the shorter one.
+    Raises UserError where a language has too few voices.
     """
+    each = [_plan(language, voices, seconds / len(languages), seed) for language in languages]
+    return [take for turn in zip_longest(*each) for take in turn if take]
+
+
+def _plan(language: str, voices: Sequence[str], seconds: float, seed: int) -> list[Take]:
     takes: list[Take] = []
     for take in _takes(language, voices, seed):
         if sum(take.expected_s for take in takes) >= seconds:
@@ -62,17 +69,14 @@ def _takes(language: str, voices: Sequence[str], seed: int) -> Iterator[Take]:
     held_out = [voice for voice in own if voice in HELD_OUT]
     if len(training) < 2 or not held_out:
         raise UserError(f"--languages {language}: the engine has {len(own)} voices of it, which are too few")
-    turns = {True: 0, False: 0}
-    number = 0
-    while True:
-        number += 1
+    turns = [cycle(training), cycle(training), cycle(held_out)]  # of single voices, of blends' first, of those held out
+    for number in count(1):
         random = np.random.default_rng([seed, list(LANGUAGES).index(language), number])
-        validates = number % HELD_OUT_EVERY == 0
-        cast = held_out if validates else training
-        voice = cast[turns[validates] % len(cast)]
-        turns[validates] += 1
-        blended = not validates and number % BLEND_EVERY == 0
-        yield _take(language, number, _blend(voice, training, random) if blended else {voice: 1.0}, random)
+        blended, validates = number % BLEND_EVERY == 0, number % HELD_OUT_EVERY == 0
+        voice = next(turns[2 if validates else int(blended)])
+        yield _take(
+            language, number, _blend(voice, training, random) if blended and not validates else {voice: 1.0}, random
+        )
 
 
 def _blend(voice: str, training: Sequence[str], random: np.random.Generator) -> dict[str, float]:

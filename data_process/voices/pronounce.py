@@ -3,7 +3,7 @@
 import importlib.resources
 import json
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from config.errors import UserError
@@ -71,7 +71,7 @@ def _known(word: str, accent: str) -> str | None:
 
 
 def _inflected(word: str, accent: str) -> str | None:
-    """A plural or a past by the rule of English: -s is voiced as what it follows, -ed too, and both may need a vowel."""
+    """A plural or a past: -s and -ed are voiced as what they follow, and may need a vowel."""
     for ending, stems in (
         ("s", (word[:-1], word[:-2], f"{word[:-3]}y")),
         ("ed", (word[:-1], word[:-2], word[:-3], f"{word[:-3]}y")),
@@ -109,7 +109,7 @@ def _mandarin(words: Sequence[str]) -> list[tuple[str, str]]:
     return said
 
 
-@lru_cache(maxsize=None)
+@cache
 def _readings(word: str) -> tuple[str, ...]:
     """Pinyin of each character, its tone a number behind it."""
     from pypinyin import Style, lazy_pinyin
@@ -117,7 +117,7 @@ def _readings(word: str) -> tuple[str, ...]:
     return tuple(lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=True))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _syllable(reading: str) -> str:
     from misaki.zh import ZHG2P
 
