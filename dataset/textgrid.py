@@ -16,7 +16,7 @@ from pypinyin import lazy_pinyin
 from config.errors import UserError
 from config.files import regular
 from dataset.tokens import is_han, tokenize
-from dataset.transcript import MOST_TEXT_BYTES, Word
+from dataset.transcript import MOST_TEXT_BYTES, Word, read_tsv
 from dataset.visemes import VOWELS
 
 SILENCES = frozenset({"", "sil", "sp", "<eps>", "<sil>", "<p:>", "#"})
@@ -61,20 +61,36 @@ def read_grid(path: Path) -> Grid:
     A tier may be named for its speaker: `Anna - words`. Other tiers, and those of points, are passed over.
     Raises UserError for a file that is missing or no TextGrid, that has no or several tiers of words, or no word.
     """
+    words, phones = _spoken_in(path, "word", "phone")
+    if not words:
+        raise UserError(f"{path}: no word in its tier of words; the clip was not aligned")
+    return Grid(path, words, phones)
+
+
+def read_phones(path: Path) -> list[Word]:
+    """The phones of a tsv (phones/ of a corpus) or of a TextGrid's tier of phones, in order, silences left out.
+
+    Raises UserError as read_tsv and read_grid do, and for a TextGrid without such a tier.
+    """
+    return _spoken(read_tsv(path)) if path.suffix.lower() == ".tsv" else _spoken_in(path, "phone")[0]
+
+
+def _spoken_in(path: Path, *kinds: str) -> list[list[Word]]:
+    """What is not silent in the tier of each kind, in order of time; errors as in read_grid.
+
+    The first kind must be there, the others need not.
+    """
     if not regular(path, MOST_TEXT_BYTES).is_file():
         raise UserError(f"{path}: no such file")
     try:
         tiers = _tiers(_text(path))
-        words, phones = (_spoken(_words(_chosen(path, tiers, kind))) for kind in ("word", "phone"))
+        return [_spoken(_words(_chosen(path, tiers, kind, kind == kinds[0]))) for kind in kinds]
     except UserError:
         raise
     except Exception as error:  # praatio lets the errors of parsing and its own through
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         mend = "open it in Praat and save it as a text file"
         raise UserError(f"{path}: not a readable TextGrid: {reason}; {mend}") from None
-    if not words:
-        raise UserError(f"{path}: no word in its tier of words; the clip was not aligned")
-    return Grid(path, words, phones)
 
 
 def _text(path: Path) -> str:
@@ -138,19 +154,19 @@ def _number(tokens: Iterator[str]) -> float:
     return float(token)
 
 
-def _chosen(path: Path, tiers: list[_Tier], kind: str) -> _Tier | None:
-    """The one tier of this kind; None where there is none of phones."""
+def _chosen(path: Path, tiers: list[_Tier], kind: str, needed: bool) -> _Tier | None:
+    """The one tier of this kind; None where there is none and it is not needed."""
     named = [tier for tier in tiers if re.fullmatch(rf"(.* - )?{kind}s?", tier.name.strip().lower())]
     found = [tier for tier in named if tier.has_intervals]
     if len(found) > 1:
         names = ", ".join(tier.name for tier in found)
         raise UserError(f"{path}: several tiers of {kind}s ({names}); keep the one of the speaker to align")
-    if found or kind != "word":
+    if found or not needed:
         return found[0] if found else None
     if named:
         raise UserError(f'{path}: its tier "{named[0].name}" is of points, which have no end; make it one of intervals')
     names = ", ".join(tier.name for tier in tiers) or "none"
-    raise UserError(f'{path}: no tier named "words"; it has {names}')
+    raise UserError(f'{path}: no tier named "{kind}s"; it has {names}')
 
 
 def _words(tier: _Tier | None) -> list[Word]:

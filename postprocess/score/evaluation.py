@@ -19,8 +19,18 @@ from dataset.stats import Stats, load_stats
 from dataset.textgrid import read_grid
 from dataset.transcript import read_tsv
 from postprocess.score.floors import LATE_FRAMES, late, mean_face, viseme_face
+from postprocess.score.lips import lip_scores
 from postprocess.score.matching import ClipRates, CurvePair, Missing, match, read_pair, read_repeats
-from postprocess.score.metrics import CurveScores, Intervals, clip_scores, diversity, intervals, mean_scores, nested
+from postprocess.score.metrics import (
+    CurveScores,
+    Intervals,
+    PartScores,
+    clip_scores,
+    diversity,
+    intervals,
+    mean_scores,
+    nested,
+)
 from postprocess.score.speech_metrics import Speech, SpeechScores, speech_scores
 
 TRANSCRIPT_SUFFIXES = (".tsv", ".textgrid")
@@ -48,6 +58,7 @@ class Scoring:
 class ClipScores(CurveScores, SpeechScores, total=False):
     """Every score of a clip: against its target, and against its sound and words."""
 
+    lips: dict[str, PartScores]  # of lips.SCORED: mm; rounding in standard deviations
     diversity: float | None  # where there are other seeds' predictions
 
 
@@ -155,6 +166,7 @@ def score(curves: CurvePair, speech: Speech, pieces_s: float | None = None) -> C
     piece_frames = max(1, round(pieces_s * fps)) if pieces_s else None
     return {
         **clip_scores(curves.prediction, curves.target, curves.names, fps, piece_frames),
+        "lips": lip_scores(curves.prediction, curves.target, curves.names, fps),
         **speech_scores(curves.prediction, curves.names, speech, fps),
     }
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from config.errors import UserError
+from dataset.articulation import ipa
 from dataset.blendshapes import ARKIT, indices
 from dataset.stats import Stats
 from dataset.transcript import Word
 from dataset.viseme_animator import Phone, animate
+from dataset.visemes import BY_LETTER
 
 LATE_FRAMES = (1, 2)
 
@@ -37,7 +39,8 @@ def _in_order(phones: Sequence[Word], duration_s: float) -> Iterator[Phone]:
     now = 0.0
     for phone in phones:
         start_s, end_s = min(max(phone.start_s, now), duration_s), min(max(phone.end_s, now), duration_s)
-        yield Phone(phone.text, start_s, end_s)
+        letters = "".join(letter for letter in ipa(phone.text) if letter in BY_LETTER)
+        yield Phone(letters, start_s, end_s)
         now = end_s
 
 

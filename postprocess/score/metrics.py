@@ -233,6 +233,12 @@ def clip_scores(
     }
 
 
+def part_scores(p: np.ndarray, t: np.ndarray, names: Sequence[str], fps: float) -> dict[str, PartScores]:
+    """Name → the scores that summarise gives, column by column of a prediction and its target, (frames, len(names))."""
+    columns = _measures(p, t, fps)
+    return {name: summarise(columns, [index]) for index, name in enumerate(names)}
+
+
 def _measures(p: np.ndarray, t: np.ndarray, fps: float) -> dict[str, np.ndarray]:
     """What summarise takes of a prediction and its target, (frames, channels) each → (channels,) each."""
     return {

@@ -37,6 +37,13 @@ SPEECH_COLUMNS: Columns = {
     "diversity": ("diversity", ".4f"),
 }
 PART_COLUMNS: Columns = {**FACE_COLUMNS, "target_std": ("target std", ".4f"), "moving": ("moving", ".0f")}
+LIP_ROWS = {
+    "gap": "lip gap",
+    "width": "mouth width",
+    "protrusion": "protrusion",
+    "chin_drop": "chin drop",
+    "rounding": "rounding, std",
+}
 
 
 def tables(scored: Scored) -> list[Rows]:
@@ -51,6 +58,7 @@ def tables(scored: Scored) -> list[Rows]:
     return [
         clip_rows(rows),
         speech_rows(rows),
+        part_rows("lips, mm", {LIP_ROWS[name]: scores for name, scores in mean["lips"].items()}),
         part_rows("group", mean["groups"]),
         part_rows("liveliest channel", {name: mean["channels"][name] for name in scored.liveliest}),
     ]

@@ -6,13 +6,14 @@ from typing import TypedDict
 
 import numpy as np
 
+from dataset.articulation import is_labiodental
 from dataset.blendshapes import FACE, indices, to_arkit
 from dataset.phones import is_bilabial
 from dataset.sync import STEP_S, lag, voice_energy
 from dataset.transcript import Word
+from postprocess.score.lips import CLOSED_MM, lips_mm
 
-CLOSED = 0.05  # of lip opening: less is a closed mouth
-NEAR_FRAMES = 2  # a closure may be so early or late
+LEAD_S = 0.08  # so long before a phone is heard its closure may begin
 SILENCE_S = 0.2  # a shorter pause belongs to the speech
 SETTLING_S = 0.15  # a mouth goes on moving for so long after the voice, and begins as early before it
 
@@ -51,7 +52,7 @@ def speech_scores(curves: np.ndarray, names: tuple[str, ...], speech: Speech, fp
     quiet = silent_frames(speech, len(curves), fps)
     closures: ClosureScores = {"bilabials_closed": None, "closures_without_cause": None}
     if speech.words is not None and speech.phones is not None:
-        closures = closure_scores(lip_opening(curves, names), speech.words, speech.phones, fps)
+        closures = closure_scores(lips_mm(curves, names)[:, 0], speech.words, speech.phones, fps)
     return {
         "sound_lag_ms": found.ms if found else None,
         "sound_correlation": found.correlation if found else None,
@@ -60,45 +61,40 @@ def speech_scores(curves: np.ndarray, names: tuple[str, ...], speech: Speech, fp
     }
 
 
-def lip_opening(curves: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """(frames, len(names)) → (frames,), 0 up: JawOpen less MouthClose, which ARKit defines as the lips' closing
-    independent of the jaw: equal to JawOpen it shuts what the jaw has opened."""
-    closing = curves[:, names.index("MouthClose")] if "MouthClose" in names else 0.0
-    return (curves[:, names.index("JawOpen")] - closing).clip(0)
+def at_closure(phone: Word, frames: int, fps: float) -> slice:
+    """The frames in which a phone that closes the lips has them closed, from LEAD_S before its start to its end.
 
-
-def closure_scores(opening: np.ndarray, words: Sequence[Word], phones: Sequence[Word], fps: float) -> ClosureScores:
-    """opening: (frames,); words and phones in order of time → two shares, None where there is nothing to count.
-
-    bilabials_closed: of the phones p, b and m, those during which, or within NEAR_FRAMES of which, the lips are closed
-    (opening below CLOSED). closures_without_cause: of the closures (runs of closed frames) that begin and end within
-    words, those with no such phone within NEAR_FRAMES. Lips meet in every bilabial (Löfqvist & Gracco 1997), and a
-    viewer notices when they don't. Read the two together: a mouth that is mostly shut meets every bilabial.
+    The mouth leads the sound: lips have met before a stop is heard, whose burst is their parting, and recognisers and
+    aligners are a frame or two off. Lips that are shut for one frame of these have met.
     """
-    closed = opening < CLOSED
-    frames = np.arange(len(opening))
-    near = np.zeros(len(opening), bool)
+    first, last = round((phone.start_s - LEAD_S) * fps), round(phone.end_s * fps)
+    return slice(min(max(first, 0), frames), min(last + 1, frames))
+
+
+def closure_scores(gap_mm: np.ndarray, words: Sequence[Word], phones: Sequence[Word], fps: float) -> ClosureScores:
+    """gap_mm: (frames,) between the lips; words and phones in order of time → two shares, None for nothing to count.
+
+    bilabials_closed: of the phones p, b and m, those with a gap below CLOSED_MM at_closure. closures_without_cause: of
+    the closures (runs of closed frames) that begin and end within words, those with none of p, b, m, f and v there.
+    Lips meet in every bilabial (Löfqvist & Gracco 1997), and a viewer notices when they don't. Read the two together: a
+    mouth that is mostly shut meets every bilabial.
+    """
+    frames = len(gap_mm)
+    closed, caused, spoken = gap_mm < CLOSED_MM, np.zeros(frames, bool), np.zeros(frames, bool)
     met = []
     for phone in phones:
-        if is_bilabial(phone.text):
-            here = _between(frames, phone.start_s, phone.end_s, fps, NEAR_FRAMES)
-            near |= here
-            if here.any():
-                met.append(bool(closed[here].any()))
-    spoken = np.zeros(len(opening), bool)
+        here = at_closure(phone, frames, fps)
+        if is_bilabial(phone.text) and len(closed[here]):
+            met.append(bool(closed[here].any()))
+        caused[here] |= is_bilabial(phone.text) or is_labiodental(phone.text)
     for word in words:
-        spoken |= _between(frames, word.start_s, word.end_s, fps, 0)
+        spoken[round(word.start_s * fps) : round(word.end_s * fps) + 1] = True
     edges = np.flatnonzero(np.diff(np.concatenate([[False], closed, [False]]).astype(int)))
     runs = [slice(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if spoken[start:end].all()]
     return {
         "bilabials_closed": sum(met) / len(met) if met else None,
-        "closures_without_cause": sum(not near[run].any() for run in runs) / len(runs) if runs else None,
+        "closures_without_cause": sum(not caused[run].any() for run in runs) / len(runs) if runs else None,
     }
-
-
-def _between(frames: np.ndarray, start_s: float, end_s: float, fps: float, beyond: int) -> np.ndarray:
-    """(frames,) bool: the frames from the one nearest to the start to the one nearest to the end, and some beyond."""
-    return (frames >= round(start_s * fps) - beyond) & (frames <= round(end_s * fps) + beyond)
 
 
 def silence_motion(curves: np.ndarray, quiet: np.ndarray, fps: float) -> float | None:

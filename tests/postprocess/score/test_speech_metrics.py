@@ -8,8 +8,8 @@ from dataset.phones import phones
 from dataset.transcript import Word, read_tsv
 from postprocess.score.speech_metrics import (
     Speech,
+    at_closure,
     closure_scores,
-    lip_opening,
     silence_motion,
     silent_frames,
     speech_scores,
@@ -19,31 +19,35 @@ from tests.helpers import DEMO
 FPS = 10
 
 
-def test_opening_is_what_the_lips_leave_of_the_jaws() -> None:
-    curves = np.array([[0.5, 0.1, 0.9], [0.2, 0.3, 0.9]])
-    np.testing.assert_allclose(lip_opening(curves, ("JawOpen", "MouthClose", "BrowInnerUp")), [0.4, 0])
-    np.testing.assert_allclose(lip_opening(curves[:, :1], ("JawOpen",)), [0.5, 0.2])
-
-
 def test_closures_by_hand() -> None:
-    opening = np.full(40, 0.3)
-    opening[[12, 20, 30, 31]] = 0.0  # 12: two frames after the p; 20: no cause; 30, 31: out of words
+    gap_mm = np.full(40, 3.0)
+    gap_mm[[10, 20, 30, 31]] = 0.0, 0.0, -1.0, 0.0  # 10: at the end of the p; 20: no cause; 30, 31: out of words
     words = [Word("pa", 0.5, 1.4), Word("ma", 1.5, 2.9)]
     sounds = [Word("p", 0.5, 1.0), Word("a", 1.0, 1.4), Word("m", 2.5, 2.6), Word("a", 2.6, 2.9)]
-    assert closure_scores(opening, words, sounds, FPS) == {"bilabials_closed": 0.5, "closures_without_cause": 0.5}
-    opening[12:14] = 0.3, 0.0  # a frame too late, and now without a cause
-    assert closure_scores(opening, words, sounds, FPS) == {"bilabials_closed": 0, "closures_without_cause": 1}
+    assert closure_scores(gap_mm, words, sounds, FPS) == {"bilabials_closed": 0.5, "closures_without_cause": 0.5}
+    gap_mm[10:12] = 3.0, 0.0  # a frame too late, and now without a cause
+    assert closure_scores(gap_mm, words, sounds, FPS) == {"bilabials_closed": 0, "closures_without_cause": 1}
+    sounds[1] = Word("v", 1.1, 1.4)  # which lips may close for, and need not
+    assert closure_scores(gap_mm, words, sounds, FPS) == {"bilabials_closed": 0, "closures_without_cause": 0.5}
 
 
-def test_a_closure_at_the_threshold_is_open() -> None:
+def test_lips_may_close_80_ms_before_the_phone_is_heard_and_no_earlier() -> None:
+    sounds = [Word("m", 1.0, 1.1)]
+    at = [at_closure(sounds[0], 300, fps) for fps in (25, 30, 50, 100)]
+    assert at == [slice(23, 29), slice(28, 34), slice(46, 56), slice(92, 111)]
+    assert at_closure(Word("m", 0, 9), 20, 25) == slice(0, 20)
+    assert at_closure(Word("m", 5, 9), 20, 25) == slice(20, 20)
+
+
+def test_a_gap_of_a_millimetre_is_open() -> None:
     words = [Word("m", 0.2, 0.4)]
-    assert closure_scores(np.full(6, 0.05), words, words, FPS)["bilabials_closed"] == 0
-    assert closure_scores(np.full(6, 0.0499), words, words, FPS)["bilabials_closed"] == 1
+    assert closure_scores(np.full(6, 1.0), words, words, FPS)["bilabials_closed"] == 0
+    assert closure_scores(np.full(6, 0.999), words, words, FPS)["bilabials_closed"] == 1
 
 
 def test_nothing_to_count_is_none() -> None:
     nothing = {"bilabials_closed": None, "closures_without_cause": None}
-    assert closure_scores(np.ones(5), [Word("la", 0, 0.4)], [Word("l", 0, 0.1)], FPS) == nothing
+    assert closure_scores(np.full(5, 9.0), [Word("la", 0, 0.4)], [Word("l", 0, 0.1)], FPS) == nothing
     assert closure_scores(np.zeros(5), [], [], FPS) == nothing
     assert closure_scores(np.zeros(5), [Word("p", 9, 10)], [Word("p", 9, 10)], FPS) == nothing  # past the end
 
