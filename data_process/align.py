@@ -1,4 +1,5 @@
-"""Give each token of a corpus's transcripts its time: text/ and wav/ → tsv/, by forced alignment or by energy."""
+"""Give each token of a corpus's transcripts its time: text/ and wav/ → tsv/, by forced alignment or by energy; or find
+the phones of a sound without any transcript: wav/ → phones/."""
 
 import os
 import shlex
@@ -16,10 +17,12 @@ from config.errors import UserError
 from config.files import by_stem, written_whole
 from config.processes import own_name
 from config.units import SAMPLE_RATE
+from data_process.heard_phones import phones_heard
 from data_process.stages import Item, StageReport, parallel, pending, run_stage, stage_arguments
 from data_process.transcripts import read_text
 from dataset.audio import read_audio, sample_count, to_int16, write_wav
 from dataset.corpus import Corpus
+from dataset.phone_recogniser import log_probabilities, recogniser_name, symbols
 from dataset.tokens import tokenize
 from dataset.transcript import Word, check_within, write_tsv
 
@@ -45,10 +48,12 @@ def main() -> None:
         """python -m data_process.align --corpus data/mine
         python -m data_process.align --corpus data/mine --mfa "conda run -n aligner mfa"
         python -m data_process.align --corpus data/mine --textgrids grids/
-        python -m data_process.align --corpus data/mine --aligner energy""",
+        python -m data_process.align --corpus data/mine --aligner energy
+        python -m data_process.align --corpus data/mine --aligner phones""",
     )
     arguments.add_argument("--corpus", type=Path, required=True, help="has wav/<clip>.* and text/<clip>.txt; gets tsv/")
-    arguments.add_argument("--aligner", choices=("mfa", "energy"), default="mfa", help="energy: no tool, rough times")
+    aligners = "energy: no tool, rough times; phones: heard, without text/, to phones/ (requirements-phones.txt)"
+    arguments.add_argument("--aligner", choices=("mfa", "energy", "phones"), default="mfa", help=aligners)
     arguments.add_argument("--textgrids", type=Path, help="folder of <clip>.TextGrid to take instead of aligning")
     arguments.add_argument("--mfa", default="mfa", help="command that runs the Montreal Forced Aligner")
     arguments.add_argument("--acoustic_model", default="mandarin_mfa", help="of mfa, a name or a path")
@@ -56,6 +61,11 @@ def main() -> None:
     stage_arguments(arguments)
     options = arguments.parse_args()
 
+    if options.aligner == "phones":
+        if options.textgrids:
+            raise UserError("--aligner phones hears the sound and reads no --textgrids; give one of the two")
+        close(options.corpus, hear_phones(options.corpus, options.jobs, options.strict), [])
+        return
     items, dropped = find_items(options.corpus, options.textgrids)
     if dropped and options.strict:
         raise UserError(dropped[0])
@@ -114,6 +124,24 @@ def spread_clip(item: Item) -> dict[str, float]:
         raise UserError(f"{wav}: {error}") from None
     comment = "energy: approximate, the tokens are spread over the stretches of speech"
     return _write(item, words, len(audio) / SAMPLE_RATE, [comment])
+
+
+def hear_phones(corpus: Path, jobs: int = 1, strict: bool = False) -> StageReport:
+    """phones/ of every sound of wav/, by an optional package. Raises UserError where it is missing."""
+    made_by = recogniser_name()
+    sounds, place = Corpus(corpus).needed("wav"), partial(Corpus(corpus).place, "phones")
+    items = [Item(clip, (wav,), (place(clip),)) for clip, wav in sounds.items()]
+    hear = partial(hear_clip, made_by=made_by)
+    return _run(corpus, items, hear, {"aligner": "phones", "recogniser": made_by}, jobs, strict, stage="hear")
+
+
+def hear_clip(item: Item, made_by: str) -> dict[str, float]:
+    """Write the phones that are heard in the clip; how many there are, and the seconds."""
+    audio = read_audio(item.inputs[0])
+    phones = phones_heard(log_probabilities(audio), symbols(), len(audio) / SAMPLE_RATE)
+    if not phones:
+        raise UserError(f"{item.inputs[0]}: no phone heard in it")
+    return _write(item, phones, len(audio) / SAMPLE_RATE, [f"phones: heard by {made_by}, good in English"])
 
 
 def align_from_grids(corpus: Path, items: list[Item], grids: Path, jobs: int = 1, strict: bool = False) -> StageReport:
@@ -226,13 +254,19 @@ def _write(item: Item, words: list[Word], seconds: float, comments: list[str]) -
 
 
 def _run(
-    corpus: Path, items: list[Item], function: _Work, settings: Mapping[str, str], jobs: int, strict: bool
+    corpus: Path,
+    items: list[Item],
+    function: _Work,
+    settings: Mapping[str, str],
+    jobs: int,
+    strict: bool,
+    stage: str = "align",
 ) -> StageReport:
     return run_stage(
-        "align",
+        stage,
         items,
         function,
-        records=Corpus(corpus).records("align"),
+        records=Corpus(corpus).records(stage),
         settings=_settings(settings),
         jobs=jobs,
         strict=strict,
