@@ -18,7 +18,7 @@ from dataset.recordings.timing import USUAL_FPS
 from dataset.stats import Stats, load_stats
 from dataset.textgrid import read_grid
 from dataset.transcript import read_tsv
-from postprocess.score.floors import LATE_FRAMES, late, mean_face, viseme_face
+from postprocess.score.floors import LATE_FRAMES, MEAN_FACE, late, mean_face, viseme_face
 from postprocess.score.lips import lip_scores
 from postprocess.score.matching import ClipRates, CurvePair, Missing, match, read_pair, read_repeats
 from postprocess.score.metrics import (
@@ -34,7 +34,6 @@ from postprocess.score.metrics import (
 from postprocess.score.speech_metrics import Speech, SpeechScores, speech_scores
 
 TRANSCRIPT_SUFFIXES = (".tsv", ".textgrid")
-MEAN_FACE = "mean face"
 LIVELIEST = 8
 TOLERATED_FRAMES = 2  # windows and rounding make lengths differ by so much without a fault
 

@@ -44,9 +44,9 @@ class LinearMap(NamedTuple):
 def lips_mm(curves: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     """Coefficients (frames, len(names)) → MEASURES (frames, 4), mm; a channel that is missing rests.
 
-    gap: between the lips' middles, upwards; negative where they overlap, which is pressed lips and looks like 0. width:
-    from corner to corner. protrusion: of the upper lip's tip forwards from rest; the lower lip's is the jaw's as well.
-    chin_drop: of the chin downwards from rest.
+    gap: between the lips' middles, upwards; negative where they overlap, as pressed lips do: scores take it as `seen`.
+    width: from corner to corner. protrusion: of the upper lip's tip forwards from rest; the lower lip's is the jaw's as
+    well. chin_drop: of the chin downwards from rest.
     """
     of_head = linear_map()
     known = tuple(name for name in names if name in ARKIT)

@@ -13,9 +13,11 @@ from tqdm import tqdm
 from config.files import written_whole
 from config.look import FONT_POINTS, font_for, save
 from config.pages import svg, write_page
-from postprocess.score.evaluation import MEAN_FACE, ClipScores, Scored
+from postprocess.score.evaluation import ClipScores, Scored
+from postprocess.score.floors import MEAN_FACE
+from postprocess.score.phone_evaluation import PhoneScored
 from postprocess.score.score_pictures import PAGE, SLIDE, Style, draw_channels, draw_clip
-from postprocess.score.score_tables import remarks, tables
+from postprocess.score.score_tables import phone_rows, remarks, tables
 
 PICTURED = 20  # clips in a report, the worst first: a page of some megabytes still opens at once
 PICTURED_CHANNELS = 5  # of each clip, the liveliest
@@ -23,11 +25,29 @@ TEMPLATE = Path(__file__).with_suffix(".html")
 INDEX, CHANNELS, CLIPS = "index.html", "channels.png", "clips"  # what a folder of plots holds
 
 
-def write_report(path: Path, scored: Scored) -> Path:
-    """Write the page that needs no other file, whole or not at all; returns its path."""
+def write_report(path: Path, scored: Scored | None, phones: PhoneScored | None = None) -> Path:
+    """Write the page that needs no other file, whole or not at all, of either or both; returns its path."""
+    if scored is None:
+        return _write_phone_page(path, phones)
     shown = scored.worst_first[:PICTURED]
     pictures = {clip: svg(_drawn(scored, clip, PAGE), clip) for clip in shown}
-    return _write_page(path, scored, svg(_bars(scored, PAGE), "channels"), pictures)
+    return _write_page(path, scored, svg(_bars(scored, PAGE), "channels"), pictures, phones)
+
+
+def _write_phone_page(path: Path, phones: PhoneScored | None) -> Path:
+    """What there is to show without targets. Raises ValueError for nothing at all."""
+    if phones is None:
+        raise ValueError("a report needs scores")
+    write_page(
+        path,
+        TEMPLATE,
+        title="Scores at the phones",
+        heading="Scores at the phones",
+        subtitle=f"{_count(phones)}, {phones.frames:,} frames",
+        tables=[phone_rows(phones)],
+        remarks=phones.remarks,
+    )
+    return path
 
 
 def write_plots(folder: Path, scored: Scored) -> Path:
@@ -64,11 +84,13 @@ def _caption(clip: str, scores: ClipScores) -> str:
     return ", ".join([clip, *(f"{name} {value:.3f}" for name, value in measured.items() if value is not None)])
 
 
-def _count(scored: Scored) -> str:
+def _count(scored: Scored | PhoneScored) -> str:
     return f"{len(scored.clips)} clip{'s' * (len(scored.clips) > 1)}"
 
 
-def _write_page(path: Path, scored: Scored, bars: str, pictures: Mapping[str, str]) -> Path:
+def _write_page(
+    path: Path, scored: Scored, bars: str, pictures: Mapping[str, str], phones: PhoneScored | None = None
+) -> Path:
     """bars: a picture, as SVG or as the path of a file beside the page; pictures: clip → the same, in order."""
     clips, rates = len(scored.clips), " or ".join(f"{fps:g}" for fps in sorted(set(scored.fps.values())))
     minutes = sum(scores["frames"] / scored.fps[clip] for clip, scores in scored.clips.items()) / 60
@@ -80,8 +102,8 @@ def _write_page(path: Path, scored: Scored, bars: str, pictures: Mapping[str, st
         heading="Scores",
         subtitle=f"{_count(scored)}, {scored.frames:,} frames, {minutes:.1f} min at {rates} frames a second",
         tiles=_tiles(scored.mean),
-        tables=tables(scored),
-        remarks=remarks(scored),
+        tables=[*tables(scored), *([phone_rows(phones)] if phones else [])],
+        remarks=[*remarks(scored), *(phones.remarks if phones else [])],
         bars=bars,
         pictures=pictures,
         anchors={clip: f"clip-{clip.replace(' ', '_')}" for clip in pictures},  # an id holds no space

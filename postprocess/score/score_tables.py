@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from postprocess.score.evaluation import Scored
-from postprocess.score.metrics import Scores, nested
+from postprocess.score.metrics import Intervals, Scores, nested
+from postprocess.score.phone_evaluation import TARGET, PhoneScored
 
 Rows = list[list[str]]
 """A table: its head, then a row a line, all of one length."""
@@ -37,6 +38,20 @@ SPEECH_COLUMNS: Columns = {
     "diversity": ("diversity", ".4f"),
 }
 PART_COLUMNS: Columns = {**FACE_COLUMNS, "target_std": ("target std", ".4f"), "moving": ("moving", ".0f")}
+PHONE_ROWS: Columns = {
+    "gap_at_pbm": ("lip gap at p b m, z", "+.2f"),
+    "gap_at_fv": ("lip gap at f v, z", "+.2f"),
+    "bilabials_closed": ("p b m closed", ".0%"),
+    "closures_without_cause": ("closed else", ".0%"),
+    "rounding_at_uwo": ("rounding at u w o ü, z", "+.2f"),
+    "jaw_at_open": ("chin drop at open vowels, z", "+.2f"),
+    "jaw_at_mid": ("… at mid vowels", "+.2f"),
+    "jaw_at_close": ("… at close vowels", "+.2f"),
+    "jaw_height_correlation": ("… and vowel height, r", "+.2f"),
+    "silence_gap_mm": ("lip gap in silence, mm", ".2f"),
+    "silence_open": ("open in silence", ".0%"),
+    "silence_motion_mm_s": ("motion in silence, mm/s", ".2f"),
+}
 LIP_ROWS = {
     "gap": "lip gap",
     "width": "mouth width",
@@ -62,6 +77,28 @@ def tables(scored: Scored) -> list[Rows]:
         part_rows("group", mean["groups"]),
         part_rows("liveliest channel", {name: mean["channels"][name] for name in scored.liveliest}),
     ]
+
+
+def phone_rows(scored: PhoneScored) -> Rows:
+    """The head and one row a measure: the prediction and the target with their intervals, then the floors."""
+    rest = {name: scores for name, scores in scored.floor_means.items() if name != TARGET}
+    measured = [("prediction", scored.mean, scored.ends)]
+    if TARGET in scored.floors:
+        measured.append((TARGET, scored.floor_means[TARGET], scored.floor_ends[TARGET]))
+    columns = [[name, *cells(mean, PHONE_ROWS)] for name, mean in rest.items()]
+    with_ends = [
+        column
+        for name, mean, ends in measured
+        for column in ([name, *cells(mean, PHONE_ROWS)], ["95 %", *_spans(ends, PHONE_ROWS)])
+    ]
+    headings = ["at the phones", *(heading for heading, _ in PHONE_ROWS.values())]
+    return [list(row) for row in zip(headings, *with_ends, *columns, strict=True)]
+
+
+def _spans(ends: Intervals, columns: Columns) -> list[str]:
+    """Intervals as a table shows them."""
+    found = [(ends.get(name), style) for name, (_, style) in columns.items()]
+    return ["–" if span is None else " to ".join(format(end, style) for end in span) for span, style in found]
 
 
 def remarks(scored: Scored) -> list[str]:

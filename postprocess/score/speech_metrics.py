@@ -13,7 +13,7 @@ from dataset.sync import STEP_S, lag, voice_energy
 from dataset.transcript import Word
 from postprocess.score.lips import CLOSED_MM, lips_mm
 
-LEAD_S = 0.08  # so long before a phone is heard its closure may begin
+LEAD_S = 0.08  # so long before a phone is heard the mouth may do what it does for it
 SILENCE_S = 0.2  # a shorter pause belongs to the speech
 SETTLING_S = 0.15  # a mouth goes on moving for so long after the voice, and begins as early before it
 
@@ -61,11 +61,11 @@ def speech_scores(curves: np.ndarray, names: tuple[str, ...], speech: Speech, fp
     }
 
 
-def at_closure(phone: Word, frames: int, fps: float) -> slice:
-    """The frames in which a phone that closes the lips has them closed, from LEAD_S before its start to its end.
+def frames_of(phone: Word, frames: int, fps: float) -> slice:
+    """The frames in which the lips close or round for a phone: from LEAD_S before its start to its end.
 
     The mouth leads the sound: lips have met before a stop is heard, whose burst is their parting, and recognisers and
-    aligners are a frame or two off. Lips that are shut for one frame of these have met.
+    aligners are a frame or two off. So one frame of these is enough, and the best of them counts.
     """
     first, last = round((phone.start_s - LEAD_S) * fps), round(phone.end_s * fps)
     return slice(min(max(first, 0), frames), min(last + 1, frames))
@@ -74,16 +74,16 @@ def at_closure(phone: Word, frames: int, fps: float) -> slice:
 def closure_scores(gap_mm: np.ndarray, words: Sequence[Word], phones: Sequence[Word], fps: float) -> ClosureScores:
     """gap_mm: (frames,) between the lips; words and phones in order of time → two shares, None for nothing to count.
 
-    bilabials_closed: of the phones p, b and m, those with a gap below CLOSED_MM at_closure. closures_without_cause: of
-    the closures (runs of closed frames) that begin and end within words, those with none of p, b, m, f and v there.
-    Lips meet in every bilabial (Löfqvist & Gracco 1997), and a viewer notices when they don't. Read the two together: a
-    mouth that is mostly shut meets every bilabial.
+    bilabials_closed: of the phones p, b and m, those with a gap below CLOSED_MM in frames_of it.
+    closures_without_cause: of the closures (runs of closed frames) that begin and end within words, those outside of
+    frames_of every p, b, m, f and v. Lips meet in every bilabial (Löfqvist & Gracco 1997), and a viewer notices when
+    they don't. Read the two together: a mouth that is mostly shut meets every bilabial.
     """
     frames = len(gap_mm)
     closed, caused, spoken = gap_mm < CLOSED_MM, np.zeros(frames, bool), np.zeros(frames, bool)
     met = []
     for phone in phones:
-        here = at_closure(phone, frames, fps)
+        here = frames_of(phone, frames, fps)
         if is_bilabial(phone.text) and len(closed[here]):
             met.append(bool(closed[here].any()))
         caused[here] |= is_bilabial(phone.text) or is_labiodental(phone.text)

@@ -8,7 +8,7 @@ from dataset.phones import phones
 from dataset.transcript import Word, read_tsv
 from postprocess.score.speech_metrics import (
     Speech,
-    at_closure,
+    frames_of,
     closure_scores,
     silence_motion,
     silent_frames,
@@ -33,10 +33,10 @@ def test_closures_by_hand() -> None:
 
 def test_lips_may_close_80_ms_before_the_phone_is_heard_and_no_earlier() -> None:
     sounds = [Word("m", 1.0, 1.1)]
-    at = [at_closure(sounds[0], 300, fps) for fps in (25, 30, 50, 100)]
+    at = [frames_of(sounds[0], 300, fps) for fps in (25, 30, 50, 100)]
     assert at == [slice(23, 29), slice(28, 34), slice(46, 56), slice(92, 111)]
-    assert at_closure(Word("m", 0, 9), 20, 25) == slice(0, 20)
-    assert at_closure(Word("m", 5, 9), 20, 25) == slice(20, 20)
+    assert frames_of(Word("m", 0, 9), 20, 25) == slice(0, 20)
+    assert frames_of(Word("m", 5, 9), 20, 25) == slice(20, 20)
 
 
 def test_a_gap_of_a_millimetre_is_open() -> None:
