@@ -3,11 +3,11 @@
 Where the rules come from:
 - lip and jaw targets of the phones: dataset/visemes.py;
 - coarticulation: dominance functions (Cohen & Massaro 1993, "Modeling coarticulation in synthetic visual speech"): a
-  frame's pose is the mean of the phones' targets, weighted by how strongly and how near each phone is;
+  frame's pose is the mean of the phones' targets, weighted by how strongly and how near each phone is, for the jaw, the
+  lips' opening and their rounding apart;
 - the lips press on each other in a closure (Löfqvist & Gracco 1997, "Lip and jaw kinematics in bilabial stop
-  consonant production", J. Speech Lang. Hear. Res. 40), and the jaw, which is heavier, follows more slowly;
+  consonant production", J. Speech Lang. Hear. Res. 40) and close faster than they part; the jaw is heavier and slower;
 - blinks: every few seconds, closing faster than opening.
-The numbers are set by eye within those rules.
 """
 
 import unicodedata
@@ -30,17 +30,42 @@ class Phone(NamedTuple):
     loudness: float = 1.0  # 1 is the speaker's usual; a louder vowel opens the mouth a little more
 
 
-_REST = Viseme(0.7, 0.7, {})
+class Articulator(NamedTuple):
+    """What moves together, and how: the reach of a phone's dominance before and after it, and the inertia."""
+
+    channels: tuple[str, ...]
+    before_s: float
+    after_s: float
+    blur_s: float  # the standard deviation of a Gaussian
+
+
+_REST = Viseme(0.7, 0.7, 0.7, {})
 _SPOKEN = tuple(sorted({name for viseme in VISEMES.values() for name in (*viseme.pose, *viseme.seal)}))
 _JAW = ("JawOpen", "JawForward")
+_ROUNDING = ("MouthFunnel", "MouthPucker")
+_LIPS = tuple(name for name in _SPOKEN if name not in (*_JAW, *_ROUNDING))
 _CORNERS = ("MouthPucker", "MouthSmile", "MouthStretch", "MouthDimple", "CheekSquint")  # a seal leaves them alone
 _OPENING = ("JawOpen", "MouthLowerDown", "MouthUpperUp")  # these grow with loudness
 
+# The mouth is ahead of the sound: from 40 ms behind to 200 ms ahead, most where it opens after a silence (Schwartz &
+# Savariaux 2014, "No, there is no 150 ms lead of visual speech on auditory speech", PLoS Comput. Biol. 10). 40 ms is
+# where jaw, lip gap and rounding of a tracked public address (8.7 s of English) correlate best with these rules.
+LEAD_S = 0.04
+# Rounding is anticipated (Perkell & Matthies 1992, "Temporal measures of anticipatory labial coarticulation for the
+# vowel /u/", J. Acoust. Soc. Am. 91): in FACEGOOD's curves half of it is there 100 ms before the peak, as here.
+ARTICULATORS = {
+    "jaw": Articulator(_JAW, 0.04, 0.04, 0.028),
+    "lips": Articulator(_LIPS, 0.045, 0.07, 0.020),
+    "rounding": Articulator(_ROUNDING, 0.10, 0.06, 0.020),
+}
+
 GRID_HZ = 240  # curves are drawn at least this finely, then read at the frames
-REACH_S = 0.045  # how far a phone's dominance reaches beyond it
-JAW_BLUR_S, LIPS_BLUR_S = 0.028, 0.020  # the inertia of each, as the standard deviation of a Gaussian
+OUTSIDE_S = 1.0  # of silence before and after a clip
+MARGIN_S = 0.15  # of it is drawn, so that inertia is the same at a clip's borders as within
+NEAR = 3  # reaches: beyond so many a phone has no say
+SHORT_PAUSE_S = 0.1  # a shorter gap between phones is no rest
 SEAL_S = 0.06  # the shortest full seal: longer than a frame at 25 fps, so that a frame shows it
-SEAL_EDGE_S = 0.06  # from open to sealed and back
+CLOSING_S, PARTING_S = 0.06, 0.08  # from open to sealed, and back
 BROW_S, BROW_MAX = 0.11, 0.3
 BLINK_CLOSING_S, BLINK_OPENING_S = 0.09, 0.17
 BLINK_GAPS_S = (1.8, 4.5)
@@ -58,40 +83,44 @@ def animate(phones: Sequence[Phone], duration_s: float, fps: float, seed: int) -
 
     seed: when the eyes blink; everything else follows from the phones.
     Returns (round(duration_s × fps), 52) float32 in [0, 1], the channels in dataset.blendshapes.ARKIT's order;
-    frame i shows the time i / fps. Raises ValueError for phones out of order or a letter without a viseme.
+    frame i shows the mouth of the time i / fps + LEAD_S, and the eyes and brows of i / fps. Around the clip is silence.
+    Raises ValueError for phones out of order or a letter without a viseme.
     """
     frames = round(duration_s * fps)
     steps = int(np.ceil(GRID_HZ / fps))  # grid points a frame
     grid_hz = fps * steps
-    times = np.arange(frames * steps) / grid_hz
+    margin = steps * int(np.ceil(MARGIN_S * fps))
+    times = np.arange(-margin, frames * steps + margin) / grid_hz
     letters = _letters(phones, duration_s)
-    curves = _sealed(_coarticulated(letters, times, grid_hz), letters, times)
+    curves = _sealed(_coarticulated(letters, times + LEAD_S, grid_hz), letters, times + LEAD_S)
     brows = _brows(phones, times)
     curves |= {"BrowInnerUp": brows, "BrowOuterUp": 0.6 * brows}
     lids = _blinks(times, duration_s, seed)
     curves |= {"EyeBlink": lids, "EyeLookDown": 0.25 * lids, "EyeSquint": 0.1 * lids}
-    return _both_sides({name: curve[::steps] for name, curve in curves.items()}, frames)
+    shown = slice(margin, margin + frames * steps, steps)
+    return _both_sides({name: curve[shown] for name, curve in curves.items()}, frames)
 
 
 def _letters(phones: Sequence[Phone], duration_s: float) -> list[_Letter]:
-    """The phones' letters, and silence in the gaps, before the first and after the last."""
-    letters: list[_Letter] = []
+    """The phones' letters in order, with the face at rest before them, after them and in their longer gaps."""
+    letters = [_Letter(_REST, -OUTSIDE_S, 0.0, 1.0)]
     now = 0.0
-    for phone in (*phones, Phone("", duration_s, duration_s)):
-        if phone.start_s < now - 1e-6 or phone.end_s < phone.start_s:
+    for phone in phones:
+        if phone.start_s < now - 1e-6 or not phone.start_s <= phone.end_s <= duration_s + 1e-6:
             raise ValueError(f'phone "{phone.symbol}" at {phone.start_s:g} s is out of order')
-        if phone.start_s > now:
+        if phone.start_s > now + (SHORT_PAUSE_S if now else 0.0):
             letters.append(_Letter(_REST, now, phone.start_s, 1.0))
         visemes = _visemes(phone.symbol)
         bounds = np.linspace(phone.start_s, phone.end_s, len(visemes) + 1).tolist()
         gain = float(np.clip(0.7 + 0.3 * phone.loudness, 0.6, 1.2))
         letters += [_Letter(v, start, end, gain) for v, start, end in zip(visemes, bounds, bounds[1:], strict=False)]
         now = phone.end_s
-    return letters
+    return [*letters, _Letter(_REST, now, duration_s + OUTSIDE_S, 1.0)]
 
 
 def _visemes(symbol: str) -> list[Viseme]:
-    sounds = [letter for letter in symbol if letter in BY_LETTER or unicodedata.category(letter) in ("Ll", "Lo", "Lu")]
+    plain = unicodedata.normalize("NFD", symbol)
+    sounds = [letter for letter in plain if letter in BY_LETTER or unicodedata.category(letter) in ("Ll", "Lo", "Lu")]
     unknown = [letter for letter in sounds if letter not in BY_LETTER]
     if unknown:
         raise ValueError(f'no viseme for "{unknown[0]}" in phone "{symbol}"')
@@ -102,18 +131,30 @@ def _coarticulated(letters: list[_Letter], times: np.ndarray, grid_hz: float) ->
     """Curves by channel, each (len(times),): the letters' targets averaged by dominance, then blurred by inertia."""
     from scipy.ndimage import gaussian_filter1d
 
-    starts, ends, gains = (np.array([letter[i] for letter in letters]) for i in (1, 2, 3))
-    outside = np.maximum(starts - times[:, None], times[:, None] - ends).clip(min=0)
-    nearness = np.exp(-((outside / REACH_S) ** 2))  # (times, letters)
     curves = {}
-    for name in _SPOKEN:
-        hold = np.array([letter.viseme.jaw if name in _JAW else letter.viseme.lips for letter in letters])
-        target = np.array([letter.viseme.pose.get(name, 0.0) for letter in letters])
-        weight = nearness * hold
-        curve = weight @ (target * (gains if name in _OPENING else 1.0)) / weight.sum(axis=1)
-        blur_s = JAW_BLUR_S if name in _JAW else LIPS_BLUR_S
-        curves[name] = gaussian_filter1d(curve, blur_s * grid_hz, mode="nearest")
+    for part, (channels, before_s, after_s, blur_s) in ARTICULATORS.items():
+        total = np.full(len(times), 1e-9)
+        sums = np.zeros((len(channels), len(times)))
+        for letter in letters:
+            near = _near(times, letter.start_s - NEAR * before_s, letter.end_s + NEAR * after_s)
+            early = (letter.start_s - times[near]).clip(min=0) / before_s
+            late = (times[near] - letter.end_s).clip(min=0) / after_s
+            weight = getattr(letter.viseme, part) * np.exp(-(early**2) - late**2)
+            total[near] += weight
+            sums[:, near] += _targets(letter, channels)[:, None] * weight
+        curves |= dict(zip(channels, gaussian_filter1d(sums / total, blur_s * grid_hz, mode="nearest"), strict=True))
     return curves
+
+
+def _targets(letter: _Letter, channels: tuple[str, ...]) -> np.ndarray:
+    """(channels,): the letter's pose as loud as it is spoken."""
+    pose = letter.viseme.pose
+    return np.array([pose.get(name, 0.0) * (letter.gain if name in _OPENING else 1.0) for name in channels])
+
+
+def _near(times: np.ndarray, start_s: float, end_s: float) -> slice:
+    """The part of the times, which are in order, from start to end."""
+    return slice(*np.searchsorted(times, (start_s, end_s)))
 
 
 def _sealed(curves: dict[str, np.ndarray], letters: list[_Letter], times: np.ndarray) -> dict[str, np.ndarray]:
@@ -124,7 +165,8 @@ def _sealed(curves: dict[str, np.ndarray], letters: list[_Letter], times: np.nda
         if letter.viseme.seal:
             key = id(letter.viseme)
             seals[key] = letter.viseme.seal
-            unsealed[key] = unsealed.get(key, 1.0) * (1 - _gate(times, letter.start_s, letter.end_s))
+            near = _near(times, letter.start_s - SEAL_S - CLOSING_S, letter.end_s + SEAL_S + PARTING_S)
+            unsealed.setdefault(key, np.ones(len(times)))[near] *= 1 - _gate(times[near], letter.start_s, letter.end_s)
     for key in sorted(unsealed, key=lambda key: seals[key].get("MouthClose", 0.0)):  # a tuck beside it opens no closure
         share = unsealed[key]
         for name in set(_SPOKEN) - set(_JAW) - set(_CORNERS):
@@ -136,8 +178,8 @@ def _sealed(curves: dict[str, np.ndarray], letters: list[_Letter], times: np.nda
 def _gate(times: np.ndarray, start_s: float, end_s: float) -> np.ndarray:
     """1 from start to end (for SEAL_S at least), 0 beyond the edges, a raised cosine between."""
     widen = max(0.0, SEAL_S - (end_s - start_s)) / 2
-    outside = np.maximum(start_s - widen - times, times - end_s - widen)
-    return _raised_cosine(1 - outside / SEAL_EDGE_S)
+    early, late = (start_s - widen - times) / CLOSING_S, (times - end_s - widen) / PARTING_S
+    return _raised_cosine(1 - np.maximum(early, late))
 
 
 def _raised_cosine(x: np.ndarray) -> np.ndarray:
@@ -152,7 +194,9 @@ def _brows(phones: Sequence[Phone], times: np.ndarray) -> np.ndarray:
         if phone.stressed:
             height = float(np.clip(0.1 + 0.5 * (phone.loudness - 1), 0, BROW_MAX))
             middle = (phone.start_s + phone.end_s) / 2
-            raised = np.maximum(raised, height * np.exp(-(((times - middle) / BROW_S) ** 2) / 2))
+            near = _near(times, middle - 2 * NEAR * BROW_S, middle + 2 * NEAR * BROW_S)
+            away = (times[near] - middle) / BROW_S
+            raised[near] = np.maximum(raised[near], height * np.exp(-(away**2) / 2))
     return raised
 
 
