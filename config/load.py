@@ -1,7 +1,8 @@
 """default.yml ← a person's YAML ← key=value overrides → Config; a mistake becomes one line with its place and mend."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -49,9 +50,13 @@ def portable(config: Config) -> Tree:
     """The config as plain values, paths below the repository's root from there: files that hold it can be moved."""
     tree = config.model_dump(mode="json")
     for section, key in PATH_KEYS:
-        place = Path(tree[section][key])
-        tree[section][key] = place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else str(place)
+        tree[section][key] = _for_each(_from_root, tree[section][key])
     return tree
+
+
+def _from_root(path: str) -> str:
+    place = Path(path)
+    return place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else path
 
 
 def difference(before: Config, now: Config, free: Collection[str] = ()) -> str:
@@ -101,11 +106,22 @@ def _parse_override(override: str) -> tuple[Keys, Any]:
 def _resolve_paths(tree: Tree, base: Path) -> None:
     for section, key in PATH_KEYS:
         values = tree.get(section)
-        if isinstance(values, dict) and isinstance(values.get(key), str):
-            try:
-                values[key] = str((base / Path(values[key]).expanduser()).resolve())
-            except (RuntimeError, ValueError):  # ~nobody, a NUL character
-                raise UserError(f"{section}.{key}: not a path: {shown(repr(values[key]))}") from None
+        if isinstance(values, dict) and key in values:
+            values[key] = _for_each(partial(_resolved, base, f"{section}.{key}"), values[key])
+
+
+def _resolved(base: Path, key: str, path: str) -> str:
+    try:
+        return str((base / Path(path).expanduser()).resolve())
+    except (RuntimeError, ValueError):  # ~nobody, a NUL character
+        raise UserError(f"{key}: not a path: {shown(repr(path))}") from None
+
+
+def _for_each(function: Callable[[str], str], said: Any) -> Any:
+    """The text, or each of a list of texts, by the function; what is neither stays, for the schema to refuse."""
+    if isinstance(said, list):
+        return [_for_each(function, value) for value in said]
+    return function(said) if isinstance(said, str) else said
 
 
 def _merge(base: Tree, layer: Tree) -> Tree:

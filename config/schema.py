@@ -1,9 +1,9 @@
 """Every key a run can set: its type and its bounds. The values, with their units, are in default.yml."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 # Every number has a largest value, far above what anyone trains with, so that a slip is told before memory is taken.
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -57,10 +57,15 @@ class Split(Section):
         return self
 
 
-class Data(Section):
-    """The corpus, its database, and what of it is used."""
+def _listed(value: Any) -> Any:
+    """One folder stands for a list of it; strict validation takes what a function gives only as a tuple."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
-    corpus: Path
+
+class Data(Section):
+    """The corpora, their database, and what of them is used."""
+
+    corpus: Annotated[tuple[Path, ...], BeforeValidator(_listed), Field(min_length=1)]
     lmdb: Path
     fps: Annotated[float, Field(gt=0, le=240)]
     source_fps: Annotated[float, Field(gt=0, le=240)] | None
@@ -76,6 +81,11 @@ class Data(Section):
         if len(set(names)) < len(names):
             raise ValueError("two domains have the same name")
         return self
+
+    @property
+    def corpora(self) -> str:
+        """The corpus folders as a line names them."""
+        return ", ".join(map(str, self.corpus))
 
 
 class Windows(Section):

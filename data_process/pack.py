@@ -1,4 +1,4 @@
-"""Pack a corpus (wav/ + bs/ + tsv/) into an LMDB of clips."""
+"""Pack a corpus (wav/ + bs/ + tsv/), or several, into an LMDB of clips."""
 
 import sys
 import time
@@ -102,7 +102,7 @@ def close(data: Data, files: list[Path], parts: list[Any]) -> None:
     written = {data.lmdb.with_name(final): data.lmdb.with_name(name) for _, _, own in parts for final, name in own}
     if not clips:
         discard(written.values())
-        raise UserError(f"{data.corpus}: no usable clip; the first was dropped because {dropped[0]}")
+        raise UserError(f"{data.corpora}: no usable clip; the first was dropped because {dropped[0]}")
     replace_set(data.lmdb, written)
     log = data.lmdb.with_name("pack.log")
     log.write_text("".join(f"{line}\n" for line in dropped), encoding="utf-8")
@@ -114,15 +114,21 @@ def close(data: Data, files: list[Path], parts: list[Any]) -> None:
     )
 
 
-def find_clips(corpus: Path) -> list[ClipFiles]:
-    """Every clip of a corpus that has sound, sorted by id.
+def find_clips(corpora: Sequence[Path]) -> list[ClipFiles]:
+    """Every clip of the corpora that has sound, sorted by id.
 
-    Raises UserError when there is no sound or no curves at all, or two files claim one clip.
+    Raises UserError where one has no sound or no curves at all, and when two files claim one clip.
     """
-    found = Corpus(corpus)
-    found.needed("bs")
-    found.needed("wav")
-    return [clip for clip in found.clips() if clip.wav]
+    found: dict[str, ClipFiles] = {}
+    for corpus in map(Corpus, corpora):
+        corpus.needed("bs")
+        corpus.needed("wav")
+        for clip in corpus.clips():
+            if clip.wav and clip.id in found:
+                raise UserError(f"{clip.wav}: the clip {clip.id} is {found[clip.id].wav} too; rename one of them")
+            if clip.wav:
+                found[clip.id] = clip
+    return [found[clip] for clip in sorted(found)]
 
 
 def pack_clips(
@@ -188,7 +194,8 @@ def read_clip(files: ClipFiles, data: Data) -> "Clip":
         raise UnusableError(f"audio lasts {audio_s:.3f} s, less than a frame")
     samples = round(frames * SAMPLE_RATE / data.fps)
     audio = np.pad(audio[:samples], (0, max(0, samples - len(audio))))
-    source = files.wav.relative_to(data.corpus).as_posix()
+    corpus = next(folder for folder in data.corpus if files.wav.is_relative_to(folder))
+    source = files.wav.relative_to(corpus).as_posix()
     return Clip(files.id, domain, data.fps, audio, curves[:frames], tuple(words), source)
 
 

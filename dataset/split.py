@@ -49,7 +49,7 @@ def check_named(data: Data, key: str, patterns: Sequence[str], ids: Sequence[str
     for pattern in patterns:
         if not any(matches(clip_id, [pattern]) for clip_id in ids):
             mend = nearest(pattern, ids) or "; take it out or mend it"
-            raise UserError(f"{data.corpus}: data.{key} names {pattern}, but there is no such clip{mend}")
+            raise UserError(f"{data.corpora}: data.{key} names {pattern}, but there is no such clip{mend}")
 
 
 def split_clips(clips: Sequence[AnyListed], data: Data) -> tuple[list[AnyListed], list[AnyListed]]:
@@ -82,19 +82,20 @@ def clip_folds(clips: Sequence[str], folds: int) -> list[Split]:
     return [Split(by="fold", fold=fold, folds=folds, val=()) for fold in range(folds)]
 
 
-def speaker_folds(clips: Sequence[str], folds: int, manifest: Path) -> list[Split]:
+def speaker_folds(clips: Sequence[str], folds: int, manifests: Sequence[Path]) -> list[Split]:
     """The split of each fold: the speakers, in the order of their first clips, are dealt out in turn. clips: ids.
 
-    Raises UserError for fewer speakers than folds, and a manifest that is missing or lacks a clip.
+    Raises UserError for fewer speakers than folds, and manifests that are missing or lack a clip.
     """
     _check_folds(folds)
-    rows = read_manifest(manifest)
+    rows = {clip: row for manifest in manifests for clip, row in read_manifest(manifest).items()}
+    named = ", ".join(map(str, manifests))
     for clip in clips:
         if not rows.get(clip, {}).get("speaker"):
-            raise UserError(f"{manifest}: no speaker of {clip}; --by speaker needs the columns id and speaker")
+            raise UserError(f"{named}: no speaker of {clip}; --by speaker needs the columns id and speaker")
     speakers = list(dict.fromkeys(rows[clip]["speaker"] for clip in clips))
     if len(speakers) < folds:
-        raise UserError(f"--folds {folds}: {manifest} names {len(speakers)} speaker{'s' * (len(speakers) > 1)}")
+        raise UserError(f"--folds {folds}: {named} names {len(speakers)} speaker{'s' * (len(speakers) > 1)}")
     dealt = {speaker: number % folds for number, speaker in enumerate(speakers)}
     sides = [tuple(clip for clip in clips if dealt[rows[clip]["speaker"]] == fold) for fold in range(folds)]
     return [Split(by="list", fold=0, folds=folds, val=side) for side in sides]

@@ -50,8 +50,8 @@ def main() -> None:
 
     clips = [clip.id for clip in open_clips(first).clips]
     folds = first.data.split.folds if given.folds is None else given.folds
-    manifest = Corpus(first.data.corpus).manifest
-    splits = clip_folds(clips, folds) if given.by == "clip" else speaker_folds(clips, folds, manifest)
+    manifests = [Corpus(folder).manifest for folder in first.data.corpus]
+    splits = clip_folds(clips, folds) if given.by == "clip" else speaker_folds(clips, folds, manifests)
     scorer = HeldOutScorer(given.pieces)
     folder = first.run.dir / f"{first.run.name}_kfold"
     results = {}

@@ -193,9 +193,31 @@ def test_paths_of_a_file_start_at_the_root_and_typed_ones_here(
     path = write("run: {dir: runs}\ndata: {corpus: /somewhere/else, lmdb: ~/clips.lmdb}")
     config = load_config(path, ["features.cache=mine/../cache.lmdb"])
     assert config.run_dir == ROOT / "runs" / "default"
-    assert config.data.corpus == Path("/somewhere/else")
+    assert config.data.corpus == (Path("/somewhere/else"),)
     assert config.data.lmdb == Path.home() / "clips.lmdb"
     assert config.features.cache == tmp_path.resolve() / "cache.lmdb"
+
+
+def test_a_corpus_is_a_folder_or_a_list_of_folders(
+    write: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write("data: {corpus: [mine, /somewhere/else]}")
+    config = load_config(path)
+    assert config.data.corpus == (ROOT / "mine", Path("/somewhere/else"))
+    assert config.data.corpora == f"{ROOT / 'mine'}, {Path('/somewhere/else')}"
+    save_config(config, tmp_path / "saved.yml")
+    assert yaml.safe_load((tmp_path / "saved.yml").read_text())["data"]["corpus"][0] == "mine"
+    assert load_config(tmp_path / "saved.yml") == config
+    here = tmp_path.resolve()
+    assert load_config(path, ["data.corpus=[one, two]"]).data.corpus == (here / "one", here / "two")
+    assert load_config(path, ["data.corpus=one"]).data.corpus == (here / "one",)
+
+
+@pytest.mark.parametrize("said", ["[]", "7", "[mine, 7]", "null"])
+def test_a_corpus_that_is_no_folder_is_refused(write: Callable[[str], Path], said: str) -> None:
+    path = write(f"data:\n  corpus: {said}")
+    assert refused(path).startswith(f"{path}, line 2: data.corpus")
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)

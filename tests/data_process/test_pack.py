@@ -14,7 +14,7 @@ from data_process import facegood, pack
 from dataset.audio import read_audio, to_int16
 from dataset.blendshapes import ARKIT, read_csv
 from dataset.transcript import Word
-from tests.helpers import FACEGOOD, KILLED_STATUS, ROOT, Corpus, lmdb_records, needs_shared
+from tests.helpers import FACEGOOD, KILLED_STATUS, ROOT, Corpus, lmdb_records, needs_shared, refused
 
 
 @pytest.fixture
@@ -40,6 +40,33 @@ def test_a_clip_comes_through_unharmed(corpus: Corpus) -> None:
     assert clip.words == (Word("你", 0, 0.2), Word("好", 0.2, 0.4), Word("吗", 0.5, 0.9))
     assert (clip.domain, clip.fps, clip.source) == ("default", 30, "wav/a.wav")
     assert corpus.log == []
+
+
+def test_several_corpora_become_one_database(corpus: Corpus, tmp_path: Path) -> None:
+    other = Corpus(tmp_path / "other", tmp_path / "out")
+    curves = {"b": corpus.noise("b"), "a": other.noise("a"), "c": other.noise("c", 2.0)}
+    out = pack_all(corpus, f"data.corpus=[{corpus.folder}, {other.folder}]")
+    assert out.startswith("packed 3 clips, 120 frames")
+    assert corpus.ids == ["a", "b", "c"]
+    for name, values in curves.items():
+        assert np.array_equal(corpus.store[name].curves, values.astype(np.float32))
+        assert corpus.store[name].source == f"wav/{name}.wav"
+
+
+def test_two_clips_of_one_name_in_two_corpora_are_refused(corpus: Corpus, tmp_path: Path) -> None:
+    other = Corpus(tmp_path / "other", tmp_path / "out")
+    for place in (corpus, other):
+        place.noise("a")
+    line = refused(pack_all, corpus, f"data.corpus=[{corpus.folder}, {other.folder}]")
+    ours, theirs = (place.folder / "wav" / "a.wav" for place in (corpus, other))
+    assert line == f"{theirs}: the clip a is {ours} too; rename one of them"
+    assert not corpus.lmdb.exists()
+
+
+def test_a_corpus_of_several_that_holds_nothing_is_named(corpus: Corpus, tmp_path: Path) -> None:
+    corpus.noise("a")
+    line = refused(pack_all, corpus, f"data.corpus=[{corpus.folder}, {tmp_path / 'nowhere'}]")
+    assert line.startswith(f"{tmp_path / 'nowhere' / 'bs'}: no such folder")
 
 
 def break_csv(corpus: Corpus, name: str) -> None:

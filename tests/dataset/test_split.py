@@ -15,7 +15,7 @@ def clips(names: str, folders: str = "") -> list[ClipInfo]:
 
 
 def data_of(split: Split) -> Data:
-    return load_config(ROOT / "config" / "default.yml").data.model_copy(update={"corpus": Path("c"), "split": split})
+    return load_config(ROOT / "config" / "default.yml").data.model_copy(update={"corpus": (Path("c"),), "split": split})
 
 
 def split(by: str, names: str, folders: str = "", **options: object) -> tuple[str, str]:
@@ -36,6 +36,9 @@ def test_by_list_names_and_patterns() -> None:
     assert split("list", "a1 a2 b1 b[1]", val=("a2", "b*")) == ("a1", "a2 b1 b[1]")
     assert split("list", "a1 a2 b1 b[1]", val=("b[1]",)) == ("a1 a2", "b1 b[1]")
     assert split("list", "a1 a2 b[1]", val=("b[1]",)) == ("a1 a2", "b[1]")
+    names = "1114_3_15 1114_3_16 en_emma_0001 en_emma_0002 en_li_0001"
+    held_out = "1114_3_15 en_emma_0001 en_emma_0002"
+    assert split("list", names, val=("1114_3_15", "en_emma_*")) == ("1114_3_16 en_li_0001", held_out)
 
 
 def test_by_folder_and_none() -> None:
@@ -92,5 +95,9 @@ def test_folds_by_speaker(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("id,speaker\na1,Li\na2,Wu\na3,Li\nb1,Ma\nb2,Wu\n")
     names = ("a1", "a2", "a3", "b1", "b2")
-    assert [split.val for split in speaker_folds(names, 3, manifest)] == [("a1", "a3"), ("a2", "b2"), ("b1",)]
-    assert [split.val for split in speaker_folds(names, 2, manifest)] == [("a1", "a3", "b1"), ("a2", "b2")]
+    assert [split.val for split in speaker_folds(names, 3, [manifest])] == [("a1", "a3"), ("a2", "b2"), ("b1",)]
+    others = tmp_path / "others.csv"
+    others.write_text("id,speaker\nc1,Li\nc2,An\n")
+    both = speaker_folds((*names, "c1", "c2"), 2, [manifest, others])
+    assert [split.val for split in both] == [("a1", "a3", "b1", "c1"), ("a2", "b2", "c2")]
+    assert [split.val for split in speaker_folds(names, 2, [manifest])] == [("a1", "a3", "b1"), ("a2", "b2")]
