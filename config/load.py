@@ -17,7 +17,7 @@ from config.suggest import nearest
 from config.yaml_files import DEEPEST, Dumper, Keys, Places, parse_yaml, read_yaml, shown
 
 DEFAULT = ROOT / "config" / "default.yml"
-PATH_KEYS = (("run", "dir"), ("data", "corpus"), ("data", "lmdb"), ("features", "cache"))
+PATH_KEYS = (("run", "dir"), ("data", "corpus"), ("data", "lmdb"), ("features", "cache"), ("train", "init"))
 
 Tree = dict[str, Any]
 

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from config.suggest import nearest
+
 # Every number has a largest value, far above what anyone trains with, so that a slip is told before memory is taken.
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -18,6 +20,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Reverberation = Annotated[float, Field(ge=0.01, le=20)]
 PATH_PART = r"^[\w.\-]*[\w\-][\w.\-]*$"  # the name of a file or folder in the place it is meant for: no /, no ..
 LONGEST_PART = 100
+PARTS = ("project", "domain", "text", "front", "encoder", "decoder", "head")  # of model.decoder.Decoder, that learn
 
 
 class Section(BaseModel):
@@ -162,6 +165,7 @@ class Model(Section):
     normalise_features: bool
     width: Width
     domain_one_hot: bool
+    domain_size: Layers | None = None  # runs and checkpoints of before have none
     conv_layers: Layers
     conv_kernel: Annotated[int, Field(ge=1, le=10_001)]
     positional: Literal["none", "sinusoidal"]
@@ -202,8 +206,10 @@ LOSS_NAMES = tuple(name for name, field in Loss.model_fields.items() if field.an
 
 
 class Train(Section):
-    """How the decoder is trained."""
+    """How the decoder is trained, and from what."""
 
+    init: Path | None = None  # runs and checkpoints of before have none
+    freeze: tuple[str, ...] = ("domain",)
     epochs: Positive
     batch_size: Positive
     learning_rate: Rate
@@ -216,6 +222,16 @@ class Train(Section):
     patience_epochs: Count
     checkpoint_steps: Count
     workers: Annotated[int, Field(ge=0, le=1024)]
+
+    @model_validator(mode="after")
+    def _parts_exist(self) -> "Train":
+        known = f"; known: {', '.join(PARTS)}"
+        for part in self.freeze:
+            if part not in PARTS:
+                raise ValueError(f"freeze: {part}: unknown part{nearest(part, PARTS) or known}")
+        if set(self.freeze) >= set(PARTS):
+            raise ValueError("freeze names every part; leave one to be trained")
+        return self
 
 
 class Config(Section):
@@ -237,6 +253,8 @@ class Config(Section):
             raise ValueError(f"model.heads {self.model.heads} does not divide model.width {self.model.width}")
         if self.text_size % self.model.heads:
             raise ValueError(f"model.heads {self.model.heads} does not divide text.embedding {self.text_size}")
+        if self.domain_size % self.model.heads:
+            raise ValueError(f"model.heads {self.model.heads} does not divide model.domain_size {self.domain_size}")
         if self.windows.min_tokens and not self.data.require_transcripts:
             raise ValueError("windows.min_tokens needs data.require_transcripts: true")
         if self.features.cache == self.data.lmdb:
@@ -244,9 +262,11 @@ class Config(Section):
         return self
 
     @property
-    def one_hot_size(self) -> int:
-        """Columns of the domain one-hot: none for one domain, else filled up so that the heads divide the width."""
+    def domain_size(self) -> int:
+        """Columns of the domain's vector: none for one domain, else filled up so that the heads divide the width."""
         domains, heads = len(self.data.domains), self.model.heads
+        if self.model.domain_one_hot and self.model.domain_size is not None:
+            return self.model.domain_size
         return -(-domains // heads) * heads if self.model.domain_one_hot and domains > 1 else 0
 
     @property

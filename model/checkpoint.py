@@ -18,11 +18,12 @@ from config.load import portable
 from config.schema import Config
 from config.yaml_files import shown
 from dataset.stats import Stats
-from model.decoder import Decoder, build_decoder
+from model.decoder import Decoder, build_decoder, domain_vectors
 
 FORMAT = "speech-driven-expressions checkpoint"
 VERSION = 1
 FEATURE_STD = "normalise.std"
+DOMAINS = "domain.weight"
 LARGEST_FEATURE = 1_000_000  # values a frame
 WEIGHTS, AVERAGED = "model.", "averaged."  # prefixes of tensor names; a checkpoint for resuming holds more
 
@@ -136,12 +137,20 @@ def load_decoder(path: Path) -> tuple[Header, Decoder]:
     """The header and the decoder in eval mode, with averaged weights where there are any. Raises UserError."""
     header, tensors, _ = load_checkpoint(path)
     prefix = AVERAGED if any(name.startswith(AVERAGED) for name in tensors) else WEIGHTS
-    weights = unprefixed(tensors, prefix)
+    weights = with_domains(header, unprefixed(tensors, prefix))
     if problem := misfit(header, weights):
         raise UserError(f"{path}: weights do not fit the config in the header: {problem}")
     decoder = build_decoder(header.config, header.feature_size, len(header.channels))
     decoder.load_state_dict(weights)
     return header, decoder.eval().requires_grad_(False)
+
+
+def with_domains(header: Header, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A decoder's weights, of any shape, with the domains' one-hots, which checkpoints of before take for granted."""
+    domains, size = len(header.config.data.domains), header.config.domain_size
+    if not size or DOMAINS in weights:
+        return dict(weights)
+    return {**weights, DOMAINS: domain_vectors(domains, size).weight.detach()}
 
 
 def misfit(header: Header, weights: Mapping[str, Tensor]) -> str:

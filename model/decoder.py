@@ -13,18 +13,19 @@ from model.layers import DecoderLayer, Dropout, EncoderLayer
 class Decoder(nn.Module):
     """Speech features of a window, what is said and the clip's domain → curves normalised by the training stats.
 
+    A domain is a vector, at first its one-hot, which is concatenated to the projected features.
     The reference decoder is projection → one-hot → one encoder layer → one decoder layer (target: the encoder's output,
     memory: the encoder's input) → head; the rest of `model:` in the config adds to it.
     """
 
     def __init__(
-        self, config: Model, feature_size: int, one_hot_size: int, channels: int, text: Text | None = None
+        self, config: Model, feature_size: int, domains: int, domain_size: int, channels: int, text: Text | None = None
     ) -> None:
         super().__init__()
-        width = config.width + one_hot_size + (text.embedding if text else 0)
-        self.one_hot_size = one_hot_size
+        width = config.width + domain_size + (text.embedding if text else 0)
         self.normalise = FeatureNorm(feature_size) if config.normalise_features else nn.Identity()
         self.project = nn.Linear(feature_size, config.width)
+        self.domain = domain_vectors(domains, domain_size) if domain_size else None
         self.text = TextEmbedding(text.embedding, text.drop) if text else None
         self.front = nn.Sequential(
             *(ConvLayer(width, config.conv_kernel, config.dropout) for _ in range(config.conv_layers))
@@ -39,16 +40,17 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """features: (B, T, feature size), at motion rate; domain: (B,) int64 → (B, T, channels), normalised.
 
+        domain: its number, or a vector in its place, (B, domain size) float32, which may be none of those trained.
         unit, position: (B, T), a text stream as dataset.text_stream gives it; None: without a transcript.
         """
         B, T, _ = features.shape
         x = self.project(self.normalise(features))
-        if self.one_hot_size:
-            one_hot = nn.functional.one_hot(domain, self.one_hot_size).to(x.dtype)
-            x = torch.cat([x, one_hot[:, None].expand(B, T, -1)], dim=-1)
+        if self.domain:
+            vector = domain if domain.is_floating_point() else self.domain(domain)
+            x = torch.cat([x, vector[:, None].expand(B, T, -1)], dim=-1)
         if self.text:
             if unit is None or position is None:
-                unit, position = domain.new_full((B, T), NONE), features.new_zeros(B, T)
+                unit, position = features.new_full((B, T), NONE), features.new_zeros(B, T)
             x = torch.cat([x, self.text(unit, position)], dim=-1)
         memory = encoded = self.position(self.front(x))
         for layer in self.encoder:
@@ -61,6 +63,12 @@ class Decoder(nn.Module):
 
 def _layers(kind: type[EncoderLayer | DecoderLayer], count: int, width: int, config: Model) -> list[nn.Module]:
     return [kind(width, config.heads, config.feedforward, config.dropout) for _ in range(count)]
+
+
+def domain_vectors(domains: int, size: int) -> nn.Embedding:
+    """The vector of each domain, (domains, size): one-hots where there are columns enough, else random directions."""
+    vectors = torch.eye(domains, size) if domains <= size else torch.randn(domains, size) * size**-0.5
+    return nn.Embedding.from_pretrained(vectors, freeze=False)
 
 
 class CurveHead(nn.Module):
@@ -150,4 +158,4 @@ def build_decoder(config: Config, feature_size: int, channels: int) -> Decoder:
     feature_size: values a frame of speech features; channels: curves to predict.
     """
     text = config.text if config.text_size else None
-    return Decoder(config.model, feature_size, config.one_hot_size, channels, text)
+    return Decoder(config.model, feature_size, len(config.data.domains), config.domain_size, channels, text)

@@ -73,7 +73,7 @@ class RidgeMaterial:
             rows = np.empty((clip.frames, rows.shape[-1]), np.float32)
             for start, heard in zip(window_starts(clip.frames, window, window), windows, strict=True):
                 rows[start : start + window] = heard[: clip.frames - start]
-        if not self.config.one_hot_size:
+        if not self.config.domain_size:
             return rows
         one_hot = np.array([domain.name == clip.domain for domain in self.config.data.domains], np.float32)
         return np.hstack([rows, np.tile(one_hot, (len(rows), 1))])

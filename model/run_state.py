@@ -25,29 +25,35 @@ from dataset.blendshapes import GROUPS
 from dataset.stats import STATS, save_stats
 from dataset.windows import Batch
 from model import checkpoint
-from model.checkpoint import Header, prefixed, unprefixed
+from model.checkpoint import Header, prefixed, unprefixed, with_domains
 from model.decoder import FeatureNorm, build_decoder
 from model.losses import TOTAL, compute_losses
 from model.run_data import RunData
 from model.run_log import METRICS, PICTURE, TENSORBOARD, RunLog
+from model.transfer import freeze, start_from, with_domain_size
 
 OPTIMIZER, RNG, PROGRESS = "optimizer.", "rng.", "progress"
 # What a resumed run may change without becoming another run.
 FREE_TO_CHANGE = {
     "run.dir", "data.corpus", "data.lmdb", "features.cache", "features.model",
-    "train.epochs", "train.patience_epochs", "train.checkpoint_steps", "train.workers",
+    "train.init", "train.epochs", "train.patience_epochs", "train.checkpoint_steps", "train.workers",
 }  # fmt: skip
 
 
 class RunState:
     """The state of a run. Everything that the next step depends on is in last.safetensors, bit for bit.
 
-    resume: go on from the folder's last.safetensors; without one, and by default, the run begins and clears the folder.
-    Raises UserError for clips or an encoder that cannot be had, and for a checkpoint of another run.
+    resume: go on from the folder's last.safetensors; without one, and by default, the run begins, from train.init where
+    it names weights, and clears the folder.
+    Raises UserError for clips or an encoder that cannot be had, and for a checkpoint of another run or one that cannot
+    be started from.
     """
 
     def __init__(self, config: Config, accelerator: Accelerator, resume: bool) -> None:
-        self.config, self.accelerator = config, accelerator
+        folder, asked = config.run_dir, config
+        last = folder / LAST if resume and (folder / LAST).exists() else None
+        self.config = config = with_domain_size(config, resumed=last)
+        self.accelerator = accelerator
         self.data = RunData(config, accelerator)
         # Of all epochs; domain weights with fractions may make an epoch a batch longer or shorter.
         self.total_steps = config.train.epochs * len(self.data.epoch_examples(0))
@@ -55,6 +61,10 @@ class RunState:
         self.decoder = build_decoder(config, self.data.feature_size, len(GROUPS[config.model.channels]))
         if isinstance(self.decoder.normalise, FeatureNorm):
             self.data.fit(self.decoder.normalise)
+        self.step = self.epoch = self.batch = self.stale_epochs = self.best_epoch = 0
+        if config.train.init and not last:
+            accelerator.print(start_from(config.train.init, self.decoder, self._header()))
+        freeze(self.decoder, config.train.freeze)
         self.model = accelerator.prepare(self.decoder)
         self.averaged = deepcopy(self.decoder).eval() if config.train.ema else self.decoder
         self.optimizer = torch.optim.AdamW(
@@ -62,15 +72,13 @@ class RunState:
         )
         torch.manual_seed(config.run.seed + 1 + accelerator.process_index)  # dropout differs between processes
 
-        self.step = self.epoch = self.batch = self.stale_epochs = self.best_epoch = 0
         self.best = math.inf
         self.losses: list[dict[str, Tensor]] = []  # of the epoch's steps so far
-        folder = config.run_dir
-        if resume and (folder / LAST).exists():
-            self._restore(folder / LAST)
+        if last:
+            self._restore(last)
         elif accelerator.is_main_process:
             _clear(folder, self.data.store.files)
-            save_config(config, folder / "config.yml")
+            save_config(asked, folder / "config.yml")
             save_stats(folder / STATS, self.data.stats)
         self.log = RunLog(folder, self.epoch, self.step - self.batch) if accelerator.is_main_process else None
         self._set_learning_rate()
@@ -209,9 +217,9 @@ class RunState:
         if PROGRESS not in metadata:
             raise UserError(f"{path}: weights only, nothing to resume from; start afresh with --overwrite")
         _check_same_run(path, header, self._header())
-        self.decoder.load_state_dict(unprefixed(tensors, checkpoint.WEIGHTS))
+        self.decoder.load_state_dict(with_domains(header, unprefixed(tensors, checkpoint.WEIGHTS)))
         if self.config.train.ema:
-            self.averaged.load_state_dict(unprefixed(tensors, checkpoint.AVERAGED))
+            self.averaged.load_state_dict(with_domains(header, unprefixed(tensors, checkpoint.AVERAGED)))
         checkpoint.restore_optimizer(self.decoder, self.optimizer, unprefixed(tensors, OPTIMIZER))
         process = self.accelerator.process_index
         states = {kind: states for kind, states in unprefixed(tensors, RNG).items() if process < len(states)}

@@ -19,7 +19,7 @@ def main() -> None:
     from model.reference import import_checkpoint
 
     header, tensors = import_checkpoint(given.source, given.target)
-    domains = "with" if header.config.one_hot_size else "without"
+    domains = "with" if header.config.domain_size else "without"
     print(f"imported {tensors} tensors, {header.fps:g} fps, {domains} domain one-hot: {given.target}")
 
 

@@ -64,7 +64,7 @@ def test_the_reference_recipe() -> None:
     assert config.features.model == "TencentGameMate/chinese-hubert-large"
     assert (config.features.encoder, config.features.context, config.features.layer) == ("hubert", "window", -1)
     assert [domain.weight for domain in config.data.domains] == [3, 1]
-    assert (config.model.width, config.one_hot_size, config.model.heads) == (64, 2, 2)
+    assert (config.model.width, config.domain_size, config.model.heads) == (64, 2, 2)
     assert (config.model.output, config.model.head_dropout, config.model.positional) == ("tanh", 0.1, "none")
     assert (config.loss.dtw, config.loss.mse, config.loss.l1, config.loss.velocity) == (1, 0, 0, 0)
     train = config.train
@@ -238,7 +238,7 @@ def test_the_one_hot_fills_up_so_that_the_heads_divide_the_width() -> None:
 
     def size(domains: int, heads: int = 2, *more: str) -> int:
         names = ", ".join(domain.replace("NAME", f"d{number}") for number in range(domains))
-        return load_config(DEFAULT, [f"data.domains=[{names}]", f"model.heads={heads}", *more]).one_hot_size
+        return load_config(DEFAULT, [f"data.domains=[{names}]", f"model.heads={heads}", *more]).domain_size
 
     assert [size(1), size(2), size(3), size(5, 4)] == [0, 2, 4, 8]
     assert size(2, 2, "model.domain_one_hot=false") == 0

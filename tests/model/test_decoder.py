@@ -147,8 +147,8 @@ def test_every_option_gives_a_curve_a_channel(names: tuple[str, ...], options: t
     config = config_of(domains(*names), *overrides, file="default.yml")
     decoder = decoder_of(domains(*names), *overrides, channels=5)
     one_hot = len(names) > 1 and "domain_one_hot=false" not in options
-    assert (config.one_hot_size >= len(names)) if one_hot else (config.one_hot_size == 0)
-    assert (config.model.width + config.one_hot_size) % config.model.heads == 0
+    assert (config.domain_size >= len(names)) if one_hot else (config.domain_size == 0)
+    assert (config.model.width + config.domain_size) % config.model.heads == 0
     for frames in (1, 2, T):
         features = torch.randn(1, frames, 20).expand(len(names), -1, -1)
         curves = decoder(features, torch.arange(len(names)))
