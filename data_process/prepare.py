@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import parser, renamed, run
 from config.errors import UserError, in_one_line
@@ -35,10 +37,16 @@ class Settings:
     out_fps: float = 25.0  # of bs/*.csv
     fps: float | None = None  # of curves whose files tell none
     channel: Channel = "loudest"
+    first_s: float | None = None  # of each recording, the only ones to be taken; None: all
 
     def as_recorded(self) -> dict[str, object]:
         """As the records of what was converted name them."""
-        return {"fps": self.out_fps, "source_fps": self.fps, "channel": self.channel}
+        cut = {} if self.first_s is None else {"first_s": self.first_s}
+        return {"fps": self.out_fps, "source_fps": self.fps, "channel": self.channel, **cut}
+
+    def first(self, rows: np.ndarray, rate: float) -> np.ndarray:
+        """Those rows of (rows, …), so many a second, that are taken."""
+        return rows if self.first_s is None else rows[: round(self.first_s * rate)]
 
 
 def main() -> None:
@@ -46,6 +54,7 @@ def main() -> None:
         __doc__,
         """python -m data_process.prepare --source recordings/ --out data/mine
         python -m data_process.prepare --source recordings/ --out data/mine --out_fps 30 --fps 60 --channel 1
+        python -m data_process.prepare --source recordings/ --out data/minute --out_fps 30 --first_s 60
         torchrun --nproc_per_node 4 -m data_process.prepare --source recordings/ --out data/mine""",
     )
     arguments.add_argument("--source", type=Path, required=True, help="folder of recordings, however deep they lie")
@@ -56,9 +65,12 @@ def main() -> None:
     arguments.add_argument("--fps", type=frame_rate, help="frames a second of curves whose files tell none")
     renamed(arguments, "--source_fps", "--fps")
     arguments.add_argument("--channel", type=channel, default="loudest", help="of several: loudest, mean, or 1, 2, …")
+    arguments.add_argument(
+        "--first_s", type=positive_seconds, help="take the first so many seconds of each recording, and no text"
+    )
     stage_arguments(arguments)
     options = arguments.parse_args()
-    settings = Settings(options.out_fps, options.fps, options.channel)
+    settings = Settings(options.out_fps, options.fps, options.channel, options.first_s)
     prepare(options.source, options.out, settings, options.jobs, options.strict)
 
 
@@ -68,6 +80,14 @@ def frame_rate(text: str) -> float:
     if not 0 < fps <= 240:
         raise ValueError
     return fps
+
+
+def positive_seconds(text: str) -> float:
+    """Of the command line. Raises ValueError for what are none."""
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise ValueError
+    return seconds
 
 
 def channel(text: str) -> Channel:
@@ -94,7 +114,7 @@ def prepare(source: Path, out: Path, settings: Settings, jobs: int = 1, strict: 
     corpus = Corpus(out)
     meeting = Meeting(corpus.records("prepare.ranks"))
     for clip in share(found.clips):
-        if clip.sentence:
+        if clip.sentence and settings.first_s is None:
             write_text(corpus.place("text", clip.id), clip.sentence)
     report = run_stage(
         "prepare",
@@ -128,7 +148,7 @@ def convert(item: Item, settings: Settings) -> dict[str, dict[str, Any]]:
     for source, output in zip(item.inputs, item.outputs, strict=False):
         with in_one_line(source):
             if output.parent.name == "wav":
-                found["wav"] = convert_sound(source, output, settings.channel)
+                found["wav"] = convert_sound(source, output, settings)
             elif output.parent.name == "bs":
                 found["bs"] = convert_curves(source, output, settings, found.get("wav", {}).get("seconds"))
             else:
@@ -136,15 +156,16 @@ def convert(item: Item, settings: Settings) -> dict[str, dict[str, Any]]:
     return found
 
 
-def convert_sound(source: Path, output: Path, told: Channel) -> dict[str, Any]:
+def convert_sound(source: Path, output: Path, settings: Settings) -> dict[str, Any]:
     """16 kHz mono 16-bit wav of one channel, scaled to fit where the source goes past full scale.
 
     Returns its measures before resampling, and more; scaled_by: 1 for what fits.
     """
     from data_process.doctor.sound_checks import sound_report
 
-    picked, channels = pick_channel(source, told)
+    picked, channels = pick_channel(source, settings.channel)
     audio, rate = read_unresampled(source, picked)
+    audio = settings.first(audio, rate)
     resampled = resample_audio(audio, rate)
     scale = fitting_scale(audio, resampled)
     wav = to_int16(resampled * scale)
@@ -162,24 +183,30 @@ def convert_curves(source: Path, output: Path, settings: Settings, sound_s: floa
             raise UserError(f"{source}: nothing tells its frame rate; {_suggest_rate(recording.frames, sound_s)}")
         recording = replace(recording, fps=settings.fps)
     resampled = recording.at_rate(settings.out_fps)
-    _write_recording(output, resampled)
+    columns = {name: settings.first(column, settings.out_fps) for name, column in _columns(resampled).items()}
+    write_columns(output, columns)
     return {
         "layout": recording.layout,
         "source_fps": recording.fps,
         "source_frames": recording.frames,
-        "seconds": recording.duration_s,
+        "seconds": recording.duration_s and min(recording.duration_s, settings.first_s or math.inf),
         "dropped_frames": int(recording.dropped_before.sum()),
         "doubled_frames": len(recording.doubled_rows),
         "percent": recording.percent,
-        "frames": resampled.frames,
+        "frames": len(columns[ARKIT[0]]),
     }
 
 
 def convert_neutral(source: Path, output: Path) -> dict[str, Any]:
     """The neutral pose as it is, frame by frame, as a csv of the 52 columns."""
     recording = read_recording(source)
-    _write_recording(output, recording)
+    write_columns(output, _columns(recording))
     return {"layout": recording.layout, "frames": recording.frames}
+
+
+def _columns(recording: Recording) -> dict[str, np.ndarray]:
+    """The 52 channels and the angles that there are, (frames,) each."""
+    return {**dict(zip(ARKIT, recording.curves().T, strict=True)), **recording.angles}
 
 
 def _suggest_rate(frames: int, sound_s: float | None) -> str:
@@ -189,10 +216,6 @@ def _suggest_rate(frames: int, sound_s: float | None) -> str:
     nearest = min(RATES, key=lambda rate: abs(rate - measured))
     mend = f"--fps {nearest:.6g}" if abs(nearest - measured) < USUAL_RATE * nearest else "--fps"
     return f"its {frames} frames beside {sound_s:.2f} s of sound make {measured:.2f} a second: say {mend}"
-
-
-def _write_recording(path: Path, recording: Recording) -> None:
-    write_columns(path, {**dict(zip(ARKIT, recording.curves().T, strict=True)), **recording.angles})
 
 
 def write_text(path: Path, sentence: str) -> None:

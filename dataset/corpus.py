@@ -142,6 +142,19 @@ class Corpus:
         write_json(self.prepared, {"fps": prepared.fps, "clips": prepared.clips})
 
 
+def sound_beside(curves: Path) -> Path:
+    """The sound of a recording: of its name, in its folder or, in a corpus, in wav/. Raises UserError without one."""
+    folders = (curves.parent, curves.parent.parent / "wav")
+    found = [
+        path for folder in folders for suffix in AUDIO_SUFFIXES if (path := folder / (curves.stem + suffix)).is_file()
+    ]
+    if not found:
+        raise UserError(
+            f"{curves}: no sound of this name beside it, such as {curves.with_suffix('.wav').name}; say where"
+        )
+    return found[0]
+
+
 def read_manifest(path: Path) -> dict[str, dict[str, str]]:
     """Clip → its row of a csv with the columns id, speaker and, if it likes, split; {} where there is no such file.
 

@@ -40,6 +40,15 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """features: (B, T, feature size), at motion rate; domain: (B,) int64 → (B, T, channels), normalised.
 
+        The others as `hidden` has them.
+        """
+        return self.head(self.hidden(features, domain, unit, position))
+
+    def hidden(
+        self, features: Tensor, domain: Tensor, unit: Tensor | None = None, position: Tensor | None = None
+    ) -> Tensor:
+        """What the head sees: (B, T, width), from features (B, T, feature size) at motion rate; domain: (B,) int64.
+
         domain: its number, or a vector in its place, (B, domain size) float32, which may be none of those trained.
         unit, position: (B, T), a text stream as dataset.text_stream gives it; None: without a transcript.
         """
@@ -58,7 +67,7 @@ class Decoder(nn.Module):
         decoded = encoded
         for layer in self.decoder:
             decoded = layer(decoded, memory)
-        return self.head(decoded)
+        return decoded
 
 
 def _layers(kind: type[EncoderLayer | DecoderLayer], count: int, width: int, config: Model) -> list[nn.Module]:
@@ -78,7 +87,8 @@ class CurveHead(nn.Module):
         super().__init__()
         self.linear = nn.Linear(width, channels)
         self.dropout = Dropout(dropout)
-        self.bound = nn.Tanh() if output == "tanh" else nn.Identity()
+        self.is_bounded = output == "tanh"
+        self.bound = nn.Tanh() if self.is_bounded else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, T, width) → (B, T, channels)."""

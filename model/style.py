@@ -1,0 +1,173 @@
+"""The style of a few seconds of someone's curves, without training: a synthesizer that moves a face as they do.
+
+Of each decoder the domain's vector is fitted by a few steps of an optimiser and the head in closed form, both leaning on
+what is learnt already, so that ten seconds do.
+"""
+
+from copy import copy, deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from config.errors import UserError
+from config.schema import Domain
+from config.units import frame_count
+from dataset.audio import open_sound
+from dataset.blendshapes import ARKIT, indices, to_arkit
+from dataset.corpus import sound_beside
+from dataset.recordings.layouts import read_recording
+from dataset.stats import Stats, compute_stats
+from model.checkpoint import Header
+from model.decoder import Decoder
+from model.synthesis import Member, Synthesizer
+from model.transfer import head_rows
+
+LEAST_S = 1.0
+PRIOR_S = 5.0  # seconds of curves in which the checkpoint's head would be right, that are added to those seen
+STEPS = 20  # of the optimiser
+NEAR_BOUND = 0.95  # of a head that ends in tanh: as near as it is asked to come
+STYLE = "style"  # the name of the one domain
+
+
+def style_of(synthesizer: Synthesizer, take: str | Path, sound: str | Path | None = None) -> Synthesizer:
+    """A synthesizer in the style of a take: a recording of any layout, and the sound beside it, by default by its name.
+
+    Raises UserError for what cannot be read, for a take of less than LEAST_S, one that tells no rate and is not at the
+    synthesizer's, and one whose curves and sound do not last alike.
+    """
+    take = Path(take)
+    recording = read_recording(take, required=())
+    curves = recording.at_rate(synthesizer.fps).values
+    with open_sound(Path(sound) if sound else sound_beside(take)) as opened:
+        audio = np.concatenate(list(opened.blocks))
+        most = max(member.header.config.data.max_gap_s for member in synthesizer.members)
+        if abs(opened.seconds - len(curves) / synthesizer.fps) > most:
+            raise UserError(
+                f"{take}: {len(curves) / synthesizer.fps:.2f} s of curves at {synthesizer.fps:g} a second, but {opened} "
+                f"lasts {opened.seconds:.2f} s; give the sound of this take"
+            )
+    return fit_style(synthesizer, audio, curves, recording.names, take.stem)
+
+
+def fit_style(
+    synthesizer: Synthesizer, audio: np.ndarray, curves: np.ndarray, channels: tuple[str, ...], name: str = STYLE
+) -> Synthesizer:
+    """A copy of the synthesizer that speaks in the style of some curves; a pure function, the same every time.
+
+    audio: (samples,) float32 at 16 kHz; curves: (frames, len(channels)) beside it, at the synthesizer's rate, by ARKit
+    name; a channel that is lacking moves as it did. name: of the take, in the stats. Raises UserError for less than
+    LEAST_S.
+    """
+    frames = min(len(curves), frame_count(len(audio), synthesizer.fps))
+    if frames < LEAST_S * synthesizer.fps:
+        raise UserError(f"{name}: {frames / synthesizer.fps:.2f} s of curves; a style takes {LEAST_S:g} s or more")
+    styled = copy(synthesizer)
+    styled.members = [_styled(member, audio, curves[:frames], channels, name) for member in synthesizer.members]
+    styled.header = styled.members[0].header
+    return styled
+
+
+def _styled(member: Member, audio: np.ndarray, curves: np.ndarray, channels: tuple[str, ...], name: str) -> Member:
+    """The member with a decoder and a header of its own, whose one domain is the style."""
+    header = styled_header(member.header, curves, channels, name)
+    decoder, stats = deepcopy(member.decoder), header.stats.select(header.channels)
+    scale = stats.scale(header.config.model.curve_scale)
+    _load_head(decoder, head_rows(decoder.state_dict(), member.header, header))
+    places = [place for place, channel in enumerate(header.channels) if channel in channels and scale[place]]
+    moving = tuple(header.channels[place] for place in places)
+    wanted = (curves[:, indices(channels, moving)] - stats.mean[places]) / scale[places]
+    fit = _Fit(member, decoder, audio, wanted, places)
+    if decoder.domain:
+        vector = fit.vector(decoder.domain.weight)
+        decoder.domain = nn.Embedding.from_pretrained(vector[None])
+    fit.head()
+    styled = copy(member)
+    styled.header, styled.decoder = header, decoder
+    styled.mean, styled.scale = stats.mean.astype(np.float32), scale
+    return styled
+
+
+def styled_header(header: Header, curves: np.ndarray, channels: tuple[str, ...], name: str) -> Header:
+    """The header with one domain and the curves' stats; of channels that are lacking, the stats that it has.
+
+    curves: (frames, len(channels)), by ARKit name.
+    """
+    found, old = compute_stats([to_arkit(curves, channels)], [name]), header.stats.select(ARKIT)
+    there = np.isin(ARKIT, channels)
+    rows = {row: np.where(there, getattr(found, row), getattr(old, row)) for row in ("mean", "std", "min", "max")}
+    config = header.config
+    data = config.data.model_copy(update={"domains": (Domain(name=STYLE, clips=("*",), weight=1.0),)})
+    model = config.model.model_copy(update={"domain_size": config.domain_size})
+    config = config.model_copy(update={"data": data, "model": model})
+    return replace(header, config=config, stats=Stats(ARKIT, **rows, frames=len(curves), clips=(name,)))
+
+
+class _Fit:
+    """A decoder's windows of a take, and the normalised curves it should give there: (frames, len(places))."""
+
+    def __init__(
+        self, member: Member, decoder: Decoder, audio: np.ndarray, wanted: np.ndarray, places: list[int]
+    ) -> None:
+        self.decoder, self.places, window = decoder, places, member.hearing.window
+        with open_sound(audio) as sound, torch.no_grad():
+            batches = member.hearing.features(sound.blocks, np.arange(0, len(wanted), window))
+            self.features = torch.cat([features.clone() for _, features in batches])
+        self.wanted = torch.from_numpy(wanted).to(self.features.device, torch.float64)
+        if decoder.head.is_bounded:
+            self.wanted = self.wanted.clamp(-NEAR_BOUND, NEAR_BOUND).atanh()
+        self.weight = PRIOR_S * member.header.fps
+
+    def seen(self, vector: Tensor | None) -> Tensor:
+        """What the head sees in each frame, (frames, width) float64, where the domain's vector is this one."""
+        domain = torch.zeros(1) if vector is None else vector
+        hidden = self.decoder.hidden(self.features, domain.to(self.features).expand(len(self.features), -1))
+        return hidden.flatten(0, 1)[: len(self.wanted)].double()
+
+    def ridge(self, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The change of the head's weight and bias, and what it leaves: the fit's loss, a scalar.
+
+        Ridge regression of what the head lacks on what it sees: a change costs as much as an error in PRIOR_S seconds.
+        """
+        linear = self.decoder.head.linear
+        lack = self.wanted - seen @ linear.weight[self.places].double().T - linear.bias[self.places].double()
+        centre, offset = seen.mean(dim=0), lack.mean(dim=0)
+        x, y = seen - centre, lack - offset
+        prior = self.weight * x.square().mean()
+        change = torch.linalg.solve(x.T @ x + prior * torch.eye(x.shape[1]).to(x), x.T @ y)
+        loss = (y - x @ change).square().sum() + prior * change.square().sum()
+        return change.T, offset - centre @ change, loss / len(x)
+
+    def vector(self, known: Tensor) -> Tensor:
+        """The domain's vector, (size,), by which the head has the least to change.
+
+        known: (domains, size), of which the best, or their mean, is where the optimiser begins.
+        """
+        starts = torch.cat([known, known.mean(dim=0, keepdim=True)]) if len(known) > 1 else known
+        with torch.no_grad():
+            losses = [float(self.ridge(self.seen(start))[2]) for start in starts]
+        vector = starts[int(np.argmin(losses))].clone().requires_grad_()
+        optimizer = torch.optim.LBFGS([vector], max_iter=STEPS, line_search_fn="strong_wolfe")
+
+        def loss() -> Tensor:
+            optimizer.zero_grad()
+            left = self.ridge(self.seen(vector))[2]
+            left.backward()
+            return left
+
+        optimizer.step(loss)
+        return vector.detach()
+
+    @torch.no_grad()
+    def head(self) -> None:
+        """Give the decoder the head that fits."""
+        linear = self.decoder.head.linear
+        weight, bias, _ = self.ridge(self.seen(self.decoder.domain.weight[0] if self.decoder.domain else None))
+        linear.weight[self.places] += weight.to(linear.weight)
+        linear.bias[self.places] += bias.to(linear.bias)
+
+
+def _load_head(decoder: Decoder, rows: dict[str, Tensor]) -> None:
+    decoder.load_state_dict({**decoder.state_dict(), **rows})
