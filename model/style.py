@@ -1,6 +1,6 @@
 """The style of a few seconds of someone's curves, without training: a synthesizer that moves a face as they do.
 
-Of each decoder the domain's vector is fitted by a few steps of an optimiser and the head in closed form, both leaning on
+Of each decoder the domain's vector is fitted by a few steps of an optimiser, and the head in closed form. Both lean on
 what is learnt already, so that ten seconds do.
 """
 
@@ -13,14 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from config.errors import UserError
+from config.files import written_whole
 from config.schema import Domain
 from config.units import frame_count
 from dataset.audio import open_sound
 from dataset.blendshapes import ARKIT, indices, to_arkit
 from dataset.corpus import sound_beside
 from dataset.recordings.layouts import read_recording
+from dataset.recordings.timing import USUAL_FPS
 from dataset.stats import Stats, compute_stats
-from model.checkpoint import Header
+from model.checkpoint import WEIGHTS, Header, prefixed, save_checkpoint
 from model.decoder import Decoder
 from model.synthesis import Member, Synthesizer
 from model.transfer import head_rows
@@ -33,22 +35,19 @@ STYLE = "style"  # the name of the one domain
 
 
 def style_of(synthesizer: Synthesizer, take: str | Path, sound: str | Path | None = None) -> Synthesizer:
-    """A synthesizer in the style of a take: a recording of any layout, and the sound beside it, by default by its name.
+    """A synthesizer in the style of a take: a recording of any layout and its sound, by default the one beside it.
 
-    Raises UserError for what cannot be read, for a take of less than LEAST_S, one that tells no rate and is not at the
-    synthesizer's, and one whose curves and sound do not last alike.
+    Raises UserError for what cannot be read, a take of less than LEAST_S, and curves and sound that do not last alike.
     """
     take = Path(take)
     recording = read_recording(take, required=())
-    curves = recording.at_rate(synthesizer.fps).values
+    curves = recording.with_rate(USUAL_FPS).at_rate(synthesizer.fps).values
     with open_sound(Path(sound) if sound else sound_beside(take)) as opened:
         audio = np.concatenate(list(opened.blocks))
         most = max(member.header.config.data.max_gap_s for member in synthesizer.members)
         if abs(opened.seconds - len(curves) / synthesizer.fps) > most:
-            raise UserError(
-                f"{take}: {len(curves) / synthesizer.fps:.2f} s of curves at {synthesizer.fps:g} a second, but {opened} "
-                f"lasts {opened.seconds:.2f} s; give the sound of this take"
-            )
+            lasts = f"{len(curves) / synthesizer.fps:.2f} s, but its sound, {opened}, {opened.seconds:.2f} s"
+            raise UserError(f"{take}: lasts {lasts}; give the sound of this take")
     return fit_style(synthesizer, audio, curves, recording.names, take.stem)
 
 
@@ -68,6 +67,15 @@ def fit_style(
     styled.members = [_styled(member, audio, curves[:frames], channels, name) for member in synthesizer.members]
     styled.header = styled.members[0].header
     return styled
+
+
+def save_style(path: Path, synthesizer: Synthesizer) -> None:
+    """Keep a style as a checkpoint, which whatever takes one reads. Raises UserError for an ensemble of several."""
+    if len(synthesizer.members) > 1:
+        raise UserError(f"{path}: an ensemble has a style in each of its checkpoints; give one of them as --ckpt_path")
+    (member,) = synthesizer.members
+    with written_whole(path) as partial:
+        save_checkpoint(partial, member.header, prefixed(member.decoder.state_dict(), WEIGHTS))
 
 
 def _styled(member: Member, audio: np.ndarray, curves: np.ndarray, channels: tuple[str, ...], name: str) -> Member:

@@ -44,7 +44,7 @@ def start_from(path: Path, decoder: Decoder, header: Header) -> str:
         theirs[DOMAINS] = domain_rows(theirs[DOMAINS], base, header)
     theirs |= head_rows(theirs, base, header)
     taken = {name: theirs[name] for name in ours if name in theirs and theirs[name].shape == ours[name].shape}
-    if not any(name.endswith("weight") for name in taken):
+    if not any(tensor.dim() > 1 for name, tensor in taken.items() if name != DOMAINS):
         raise UserError(f"{path}: none of its layers fits; give model: as its run had it")
     decoder.load_state_dict(taken, strict=False)
     return f"{path}: {len(taken)} of {len(ours)} tensors to start from{_unknown(base, header)}{_misfits(ours, theirs)}"

@@ -27,6 +27,7 @@ EXAMPLES = """
     python scripts/synthesize.py --ckpt_path result/mine/best.safetensors --wav_path a.wav --transcript_path a.tsv
     python scripts/synthesize.py --wav_path wavs/ --out_path csvs/ --out_fps 60
     python scripts/synthesize.py --ckpt_path result/facegood_kfold/base/ensemble/ --wav_path a.wav
+    python scripts/synthesize.py --wav_path a.wav --style_from me.csv --style_wav me.mov
 """
 
 
@@ -41,6 +42,9 @@ class SynthesisRequest:
     out_fps: float | None
     overlap: int | None
     domain: str | None
+    style_from: Path | None
+    style_wav: Path | None
+    style_out: Path | None
     no_clamp: bool
     encoder_path: str | None
     device: str | None
@@ -65,10 +69,19 @@ def parse_arguments() -> SynthesisRequest:
         "--domain",
         help="recording set to sound like; by default the one that a wav's name belongs to, or else the first",
     )
+    add("--style_from", type=Path, help="curves of ten seconds or more (any layout), to move the face as they do")
+    add("--style_wav", type=Path, help="the sound of these curves; by default the one beside them, by its name")
     add("--no_clamp", action="store_true", help="write values below 0 and above 1 as they come")
     add("--encoder_path", help="where the speech model's folder is, if not where it was in training")
     add("--device", help="such as cpu or cuda; by default a GPU where there is one")
-    return SynthesisRequest(**vars(commands.parse_args()))
+    add("--style_out", type=Path, help="also keep the style as a checkpoint, such as me.safetensors")
+    given = SynthesisRequest(**vars(commands.parse_args()))
+    for option, value in (("--style_wav", given.style_wav), ("--style_out", given.style_out)):
+        if value and not given.style_from:
+            raise UserError(f"{option} needs --style_from: the curves of someone's take")
+    if given.style_from and given.domain:
+        raise UserError("--domain and --style_from each say whose style it is; leave one out")
+    return given
 
 
 def main() -> None:
@@ -78,11 +91,18 @@ def main() -> None:
     wavs = list(by_stem(find(given.wav_path, AUDIO_SUFFIXES)).values())
     transcripts = pair_transcripts(wavs, given)
     targets = [output_of(wav, given) for wav in wavs]
-    keep_apart([*wavs, *transcripts, given.ckpt_path], [("--out_path", target) for target in targets])
+    read = [*wavs, *transcripts, given.ckpt_path, given.style_from, given.style_wav]
+    keep_apart(read, [*(("--out_path", target) for target in targets), ("--style_out", given.style_out)])
     from model.synthesis import Synthesizer
 
     synthesizer = Synthesizer(given.ckpt_path, given.encoder_path, given.device)
     synthesizer.check(given.domain, given.overlap)
+    if given.style_from:
+        from model.style import save_style, style_of
+
+        synthesizer = style_of(synthesizer, given.style_from, given.style_wav)
+        if given.style_out:
+            save_style(given.style_out, synthesizer)
     if synthesizer.reads_text and given.transcript_path is None:
         print(f"{given.ckpt_path}: hears the sound alone; with --transcript_path, a tsv for each wav, it does better")
     if not given.domain:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from config.grid import load_grid
 from config.load import DEFAULT, ROOT, load_config, save_config
-from config.schema import Config
+from config.schema import PARTS, Config
 from tests import helpers
 from tests.helpers import CASES, needs_case
 
@@ -242,6 +242,25 @@ def test_the_one_hot_fills_up_so_that_the_heads_divide_the_width() -> None:
 
     assert [size(1), size(2), size(3), size(5, 4)] == [0, 2, 4, 8]
     assert size(2, 2, "model.domain_one_hot=false") == 0
+
+
+def test_the_domains_vector_may_be_of_any_size_that_the_heads_divide() -> None:
+    assert load_config(DEFAULT, ["model.domain_size=8"]).domain_size == 8
+    assert load_config(DEFAULT, ["model.domain_size=8", "model.domain_one_hot=false"]).domain_size == 0
+    assert "model.heads 4 does not divide model.domain_size 6" in refused(DEFAULT, ["model.domain_size=6"])
+
+
+def test_the_parts_to_freeze_are_the_decoders_that_learn() -> None:
+    from model.decoder import build_decoder
+
+    domains = "data.domains=[{name: a, clips: [a], weight: 1}, {name: b, clips: [b], weight: 1}]"
+    config = load_config(DEFAULT, [domains, "text.stream=phones", "model.decoder_layers=1"])
+    learning = {name.split(".")[0] for name, _ in build_decoder(config, 6, 5).named_parameters()}
+    assert learning == set(PARTS)
+    line = "on the command line: train: freeze: projct: unknown part; did you mean project?"
+    assert refused(DEFAULT, ["train.freeze=[projct]"]) == line
+    assert refused(DEFAULT, ["train.freeze=[xyz]"]).endswith(f"unknown part; known: {', '.join(PARTS)}")
+    assert "names every part" in refused(DEFAULT, [f"train.freeze=[{', '.join(PARTS)}]"])
 
 
 LAUGHS = "".join(f"{name}: &{name} [{'x' if not n else ','.join(['*' + 'abcdefghi'[n - 1]] * 10)}]\n" for n, name in

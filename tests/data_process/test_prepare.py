@@ -605,3 +605,19 @@ def test_real_recordings_all_the_way_into_a_database(raw: Raw, run_main: Callabl
     run_main(pack, "--config", DEFAULT, f"data.corpus={raw.out}", f"data.lmdb={lmdb}",
              "data.fps=25", "data.split.by=none")  # fmt: skip
     assert {clip.id for clip in ClipStore(lmdb).clips} == {"1114_3_15", *rows}
+
+
+def test_the_first_seconds_alone(raw: Raw) -> None:
+    """To the sample and the frame at the rate asked for; a shorter recording is whole, and no sentence is kept."""
+    for name, seconds in (("long", 2.0), ("short", 0.5)):
+        sound(raw / f"{name}.wav", seconds)
+        live_link(raw / f"{name}.csv", round(60 * seconds), 60)
+        text(raw / f"{name}.txt", "你好")
+    raw.prepare("--out_fps", 30, "--first_s", 1.3)
+    for name, seconds in (("long", 1.3), ("short", 0.5)):
+        assert len(read_audio(raw.out / "wav" / f"{name}.wav")) == round(seconds * RATE)
+        assert read_csv(raw.out / "bs" / f"{name}.csv").values.shape == (round(seconds * 30), 52)
+    assert not (raw.out / "text").exists()
+    before = read_audio(raw.out / "wav" / "long.wav")
+    raw.prepare("--out_fps", 30)
+    np.testing.assert_array_equal(read_audio(raw.out / "wav" / "long.wav")[: len(before)], before)

@@ -81,6 +81,19 @@ def test_decoder_comes_back_ready_to_use(saved: tuple[Path, Header, Decoder]) ->
         torch.testing.assert_close(loaded(*features), decoder(*features), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("prefix", [WEIGHTS, AVERAGED])
+def test_checkpoints_of_before_have_their_one_hots(prefix: str, saved: tuple[Path, Header, Decoder]) -> None:
+    """They hold no vectors of the domains."""
+    path, header, decoder = saved
+    weights = {name: tensor for name, tensor in decoder.state_dict().items() if name != "domain.weight"}
+    save_checkpoint(path, header, prefixed(weights, prefix))
+    loaded = load_decoder(path)[1]
+    features, domains = torch.randn(2, 55, SIZE), torch.tensor([0, 1])
+    with torch.no_grad():
+        assert torch.equal(loaded(features, domains), decoder(features, domains))
+        assert torch.equal(loaded(features, torch.eye(2, header.config.domain_size)), decoder(features, domains))
+
+
 def test_averaged_weights_are_preferred(saved: tuple[Path, Header, Decoder]) -> None:
     path, header, decoder = saved
     averaged = decoder_of(header, seed=1)

@@ -159,6 +159,13 @@ def test_every_option_gives_a_curve_a_channel(names: tuple[str, ...], options: t
         assert bool((curves[0] - curves[1]).abs().max() > 1e-4) == one_hot, "domains differ where they are told apart"
 
 
+def test_more_domains_than_columns_have_directions_of_their_own() -> None:
+    decoder = decoder_of(domains(*"abcdefgh"), "model.heads=1", "model.domain_size=2")
+    assert decoder.domain is not None and decoder.domain.weight.shape == (8, 2)
+    assert len(torch.unique(decoder.domain.weight, dim=0)) == 8
+    assert torch.equal(decoder_of(domains("a", "b"), "model.heads=1").domain.weight, torch.eye(2))  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(("output", "bounded"), [("tanh", True), ("linear", False)])
 def test_tanh_bounds_the_curves_to_one_std(output: str, bounded: bool) -> None:
     decoder = decoder_of(f"model.output={output}")
