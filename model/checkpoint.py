@@ -137,16 +137,16 @@ def load_decoder(path: Path) -> tuple[Header, Decoder]:
     """The header and the decoder in eval mode, with averaged weights where there are any. Raises UserError."""
     header, tensors, _ = load_checkpoint(path)
     prefix = AVERAGED if any(name.startswith(AVERAGED) for name in tensors) else WEIGHTS
-    weights = with_domains(header, unprefixed(tensors, prefix))
+    weights = unprefixed(tensors, prefix)
     if problem := misfit(header, weights):
         raise UserError(f"{path}: weights do not fit the config in the header: {problem}")
     decoder = build_decoder(header.config, header.feature_size, len(header.channels))
-    decoder.load_state_dict(weights)
+    decoder.load_state_dict(with_domains(header, weights))
     return header, decoder.eval().requires_grad_(False)
 
 
 def with_domains(header: Header, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A decoder's weights, of any shape, with the domains' one-hots, which checkpoints of before take for granted."""
+    """A decoder's weights, of any shape, with the domains' one-hots where a checkpoint of before has no vectors."""
     domains, size = len(header.config.data.domains), header.config.domain_size
     if not size or DOMAINS in weights:
         return dict(weights)
@@ -163,7 +163,7 @@ def misfit(header: Header, weights: Mapping[str, Tensor]) -> str:
         wanted = build_decoder(header.config, header.feature_size, len(header.channels)).state_dict()
     for name in (*wanted, *weights):
         ours, theirs = (list(found[name].shape) if name in found else None for found in (wanted, weights))
-        if ours != theirs:
+        if ours != theirs and (name != DOMAINS or theirs):  # checkpoints of before take one-hots for granted
             return f"{shown(name)} is {theirs or 'missing'}, expected {ours or 'none'}"
     if FEATURE_STD in weights and not (weights[FEATURE_STD] > 0).all():
         return f"{FEATURE_STD} is not above 0"

@@ -19,7 +19,7 @@ from config.load import ROOT, load_config
 from config.schema import Config
 from dataset.blendshapes import ARKIT, FACE, indices
 from dataset.stats import STATS, Stats, save_stats
-from model.checkpoint import WEIGHTS, Header, check_finite, misfit, prefixed, save_checkpoint, with_domains
+from model.checkpoint import WEIGHTS, Header, check_finite, misfit, prefixed, save_checkpoint
 
 # Module of the reference → ours. HuBERT itself, text_encoder.* and the discriminator are not needed.
 MODULES = {
@@ -132,7 +132,7 @@ def stats_of(path: Path, published: Namespace) -> Stats:
 def check_weights(path: Path, header: Header, weights: Mapping[str, Tensor]) -> None:
     """Raises UserError where the weights are not those of the reference decoder, or not finite."""
     check_finite(path, weights, "take another checkpoint")
-    if problem := misfit(header, with_domains(header, weights)):
+    if problem := misfit(header, weights):
         raise UserError(f"{path}: not the reference decoder: {problem}")
 
 

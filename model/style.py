@@ -37,17 +37,20 @@ STYLE = "style"  # the name of the one domain
 def style_of(synthesizer: Synthesizer, take: str | Path, sound: str | Path | None = None) -> Synthesizer:
     """A synthesizer in the style of a take: a recording of any layout and its sound, by default the one beside it.
 
+    Where the recording tells no rate, it is the synthesizer's or the usual one, as the sound's length has it.
     Raises UserError for what cannot be read, a take of less than LEAST_S, and curves and sound that do not last alike.
     """
     take = Path(take)
     recording = read_recording(take, required=())
-    curves = recording.with_rate(USUAL_FPS).at_rate(synthesizer.fps).values
     with open_sound(Path(sound) if sound else sound_beside(take)) as opened:
         audio = np.concatenate(list(opened.blocks))
-        most = max(member.header.config.data.max_gap_s for member in synthesizer.members)
-        if abs(opened.seconds - len(curves) / synthesizer.fps) > most:
-            lasts = f"{len(curves) / synthesizer.fps:.2f} s, but its sound, {opened}, {opened.seconds:.2f} s"
-            raise UserError(f"{take}: lasts {lasts}; give the sound of this take")
+    rates = (synthesizer.fps, USUAL_FPS)
+    told = recording.with_rate(min(rates, key=lambda fps: abs(recording.frames / fps - opened.seconds)))
+    curves = told.at_rate(synthesizer.fps).values
+    curves_s, most = len(curves) / synthesizer.fps, synthesizer.header.config.data.max_gap_s
+    if abs(opened.seconds - curves_s) > most:
+        lasts = f"{curves_s:.2f} s, but its sound, {opened}, {opened.seconds:.2f} s"
+        raise UserError(f"{take}: lasts {lasts}; give the sound of this take")
     return fit_style(synthesizer, audio, curves, recording.names, take.stem)
 
 

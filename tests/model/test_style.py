@@ -123,7 +123,7 @@ def test_the_command(make_checkpoint: Make, take: Path, packed: Path, run_main: 
     assert out.read_text() == take.with_name("expected.csv").read_text()
     run_main(synthesize, "--ckpt_path", take.with_name("me.safetensors"), *words[2:])
     assert out.read_text() == take.with_name("expected.csv").read_text()
-    assert style_of(Synthesizer(path), packed.parent / "bs" / "a1.csv", take.with_suffix(".wav")).channels == FACE
+    assert style_of(Synthesizer(path), packed.parent / "bs" / "a1.csv").channels == FACE
 
 
 def test_what_is_no_style_is_refused(
@@ -133,7 +133,7 @@ def test_what_is_no_style_is_refused(
     write_curves(take, np.random.default_rng(0).random((60, len(ARKIT))))
     line = refused(style_of, synthesizer, take)
     sound = take.with_suffix(".wav")
-    assert line == f"{take}: lasts 2.00 s, but its sound, {sound}, 3.00 s; give the sound of this take"
+    assert line == f"{take}: lasts 2.40 s, but its sound, {sound}, 3.00 s; give the sound of this take"
     line = refused(fit_style, synthesizer, np.zeros(8000, np.float32), np.zeros((12, 37)), FACE, "me")
     assert line == "me: 0.48 s of curves; a style takes 1 s or more"
     sound.unlink()
