@@ -228,16 +228,21 @@ class CurveCsv:
         return replace(self, values=self.values[rows], records=self.records[rows])
 
     def write(self, path: Path, changed: Mapping[str, np.ndarray] | None = None) -> None:
-        """Write the csv with its own header and columns; changed: channel → its values instead, (frames,)."""
-        columns = [(changed or {}).get(canonical(name) or "") for name in self.header]
+        """Write the csv with its own header and columns; changed: channel, or a name among EXTRA_COLUMNS, → its values
+        instead, (frames,). Those that are not in the header follow its columns."""
+        changed = changed or {}
+        meanings = [canonical(name) or canonical_extra(name) or "" for name in self.header]
+        columns = [changed.get(meaning) for meaning in meanings]
+        added = {name: values for name, values in changed.items() if name not in meanings}
 
         def pieces() -> Iterator[list[Sequence[str] | np.ndarray]]:
             for start in range(0, len(self.records), ROWS_AT_ONCE):
                 piece = slice(start, start + ROWS_AT_ONCE)
                 cells = zip(*(record.split(self.separator) for record in self.records[piece]), strict=True)
-                yield [kept if column is None else column[piece] for kept, column in zip(cells, columns, strict=True)]
+                own = [kept if column is None else column[piece] for kept, column in zip(cells, columns, strict=True)]
+                yield [*own, *(values[piece] for values in added.values())]
 
-        _write_rows(path, self.header, pieces())
+        _write_rows(path, [*self.header, *added], pieces())
 
 
 def read_csv(path: Path, required: tuple[str, ...] = ()) -> CurveCsv:

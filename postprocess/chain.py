@@ -12,7 +12,7 @@ from config.errors import UserError
 from config.places import ROOT
 from config.suggest import nearest
 from config.yaml_files import read_yaml
-from postprocess import add_eye, close_lips, deflate, gain, smooth, symmetrise
+from postprocess import add_eye, close_lips, deflate, enliven, gain, smooth, symmetrise
 from postprocess.step_command import command_arguments, settings_of
 from postprocess.steps import Step, run_steps, validated
 
@@ -26,6 +26,7 @@ STEPS: dict[str, Callable[..., Step]] = {
     "symmetrise": symmetrise.prepare,
     "close_lips": close_lips.prepare,
     "add_eye": add_eye.prepare,
+    "enliven": enliven.prepare,
 }
 
 

@@ -39,8 +39,9 @@ class Step(NamedTuple):
 
     done: str  # "smoothed", …
     wanted: tuple[str, ...]  # the channels that it changes, where a file has them
-    change: Callable[[Selection], np.ndarray]  # → (frames, len(channels)) to stand in the selection's place
+    change: Callable[[Selection], np.ndarray]  # → (frames, len(channels) + len(turns)) to stand in their place
     reads: tuple[Path, ...] = ()  # files besides those that it changes
+    turns: tuple[str, ...] = ()  # of blendshapes.ANGLES, those that it gives besides: the last columns of its change
 
 
 InputPath = Annotated[Path, Field(strict=False)]
@@ -151,7 +152,9 @@ def _changed(file: Path, recording: Recording, step: Step) -> Recording:
     channels = tuple(name for name in step.wanted if name in recording.names)
     if not channels:
         raise UserError(f"{file}, line 1: none of the channels to change is here ({_shortened(step.wanted)})")
-    return recording.with_channels(channels, step.change(Selection(file, recording, channels)))
+    changed = step.change(Selection(file, recording, channels))
+    curves, turns = changed[:, : len(channels)], changed[:, len(channels) :]
+    return recording.with_channels(channels, curves).with_angles(dict(zip(step.turns, turns.T, strict=True)))
 
 
 def _shortened(names: tuple[str, ...]) -> str:

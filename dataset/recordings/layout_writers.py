@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from config.files import written_whole
-from dataset.blendshapes import ANGLES, ARKIT, indices, write_columns
+from dataset.blendshapes import ANGLES, ARKIT, CurveCsv, indices, write_columns
 from dataset.recordings.recording import Recording
 from dataset.recordings.timecode import format_timecode
 
@@ -20,8 +20,9 @@ JSON_DECIMALS = 10  # as many as Live Link Face writes
 def write_like_source(path: Path, recording: Recording) -> None:
     """A csv: with the header, order and other columns of the csv that the recording was read from, where it was.
 
-    Channels that are as they were read keep their cells to the letter. What was read from another layout becomes a csv
-    of the 52 columns, with a time_s column before them and angles behind where they are known.
+    Channels and angles that are as they were read keep their cells to the letter; angles that it did not have follow
+    its columns. What was read from another layout becomes a csv of the 52 columns, with a time_s column before them and
+    angles behind where they are known.
     """
     csv = recording.csv
     if csv is None:
@@ -34,7 +35,18 @@ def write_like_source(path: Path, recording: Recording) -> None:
         for name, values, read in zip(recording.names, recording.values.T, csv.values.T, strict=True)
         if not np.array_equal(values, read / scale)
     }
-    csv.write(path, changed)
+    csv.write(path, changed | _changed_angles(recording, csv))
+
+
+def _changed_angles(recording: Recording, csv: CurveCsv) -> dict[str, np.ndarray]:
+    """Those that are not as they stand in the csv."""
+    theirs = csv.other_columns()
+    read = csv.cells_of([theirs[name] for name in recording.angles if name in theirs])
+    return {
+        name: angles
+        for name, angles in recording.angles.items()
+        if name not in theirs or not np.array_equal(angles, np.array(read[theirs[name]], float))
+    }
 
 
 def write_arkit(path: Path, recording: Recording) -> None:

@@ -1,5 +1,6 @@
 """A face recording, whatever layout it came in: curves by ARKit name, times, and head and eye angles beside them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,6 +71,10 @@ class Recording:
         changed = self.values.copy()
         changed[:, indices(self.names, wanted)] = values
         return replace(self, values=changed)
+
+    def with_angles(self, angles: Mapping[str, np.ndarray]) -> "Recording":
+        """The same recording, with these of blendshapes.ANGLES, (frames,) each, besides or instead of its own."""
+        return replace(self, angles={**self.angles, **angles})
 
     def curves(self) -> np.ndarray:
         """(frames, 52) in ARKIT's order; a channel that the layout lacks (TongueOut) is 0."""

@@ -51,7 +51,7 @@ def test_what_the_shipped_chain_offers_besides_can_be_read(tmp_path: Path) -> No
     offered = [line[1:].split("  #")[0] for line in lines if line.startswith("#  - ")]
     offered = [line.replace("data/mine", "dataset/demo") for line in offered]
     steps = read_chain(write(tmp_path, "\n".join(["steps:", *offered])))
-    assert [step.done for step in steps] == ["smoothed", "scaled", "closed lips in", "added eyes to"]
+    assert [step.done for step in steps] == ["smoothed", "scaled", "closed lips in", "added eyes to", "enlivened"]
     assert {line.split("-")[1].split(":")[0].strip() for line in offered} | {"deflate", "symmetrise"} == set(STEPS)
 
 
@@ -62,7 +62,7 @@ def test_what_the_shipped_chain_offers_besides_can_be_read(tmp_path: Path) -> No
         ("steps: []", ": expected `steps:` with a list such as `- smooth: {window: 9}`"),
         ("step:\n- smooth\nsteps: [smooth]", ": step: unknown key; did you mean steps?"),
         ("steps: [smoth]", ", step 1: smoth: unknown step; did you mean smooth?"),
-        ("steps: [smooth, {ensemble: {}}]", ", step 2: ensemble: unknown step"),
+        ("steps: [smooth, {ensemble: {}}]", ", step 2: ensemble: unknown step; did you mean enliven?"),
         ("steps: [3]", ", step 1: expected one name, with its settings below it, found 3"),
         ("steps: [{smooth: 9}]", ", step 1 (smooth): expected settings such as `key: value`, found 9"),
         ("steps: [{smooth: {windw: 9}}]", ", step 1 (smooth): windw: unknown key; did you mean window?"),

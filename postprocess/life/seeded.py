@@ -1,0 +1,50 @@
+"""A small generator of random numbers that every language writes alike: equal seeds, equal faces, in a page too."""
+
+import math
+
+_MASK = 0xFFFFFFFF
+_FNV_BASIS, _FNV_PRIME = 0x811C9DC5, 0x01000193
+
+
+def fnv1a(text: str) -> int:
+    """A text's 32-bit hash: FNV-1a (Fowler, Noll, Vo) of its UTF-8 bytes."""
+    value = _FNV_BASIS
+    for byte in text.encode():
+        value = (value ^ byte) * _FNV_PRIME & _MASK
+    return value
+
+
+class Seeded:
+    """mulberry32 (T. Ettinger, public domain): one 32-bit word of state, every 32-bit output; with Math.imul the same
+    numbers in JavaScript.
+
+    The state begins with the hash of `seed/clip/stream`, so each stream of a face's clip goes its own way.
+    """
+
+    def __init__(self, seed: int, clip: str, stream: str) -> None:
+        self._state = fnv1a(f"{seed}/{clip}/{stream}")
+
+    def uniform(self) -> float:
+        """In [0, 1), in steps of 2⁻³²."""
+        self._state = (self._state + 0x6D2B79F5) & _MASK
+        word = self._state
+        word = (word ^ word >> 15) * (word | 1) & _MASK
+        word ^= (word + ((word ^ word >> 7) * (word | 61) & _MASK)) & _MASK
+        return ((word ^ word >> 14) & _MASK) / 2**32
+
+    def between(self, low: float, high: float) -> float:
+        """Evenly in [low, high)."""
+        return low + (high - low) * self.uniform()
+
+    def exponential(self) -> float:
+        """Of mean 1."""
+        return -math.log(1 - self.uniform())
+
+    def normal(self) -> float:
+        """Of mean 0 and deviation 1: Box and Muller's first, from two draws."""
+        radius = math.sqrt(2 * self.exponential())
+        return radius * math.cos(2 * math.pi * self.uniform())
+
+    def log_normal(self, median: float, sigma: float) -> float:
+        """sigma: the deviation of its logarithm."""
+        return median * math.exp(sigma * self.normal())
