@@ -10,6 +10,7 @@ import numpy as np
 
 from postprocess.face.colour import to_srgb
 from postprocess.face.mesh import Head, Mesh
+from postprocess.face.turning import neck, rotation
 from postprocess.film.kernels import openness, rasterise, shade, vertex_normals
 from postprocess.film.studio import BACKDROP_BOTTOM, BACKDROP_TOP, FIELD_OF_VIEW_DEG, LIGHTS, MARGIN, framed
 
@@ -36,7 +37,7 @@ class Scene:
         self.size = size
         low, high = framed(self.mesh)
         middle, extent = (low + high) / 2, high - low
-        self.pivot = np.array([middle[0], low[1] + 0.35 * extent[1], middle[2]], np.float32)  # where the neck turns
+        self.pivot = neck(low, high)
         self.focal = size / 2 / np.tan(np.radians(FIELD_OF_VIEW_DEG / 2))  # pixels
         reach = MARGIN * max(extent[0], extent[1]) / 2
         distance = reach * self.focal / (size / 2) + extent[2] / 4  # so that what is near the face's plane fits
@@ -62,7 +63,7 @@ class Scene:
         turn_deg: yaw to the head's own left, pitch upwards, roll towards its left shoulder.
         """
         mesh = self.mesh
-        turned = (mesh.posed(coefficients) - self.pivot) @ _rotation(*turn_deg).T + self.pivot
+        turned = (mesh.posed(coefficients) - self.pivot) @ rotation(*turn_deg).T + self.pivot
         vertices = np.ascontiguousarray(turned, np.float32)
         normals = vertex_normals(vertices, mesh.triangles, mesh.welded)
         screen = self._projected(vertices)
@@ -82,15 +83,6 @@ class Scene:
         x = self.size / 2 - self.focal * away[:, 0] * near
         y = self.size / 2 + self.focal * away[:, 1] * near
         return np.stack([x, y, near], axis=1).astype(np.float32)
-
-
-def _rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> np.ndarray:
-    """(3, 3): roll first, then pitch, then yaw."""
-    yaw, pitch, roll = np.radians([yaw_deg, -pitch_deg, -roll_deg])
-    about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
-    about_z = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-    return about_y @ about_x @ about_z
 
 
 def _shadow_map(towards: np.ndarray, middle: np.ndarray, radius_m: float) -> np.ndarray:

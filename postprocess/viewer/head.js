@@ -1,5 +1,5 @@
 // The head's mesh and its poses: vertices moved by blendshapes, and normals that follow.
-import { facing, multiplied, normalised, orthographic, perspective, turned } from "./matrix.js";
+import { facing, multiplied, normalised, orthographic, perspective, turned, turnedHead } from "./matrix.js";
 import { FRAGMENT, LIGHT_FRAGMENT, LIGHT_VERTEX, VERTEX } from "./shaders.js";
 
 export class Mesh {
@@ -18,6 +18,7 @@ export class Mesh {
     );
     this.low = [...arrays.frame.slice(0, 3)]; // what is shown: the head, of a body the part around its face
     this.high = [...arrays.frame.slice(3)];
+    this.neck = [...arrays.neck];
     this.bottom = this.rest.reduce((found, value, i) => (i % 3 === 1 ? Math.min(found, value) : found), Infinity);
   }
 
@@ -36,6 +37,7 @@ export class Pose {
     this.mesh = mesh;
     this.positions = new Float32Array(mesh.rest.length);
     this.normals = new Float32Array(mesh.rest.length);
+    this.turn = [0, 0, 0]; // of the head: yaw, pitch, roll
   }
 
   // coefficients: one a blendshape, in the order of the mesh's shapes.
@@ -200,7 +202,8 @@ export class Painter {
       gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
       gl.bufferData(gl.ARRAY_BUFFER, values, gl.DYNAMIC_DRAW);
     }
-    const around = turned(camera.yaw, camera.pitch, this.centre, 0);
+    const turn = turnedHead(pose.turn, this.mesh.neck);
+    const around = multiplied(turned(camera.yaw, camera.pitch, this.centre, 0), turn);
     const toLight = multiplied(multiplied(orthographic(this.radius), facing(this.towardsKey)), around);
     this.drawShade(toLight);
     gl.enable(gl.SCISSOR_TEST);
@@ -210,7 +213,7 @@ export class Painter {
     const away = this.distance(width / height) / camera.zoom;
     const places = this.skin.places;
     gl.uniformMatrix4fv(places.toLight, false, toLight);
-    gl.uniformMatrix4fv(places.view, false, turned(camera.yaw, camera.pitch, this.centre, away));
+    gl.uniformMatrix4fv(places.view, false, multiplied(turned(camera.yaw, camera.pitch, this.centre, away), turn));
     const near = Math.max(0.01, away - this.deep);
     gl.uniformMatrix4fv(
       places.projection,

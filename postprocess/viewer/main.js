@@ -88,8 +88,11 @@ class Page {
   draw() {
     const { showing, clock } = this;
     const heads = this.posing
-      ? [this.pose.coefficients]
-      : showing.takes.map((_, index) => showing.coefficients(index, clock.time));
+      ? [{ coefficients: this.pose.coefficients, turn: [0, 0, 0] }]
+      : showing.takes.map((_, index) => ({
+          coefficients: showing.coefficients(index, clock.time),
+          turn: showing.turn(index, clock.time),
+        }));
     this.stage.draw(heads);
     this.timeline.draw();
     this.caption.draw(clock.time);

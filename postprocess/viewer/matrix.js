@@ -23,6 +23,18 @@ export function turned(yaw, pitch, centre, away) {
   return [0, 1, 2].flatMap((column) => [...rows.map((row) => row[column]), 0]).concat(moved, 1);
 }
 
+// A head turned about its neck: yaw to its own left, pitch upwards, roll towards its left shoulder; roll first.
+export function turnedHead([yaw, pitch, roll], neck) {
+  const [cy, sy, cx, sx, cz, sz] = [yaw, -pitch, -roll].flatMap((angle) => [Math.cos(angle), Math.sin(angle)]);
+  const rows = [
+    [cy * cz + sy * sx * sz, sy * sx * cz - cy * sz, sy * cx],
+    [cx * sz, cx * cz, -sx],
+    [cy * sx * sz - sy * cz, sy * sz + cy * sx * cz, cy * cx],
+  ];
+  const moved = rows.map((row, i) => neck[i] - (row[0] * neck[0] + row[1] * neck[1] + row[2] * neck[2]));
+  return [0, 1, 2].flatMap((column) => [...rows.map((row) => row[column]), 0]).concat(moved, 1);
+}
+
 export function multiplied(a, b) {
   return Array.from({ length: 16 }, (_, i) => {
     const [row, column] = [i % 4, i - (i % 4)];

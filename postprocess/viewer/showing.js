@@ -8,6 +8,7 @@ export class Showing {
     this.takes = about.takes.map((take, index) => ({
       ...take,
       curves: arrays[`curves_${index}`],
+      turns: arrays[`turns_${index}`],
       line: index === about.target ? "target" : String(1 + (predictions.indexOf(index) % 4)),
     }));
     this.compare(predictions[0]);
@@ -57,16 +58,29 @@ export class Showing {
 
   // A take's coefficients at a time, one for each of `names`, on straight lines between frames.
   coefficients(index, time) {
-    const { channels, curves, frames } = this.takes[index];
+    const { channels, curves } = this.takes[index];
+    const values = new Float32Array(this.names.length);
+    this.rows(index, time, curves).forEach((value, row) => {
+      values[this.order.get(channels[row])] = value;
+    });
+    return values;
+  }
+
+  // Yaw, pitch and roll of a take's head at a time, radians.
+  turn(index, time) {
+    return this.rows(index, time, this.takes[index].turns);
+  }
+
+  // What is between two frames, of each row of a take's curves or turns.
+  rows(index, time, curves) {
+    const { frames } = this.takes[index];
     const place = Math.max(0, Math.min(time * this.fps + 1e-6, frames - 1));
     const [before, weight] = [Math.floor(place), place % 1 < 1e-4 ? 0 : place % 1];
     const after = Math.min(before + 1, frames - 1);
-    const values = new Float32Array(this.names.length);
-    channels.forEach((name, row) => {
-      const from = row * frames;
-      values[this.order.get(name)] = curves[from + before] * (1 - weight) + curves[from + after] * weight;
-    });
-    return values;
+    return Array.from(
+      { length: curves.length / frames },
+      (_, row) => curves[row * frames + before] * (1 - weight) + curves[row * frames + after] * weight,
+    );
   }
 
   // Standard deviation in the first take that has the channel.

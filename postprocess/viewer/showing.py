@@ -15,6 +15,7 @@ from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import Word, check_within, read_tsv
+from postprocess.face.turning import turns_deg
 from postprocess.score.curve_plot import length_note, liveliest
 from postprocess.steps import resolve_channels
 
@@ -30,6 +31,7 @@ class Take:
     recording: Recording  # as read, with a rate
     channels: tuple[str, ...]  # those that the file has, in ARKIT's order
     values: np.ndarray  # (frames, len(channels)) float32, 0 neutral to 1
+    turns: np.ndarray  # (frames, 3) float32, radians: yaw, pitch and roll of postprocess.face.turning
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ def read_takes(files: Sequence[Path], labels: Sequence[str], fps: float) -> tupl
         channels = tuple(name for name in ARKIT if name in recording.names)
         even = recording.at_rate(recording.fps or fps).at_rate(highest)
         order = [even.names.index(name) for name in channels]
-        takes.append(Take(file, label, recording, channels, even.values[:, order].astype(np.float32)))
+        turns = np.radians(turns_deg(even.angles, even.frames)).astype(np.float32)
+        takes.append(Take(file, label, recording, channels, even.values[:, order].astype(np.float32), turns))
     return tuple(takes), highest
 
 

@@ -66,14 +66,15 @@ export class Stage {
     this.changed();
   }
 
-  // coefficients: an array for each head.
-  draw(coefficients) {
+  // heads: coefficients and turn of each.
+  draw(heads) {
     const ratio = this.canvas.width / Math.max(1, this.canvas.clientWidth);
     this.painter.begin();
-    coefficients.forEach((values, index) => {
+    heads.forEach(({ coefficients, turn }, index) => {
       const [left, top, width, height] = this.cells[index];
       const cell = [left, this.canvas.clientHeight - top - height, width, height];
-      this.poses[index].set(values);
+      this.poses[index].set(coefficients);
+      this.poses[index].turn = turn;
       this.painter.draw(
         this.poses[index],
         cell.map((length) => Math.round(length * ratio)),
