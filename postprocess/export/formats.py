@@ -19,7 +19,7 @@ class Format:
     write: Callable[..., None]  # (path, recording, option=…)
     reader: str  # who opens it, in words
     options: tuple[str, ...] = ()  # what `write` can be told besides
-    angles: bool = False  # has a place for head and eye angles
+    angles: bool = False  # has a place for the head's angles
     times: bool = True  # … for frames at uneven times
     fps: float | None = None  # the only rate that it can have
     lacking: Callable[..., tuple[str, ...]] | None = None  # (option=…) → the channels that it has no place for
@@ -31,9 +31,14 @@ FORMATS: dict[str, Format] = {
     "livelink": Format(".csv", write_livelink, "Unreal, MotionBuilder, Faceit: as Live Link Face records", angles=True),
     "json": Format(".json", write_json, "scripts of your own: names, frames, fps, angles", angles=True),
     "glb": Format(
-        ".glb", write_glb, "browsers, Blender, Godot: a head that moves", ("head",), lacking=channels_without_a_shape
+        ".glb",
+        write_glb,
+        "browsers, Blender, Godot: a head that moves",
+        ("head",),
+        angles=True,
+        lacking=channels_without_a_shape,
     ),
     "unity": Format(".anim", write_unity, "Unity: an animation clip of blend shapes", ("path",)),
-    "vrma": Format(".vrma", write_vrma, "VRM models: an animation of expressions", ("names",)),
-    "vmd": Format(".vmd", write_vmd, "MikuMikuDance: morph keys", ("names",), times=False, fps=vmd.FPS),
+    "vrma": Format(".vrma", write_vrma, "VRM models: an animation of expressions", ("names",), angles=True),
+    "vmd": Format(".vmd", write_vmd, "MikuMikuDance: morph keys", ("names",), angles=True, times=False, fps=vmd.FPS),
 }

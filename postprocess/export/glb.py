@@ -9,13 +9,19 @@ import numpy as np
 
 from dataset.blendshapes import ARKIT
 from dataset.recordings.recording import Recording
-from postprocess.export.keyframes import keyframes
-from postprocess.face.heads import DEFAULT_HEAD, open_head
+from postprocess.export.head_bone import head_bone
+from postprocess.export.keyframes import head_keys, keyframes
+from postprocess.face.heads import DEFAULT_HEAD, open_head, read_head
+from postprocess.face.mesh import Mesh
 from postprocess.face.read_gltf import Morphs
+from postprocess.face.turning import neck
+from postprocess.film.studio import framed
 
 
 def write_glb(path: Path, recording: Recording, head: Path = DEFAULT_HEAD) -> None:
     """The head's own meshes, materials and bones, and one animation more, the first; straight lines between keys.
+
+    Where the head's angles are known its bone turns, or, in a file without bones, all of it about its neck.
 
     Raises UserError for a head that cannot be read or has no ARKit shape.
     """
@@ -23,6 +29,10 @@ def write_glb(path: Path, recording: Recording, head: Path = DEFAULT_HEAD) -> No
     times_s, curves = keyframes(recording)
     tracks = {morphs.node: _weights(morphs, curves) for morphs in moved}
     animation = document.animation(path.stem, times_s, "weights", tracks)
+    turned = head_keys(recording)
+    bone = None if turned is None else head_bone(document, neck(*framed(Mesh.of(read_head(head)))).tolist())
+    if turned is not None and bone is not None:
+        document.add_track(animation, bone.node, "rotation", bone.rotations(turned))
     document.tree["animations"] = [animation, *document.tree.get("animations", [])]
     document.write(path)
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dataset.recordings.recording import Recording
+from postprocess.face.turning import TURNS, quaternions, turns_deg
 
 
 def keyframes(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
@@ -13,6 +14,18 @@ def keyframes(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
     times_s = recording.clock_s().astype(np.float32)
     last = np.append(np.diff(times_s) > 0, True)
     return times_s[last], recording.curves()[last]
+
+
+def head_keys(recording: Recording) -> np.ndarray | None:
+    """(keys, 4) x, y, z, w: the head's turns where keyframes has its keys; None where no angle of the head is known.
+
+    On glTF's axes, from the usual bearing, as the turns that are drawn.
+    """
+    if not any(np.any(recording.angles.get(name, 0)) for name in TURNS):
+        return None
+    times_s = recording.clock_s().astype(np.float32)
+    last = np.append(np.diff(times_s) > 0, True)
+    return quaternions(turns_deg(recording.angles, recording.frames))[last]
 
 
 def corners(values: np.ndarray) -> np.ndarray:

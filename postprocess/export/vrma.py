@@ -1,7 +1,8 @@
 """A VRM animation (.vrma) of expressions, which plays on any VRM model that has them.
 
 The glTF extension VRMC_vrm_animation 1.0: each expression is a node, whose translation along x is its weight, from 0
-to 1. The extension asks for a humanoid besides; the bones that VRM requires stand here in its T-pose and do not move.
+to 1. The extension asks for a humanoid besides; the bones that VRM requires stand here in its T-pose, and the head's
+turns where its angles are known.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from dataset.recordings.recording import Recording
 from postprocess.export.expressions import vrm_expressions
-from postprocess.export.keyframes import keyframes
+from postprocess.export.keyframes import head_keys, keyframes
 from postprocess.face.gltf import Document
 
 _EXTENSION = "VRMC_vrm_animation"
@@ -39,7 +40,10 @@ def write_vrma(path: Path, recording: Recording, names: str = "JawOpen") -> None
     bones = _add_bones(document)
     nodes = {name: document.add("nodes", {"name": name}) for name in weights}
     tracks = {nodes[name]: np.outer(values, (1, 0, 0)).astype(np.float32) for name, values in weights.items()}
-    document.add("animations", document.animation(path.stem, times_s, "translation", tracks))
+    animation = document.animation(path.stem, times_s, "translation", tracks)
+    if (turned := head_keys(recording)) is not None:
+        document.add_track(animation, bones["head"], "rotation", turned.astype(np.float32))
+    document.add("animations", animation)
     document.add("scenes", {"nodes": [bones["hips"], *nodes.values()]})
     document.tree["extensionsUsed"] = [_EXTENSION]
     kind = "preset" if names == "vowels" else "custom"

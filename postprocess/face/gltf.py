@@ -78,6 +78,13 @@ class Document:
             "channels": [{"sampler": n, "target": {"node": node, "path": path}} for n, node in enumerate(tracks)],
         }
 
+    def add_track(self, animation: dict[str, Any], node: int, path: str, values: np.ndarray) -> None:
+        """Add to what `animation` gave, at the same times: values (keys, …) float32 of what moves of a node."""
+        time = animation["samplers"][0]["input"]
+        sampler = {"input": time, "output": self.accessor(values), "interpolation": "LINEAR"}
+        animation["channels"].append({"sampler": len(animation["samplers"]), "target": {"node": node, "path": path}})
+        animation["samplers"].append(sampler)
+
     def write(self, path: Path) -> None:
         """Write a glb, whole or not at all; the same document gives the same bytes."""
         tree = self.tree | ({"buffers": [{"byteLength": len(self.data)}]} if self.data else {})

@@ -72,8 +72,8 @@ def script() -> Markup:
 
 
 def curve_arrays(showing: Showing) -> dict[str, np.ndarray]:
-    """curves_<take> → (channels, frames) float32: a channel's frames lie together · turns_<take> → (3, frames) likewise:
-    the head's yaw, pitch and roll, radians."""
+    """curves_<take> → (channels, frames) float32: a channel's frames lie together · turns_<take> → (3, frames): the
+    head's yaw, pitch and roll, radians."""
     curves = {f"curves_{index}": np.ascontiguousarray(take.values.T) for index, take in enumerate(showing.takes)}
     return curves | {f"turns_{index}": np.ascontiguousarray(take.turns.T) for index, take in enumerate(showing.takes)}
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import yaml
+from scipy.spatial.transform import Rotation
 
 from config.errors import UserError
 from dataset.blendshapes import ARKIT, canonical, write_curves
@@ -60,7 +61,7 @@ class Glb(NamedTuple):
         accessor = self.tree["accessors"][index]
         assert accessor["componentType"] == 5126
         view = self.tree["bufferViews"][accessor["bufferView"]]
-        width = {"SCALAR": 1, "VEC3": 3}[accessor["type"]]
+        width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[accessor["type"]]
         start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
         return np.frombuffer(self.data, "<f4", accessor["count"] * width, start).reshape(-1, width)
 
@@ -68,7 +69,8 @@ class Glb(NamedTuple):
         """Node → (times, values) of the first animation."""
         animation, found = self.tree["animations"][0], {}
         for channel in animation["channels"]:
-            assert channel["target"]["path"] == path
+            if channel["target"]["path"] != path:
+                continue
             sampler = animation["samplers"][channel["sampler"]]
             assert sampler.get("interpolation", "LINEAR") == "LINEAR"
             accessor = self.tree["accessors"][sampler["input"]]
@@ -440,21 +442,32 @@ def test_each_renderer_of_a_unity_head_has_every_curve(tmp_path: Path) -> None:
 
 
 def read_vmd(path: Path) -> dict[str, dict[int, float]]:
-    """Morph → frame → weight, by the layout that tools agree on; everything else must be empty."""
+    """Morph → frame → weight, by the layout that tools agree on; bones are read_vmd_head's, else all must be empty."""
     content = path.read_bytes()
     assert content[:30] == b"Vocaloid Motion Data 0002" + bytes(5)
-    bones, morphs = struct.unpack_from("<II", content, 50)
-    assert bones == 0
+    (bones,) = struct.unpack_from("<I", content, 50)
+    (morphs,) = struct.unpack_from("<I", content, 54 + 111 * bones)
     found: dict[str, dict[int, float]] = {}
-    frames = []
+    frames, start = [], 58 + 111 * bones
     for n in range(morphs):
-        name, frame, weight = struct.unpack_from("<15sIf", content, 58 + 23 * n)
+        name, frame, weight = struct.unpack_from("<15sIf", content, start + 23 * n)
         found.setdefault(name.rstrip(b"\0").decode("shift_jis"), {})[frame] = weight
         frames.append(frame)
     assert frames == sorted(frames)
     assert sum(map(len, found.values())) == morphs
-    assert content[58 + 23 * morphs :] == bytes(16)  # no camera, light, shadow, inverse kinematics
+    assert content[start + 23 * morphs :] == bytes(16)  # no camera, light, shadow, inverse kinematics
     return found
+
+
+def read_vmd_head(path: Path) -> np.ndarray:
+    """(frames, 4) x, y, z, w of the head's bone, which stays where it is."""
+    content = path.read_bytes()
+    (bones,) = struct.unpack_from("<I", content, 50)
+    rows = [struct.unpack_from("<15sI7f64s", content, 54 + 111 * n) for n in range(bones)]
+    assert [row[0].rstrip(b"\0").decode("shift_jis") for row in rows] == ["頭"] * bones
+    assert [row[1:5] for row in rows] == [(frame, 0, 0, 0) for frame in range(bones)]
+    assert {row[9][:16] for row in rows} <= {bytes([20] * 8 + [107] * 8)}
+    return np.array([row[5:9] for row in rows]).reshape(bones, 4)
 
 
 def played(keys: dict[int, float], frames: int) -> np.ndarray:
@@ -518,6 +531,76 @@ def test_a_vrma_has_the_bones_that_vrm_requires_in_a_t_pose(tmp_path: Path) -> N
     assert arm[0][0] < arm[1][0] < arm[2][0] and arm[0][1] == arm[1][1] == arm[2][1]
     assert where["head"][1] > where["spine"][1] > where["hips"][1] > where["leftLowerLeg"][1] > where["leftFoot"][1]
     assert not set(bones.values()) & set(read_glb(tmp_path / "a.vrma").tracks("translation"))
+
+
+# The head's turns, where a format has a place for them
+
+TURNS = {"yaw": (0.3, (1, 0, 0)), "pitch": (0.2, (0, 1, 0)), "roll": (0.25, (0, 0, 1))}  # radians, glTF's axis of each
+
+
+def nodding() -> Recording:
+    """Still, then each of Live Link Face's head angles by itself, one a frame, for five frames each."""
+    angles = {f"Head{name.title()}": np.zeros(24) for name in TURNS}
+    for place, (name, (angle, _)) in enumerate(TURNS.items()):
+        angles[f"Head{name.title()}"][9 + 5 * place : 14 + 5 * place] = angle
+    return Recording(ARKIT, np.zeros((24, 52)), None, 30.0, angles, "livelink")
+
+
+def where_the_nose_goes(turned: np.ndarray) -> np.ndarray:
+    """(3, 3): what yaw, pitch and roll make of a point ahead, of one ahead and of one to the head's own left."""
+    still, yaw, pitch, roll = Rotation.from_quat(turned[[0, 11, 16, 21]])
+    assert still.magnitude() < 1e-6
+    return np.stack([yaw.apply((0, 0, 1)), pitch.apply((0, 0, 1)), roll.apply((1, 0, 0))])
+
+
+LEFT_UP_AND_DOWN = [  # towards the own left; upwards; the left side upwards, the head to its right shoulder
+    (np.sin(0.3), 0, np.cos(0.3)),
+    (0, np.sin(0.2), np.cos(0.2)),
+    (np.cos(0.25), np.sin(0.25), 0),
+]
+
+
+def test_a_vrma_and_a_glb_turn_the_head(tmp_path: Path) -> None:
+    write_vrma(tmp_path / "a.vrma", nodding())
+    vrma = read_glb(tmp_path / "a.vrma")
+    bone = vrma.tree["extensions"]["VRMC_vrm_animation"]["humanoid"]["humanBones"]["head"]["node"]
+    (node, (times, turned)) = next(iter(vrma.tracks("rotation").items()))
+    assert node == bone and len(times) == 24
+    np.testing.assert_allclose(where_the_nose_goes(turned), LEFT_UP_AND_DOWN, atol=1e-6)
+
+    write_glb(tmp_path / "a.glb", nodding(), two_part_head(tmp_path / "head.glb"))
+    glb = read_glb(tmp_path / "a.glb")
+    ((node, (_, turned)),) = glb.tracks("rotation").items()
+    np.testing.assert_allclose(where_the_nose_goes(turned), LEFT_UP_AND_DOWN, atol=1e-6)
+    assert glb.tree["scenes"][0]["nodes"] == [node]
+    (below,) = glb.tree["nodes"][node]["children"]
+    assert glb.tree["nodes"][below]["children"] == [0, 1]
+    np.testing.assert_allclose(np.add(*(glb.tree["nodes"][n]["translation"] for n in (node, below))), 0, atol=1e-9)
+    assert set(weights_by_name(glb)) == {"face", "tongue"}
+
+
+def test_a_bone_turns_the_head_however_it_and_its_holders_lie(tmp_path: Path) -> None:
+    neck, own = Rotation.from_euler("xyz", [20, 70, -40], degrees=True), Rotation.from_euler("y", 30, degrees=True)
+    builder = GltfBuilder()
+    builder.tree["nodes"] += [{"name": "neck", "rotation": neck.as_quat().tolist(), "children": [2]},
+                              {"name": "mixamorig:Head", "rotation": own.as_quat().tolist()}]  # fmt: skip
+    builder.tree["scenes"][0]["nodes"] = [0, 1]
+    builder.tree["skins"] = [{"joints": [1, 2]}]
+    write_glb(tmp_path / "a.glb", nodding(), builder.save(tmp_path / "body.gltf"))
+    ((node, (_, turned)),) = read_glb(tmp_path / "a.glb").tracks("rotation").items()
+    assert node == 2
+    in_the_world = neck * Rotation.from_quat(turned) * (neck * own).inv()  # by how much the bone turned what it holds
+    np.testing.assert_allclose(where_the_nose_goes(in_the_world.as_quat()), LEFT_UP_AND_DOWN, atol=1e-6)
+
+
+def test_a_vmd_turns_the_head_on_its_own_axes(tmp_path: Path) -> None:
+    write_vmd(tmp_path / "a.vmd", nodding())
+    read_vmd(tmp_path / "a.vmd")
+    mirror = np.array([1, 1, -1])  # MikuMikuDance's z runs away from the viewer, its x to the model's left
+    still, yaw, pitch, roll = Rotation.from_quat(read_vmd_head(tmp_path / "a.vmd")[[0, 11, 16, 21]])
+    assert still.magnitude() < 1e-6
+    seen = [yaw.apply((0, 0, -1)), pitch.apply((0, 0, -1)), roll.apply((1, 0, 0))]
+    np.testing.assert_allclose(np.array(seen) * mirror, LEFT_UP_AND_DOWN, atol=1e-6)
 
 
 # What is lost where a model has vowels only
