@@ -15,12 +15,12 @@ from pydantic import Field
 from config.command import run
 from config.errors import UserError
 from config.files import by_stem, find
-from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES, open_sound
+from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
 from dataset.blendshapes import ARKIT
 from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import read_tsv
 from postprocess.clocks import frame_numbers
-from postprocess.life.enlivener import HEAD, Enlivener, Manner, enliven
+from postprocess.life.enlivener import HEAD, Enlivener, Manner, enliven, living_face
 from postprocess.life.mood import read_moods
 from postprocess.step_command import step_command
 from postprocess.steps import Fps, InputPath, Selection, Step, check_fps
@@ -30,6 +30,7 @@ python postprocess/enliven.py --input csvs/ --output alive/ --wav_path wavs/
 python postprocess/enliven.py --input a.csv --output b.csv --wav_path a.wav --seed 7 --blinks 0.8 --mood joy:0.6
 python postprocess/enliven.py --input a.csv --output b.csv --wav_path a.wav --head 0 --mood moods.tsv
 """
+MOST = 4.0  # times the usual
 
 
 def prepare(
@@ -73,16 +74,6 @@ def prepare(
 
     moods_file = (Path(mood),) if mood.lower().endswith(".tsv") else ()
     return Step("enlivened", ARKIT, change, (*sounds.values(), *transcripts.values(), *moods_file), HEAD)
-
-
-MOST = 4.0
-
-
-def living_face(sound_file: Path, enlivener: Enlivener, frames: int) -> np.ndarray:
-    """(frames, len(LIVING)): what the enlivener makes of a sound file. Raises UserError as open_sound does."""
-    with open_sound(sound_file) as sound:
-        pieces = [enlivener.hear(block) for block in sound.blocks]
-    return np.concatenate([*pieces, enlivener.finish(frames)])[:frames]
 
 
 def _of_clip(file: Path, given: Path, found: dict[str, Path], kind: str) -> Path:

@@ -26,7 +26,7 @@ STEPS = {
     "evaluate": "scripts/evaluate.py --predictions result/demo/csv --targets dataset/demo/bs "
     "--stats result/demo/best.safetensors --unseen",
     "synthesize hello": f"scripts/synthesize.py --wav_path {SOUND} --transcript_path {WORDS} "
-    "--out_path result/demo/hello.csv",
+    "--enliven --out_path result/demo/hello.csv",
     "smooth": f"postprocess/smooth.py --input result/demo/hello.csv --output {CURVES}",
     "plot": f"scripts/plot.py {HEARD} --transcript_path {WORDS} --out_path result/demo/hello.png",
     "render": f"scripts/render.py {HEARD} --out result/demo/hello.mp4 --size 512",

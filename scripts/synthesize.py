@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import numpy as np
+
 from config.command import parser, renamed, run
 from config.errors import UserError
 from config.files import by_stem, csv_named, find, keep_apart, output_path
 from config.places import SHIPPED
 from config.units import frame_count
 from dataset.audio import AUDIO_SUFFIXES, open_sound
-from dataset.blendshapes import write_curves
+from dataset.blendshapes import ARKIT, to_arkit, write_columns, write_curves
 from dataset.recordings.resample import resample_curves
-from dataset.transcript import check_within, read_tsv
+from dataset.transcript import Word, check_within, read_tsv
+from postprocess.life.enlivener import HEAD, Enlivener, enliven, living_face
 
 if TYPE_CHECKING:
     from model.synthesis import Synthesizer
@@ -26,6 +29,7 @@ EXAMPLES = """
     python scripts/synthesize.py --wav_path a.wav
     python scripts/synthesize.py --ckpt_path result/mine/best.safetensors --wav_path a.wav --transcript_path a.tsv
     python scripts/synthesize.py --wav_path wavs/ --out_path csvs/ --out_fps 60
+    python scripts/synthesize.py --wav_path a.wav --enliven
     python scripts/synthesize.py --ckpt_path result/facegood_kfold/base/ensemble/ --wav_path a.wav
     python scripts/synthesize.py --wav_path a.wav --style_from me.csv --style_wav me.mov
 """
@@ -45,6 +49,7 @@ class SynthesisRequest:
     style_from: Path | None
     style_wav: Path | None
     style_out: Path | None
+    enliven: bool
     no_clamp: bool
     encoder_path: str | None
     device: str | None
@@ -71,6 +76,8 @@ def parse_arguments() -> SynthesisRequest:
     )
     add("--style_from", type=Path, help="curves of ten seconds or more (any layout), to move the face as they do")
     add("--style_wav", type=Path, help="the sound of these curves; by default the one beside them, by its name")
+    lively = "eyes, brows and head by rule and by the sound; postprocess/enliven.py has more to choose from"
+    add("--enliven", action="store_true", help=lively)
     add("--no_clamp", action="store_true", help="write values below 0 and above 1 as they come")
     add("--encoder_path", help="where the speech model's folder is, if not where it was in training")
     add("--device", help="such as cpu or cuda; by default a GPU where there is one")
@@ -160,9 +167,19 @@ def synthesize_file(
         curves = synthesizer.synthesize(sound, given.domain, given.overlap, words)
     fps = given.out_fps or synthesizer.fps
     curves = resample_curves(curves, synthesizer.fps, fps, frame_count(sound.samples, fps))
-    write_curves(target, curves if given.no_clamp else curves.clip(0, 1), synthesizer.channels)
+    curves = curves if given.no_clamp else curves.clip(0, 1)
+    if given.enliven:
+        write_living(target, to_arkit(curves, synthesizer.channels), wav, fps, words if transcript else None)
+    else:
+        write_curves(target, curves, synthesizer.channels)
     took = (time.perf_counter() - began) / sound.seconds
     return f"{target}: {len(curves)} frames at {fps:g} fps, {took:.4f} s of compute per second of audio"
+
+
+def write_living(target: Path, curves: np.ndarray, wav: Path, fps: float, words: Sequence[Word] | None) -> None:
+    """Write curves (frames, 52) with a living upper face, and the head's angles besides."""
+    living = living_face(wav, Enlivener(0, wav.stem, fps, words=words), len(curves))
+    write_columns(target, dict(zip((*ARKIT, *HEAD), enliven(curves, ARKIT, living).T, strict=True)))
 
 
 if __name__ == "__main__":

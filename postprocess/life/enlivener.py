@@ -1,11 +1,13 @@
 """A living upper face from the sound as it comes in: the same frames whether it comes at once or in pieces."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from config.units import SAMPLE_RATE
+from dataset.audio import open_sound
 from dataset.blendshapes import ANGLES, ARKIT, BROW, EYE
 from dataset.transcript import Word
 from postprocess.life.blinks import Blinks
@@ -152,6 +154,13 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "brows": BROW,
     "head": HEAD,
 }
+
+
+def living_face(sound_file: Path, enlivener: Enlivener, frames: int) -> np.ndarray:
+    """(frames, len(LIVING)): what the enlivener makes of a sound file. Raises UserError as open_sound does."""
+    with open_sound(sound_file) as sound:
+        pieces = [enlivener.hear(block) for block in sound.blocks]
+    return np.concatenate([*pieces, enlivener.finish(frames)])[:frames]
 
 
 def enliven(
