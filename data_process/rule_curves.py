@@ -75,7 +75,8 @@ def sounding(sounds: Sequence[Word], samples: np.ndarray, rate: int) -> list[Pho
     """
     vowels = [index for index, sound in enumerate(sounds) if VOWELS & set(sound.text)]
     power = [_power(samples[round(sounds[i].start_s * rate) : round(sounds[i].end_s * rate)]) for i in vowels]
-    loudness = np.sqrt(power) / np.median(np.sqrt(power))
+    usual = np.median(np.sqrt(power)) if vowels else 1.0
+    loudness = np.sqrt(power) / (usual or 1.0)  # of silence, too
     around = np.pad(loudness, 1)
     louder = (loudness > around[:-2]) & (loudness > around[2:])
     marked = [STRESS in sounds[i].text for i in vowels]

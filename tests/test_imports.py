@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "postprocess": {"config", "dataset"},
     "scripts": {"config", "dataset", "model", "data_process", "postprocess"},
 }
-HEAVY = {"torch", "numba", "transformers", "librosa", "pyarrow", "scipy", "matplotlib", "soundfile", "accelerate", "av"}
+HEAVY = {"torch", "numba", "transformers", "librosa", "pyarrow", "scipy", "matplotlib", "soundfile", "accelerate", "av",
+         "onnx", "onnxruntime", "misaki"}  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT) for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py"))
 
 

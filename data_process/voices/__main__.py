@@ -1,4 +1,7 @@
-"""Make a corpus of many voices: composed sentences, spoken with the exact time of each phone, animated by rule."""
+"""Make a corpus of many voices: composed sentences, spoken with the exact time of each phone, animated by rule.
+
+Once before: python -m pip install -r requirements-voices.txt, and npm pack kokoro-js@1.2.1, which fetches the voices.
+"""
 
 import argparse
 import sys
@@ -7,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from config.command import parser, run
 from config.errors import UserError
+from config.files import keep_apart
 from data_process.stages import stage_arguments
 from dataset.corpus import Corpus
 from dataset.recordings.timing import USUAL_FPS
@@ -68,9 +72,10 @@ def make_corpus(
     """Plan, speak and animate; returns the line of totals. Raises UserError where the engine is missing."""
     from data_process.rule_curves import animate_corpus
     from data_process.voices.casting import plan
-    from data_process.voices.kokoro import check_engine, voice_names
+    from data_process.voices.kokoro import ARCHIVE, check_engine, voice_names
     from data_process.voices.speak import speak_takes
 
+    keep_apart([engine / ARCHIVE], [("--out", corpus.folder)])
     check_engine()
     voices = voice_names(engine)
     takes = plan(languages, voices, 60 * minutes, seed)
@@ -81,9 +86,9 @@ def make_corpus(
     made = [take for take in takes if take.id in animated.results]
     seconds = sum(animated.results.values()) / fps
     held_out = [take for take in made if take.is_held_out]
-    single = {voice for take in made for voice in take.voices}
+    heard = {voice for take in made for voice in take.voices}
     return (
-        f"made {len(made)} clips, {seconds / 60:.1f} min, of {len(single)} voices and their blends, in {corpus.folder}; "
+        f"made {len(made)} clips, {seconds / 60:.1f} min, of {len(heard)} voices and their blends in {corpus.folder}; "
         f"{len(held_out)} clips for validation, of {len({take.speaker for take in held_out})} voices held out; "
         f"{len(spoken.failed) + len(animated.failed)} failed"
     )

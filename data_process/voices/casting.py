@@ -55,12 +55,12 @@ def plan(languages: Sequence[str], voices: Sequence[str], seconds: float, seed: 
 
 
 def _plan(language: str, voices: Sequence[str], seconds: float, seed: int) -> list[Take]:
-    takes: list[Take] = []
-    for take in _takes(language, voices, seed):
-        if sum(take.expected_s for take in takes) >= seconds:
-            return takes
-        takes.append(take)
-    raise AssertionError("unreachable: the takes have no end")
+    takes = _takes(language, voices, seed)
+    found: list[Take] = []
+    while seconds > 0:
+        found.append(next(takes))
+        seconds -= found[-1].expected_s
+    return found
 
 
 def _takes(language: str, voices: Sequence[str], seed: int) -> Iterator[Take]:

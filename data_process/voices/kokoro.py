@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.resources
+import importlib.util
 import json
 import tarfile
 from collections.abc import Mapping

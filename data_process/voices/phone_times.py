@@ -20,6 +20,9 @@ LENGTH = "ː"  # lengthens the phone before, and is kept in it
 TONES = "→↗↘↓"  # the same, but not kept
 STOPS = "pbtdkɡɾ"
 
+# The engine is heard this much before its own count of units: hissing, closures and vowels all fit their phones best
+# when these are moved by 40 to 60 ms, in English and in Mandarin.
+AHEAD_S = 0.05
 BLOCK_S = 0.005
 LOUD = 0.02  # of the loudest 5 ms: speech, where the rest is breath and room
 SHORTEST_S = 0.04  # what a phone beside a pause keeps at least
@@ -55,7 +58,7 @@ def timed(line: Line, units: Sequence[int], audio: np.ndarray) -> tuple[list[Wor
 
 def _phrases(line: Line, units: Sequence[int]) -> list[list[_Span]]:
     """The phones between one pause and the next, as the engine times them."""
-    bounds = (np.cumsum(units) * UNIT_S).tolist()
+    bounds = (np.cumsum(units) * UNIT_S - AHEAD_S).clip(min=0).tolist()
     phrases: list[list[_Span]] = [[]]
     marks, begun_s = "", None  # what waits for the next phone: its stress, and where its time begins
     for symbol, owner, start_s, end_s in zip(line.symbols, line.owners, bounds[:-2], bounds[1:-1], strict=True):

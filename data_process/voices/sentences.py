@@ -14,9 +14,7 @@ def compose(language: str, clauses: int, random: np.random.Generator) -> list[st
     text, symbol = "", "clause"
     for left in range(clauses, 0, -1):
         text += " " + _expanded(grammar, symbol, random)
-        joint = (
-            joints[random.integers(len(joints))] if left > 1 else grammar["end"][random.integers(len(grammar["end"]))]
-        )
+        joint = _drawn(joints if left > 1 else grammar["end"], random)
         text, symbol = text + joint, "statement" if joint[-1].isalpha() else "clause"  # after because: no question
     found = re.findall(r"\w+|[^\w\s]", text)
     return _with_articles(found) if language == "en" else found
@@ -31,8 +29,12 @@ def written(language: str, words: Sequence[str]) -> str:
 
 
 def _expanded(grammar: Grammar, symbol: str, random: np.random.Generator) -> str:
-    option = grammar[symbol][random.integers(len(grammar[symbol]))]
+    option = _drawn(grammar[symbol], random)
     return re.sub(r"\{(\w+)\}", lambda part: _expanded(grammar, part[1], random), option)
+
+
+def _drawn(options: Sequence[str], random: np.random.Generator) -> str:
+    return options[int(random.integers(len(options)))]
 
 
 def _with_articles(words: list[str]) -> list[str]:
