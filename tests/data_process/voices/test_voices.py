@@ -15,7 +15,7 @@ import data_process.voices.__main__ as command
 from config.errors import UserError
 from data_process.voices import kokoro, speak
 from data_process.voices.casting import HELD_OUT
-from data_process.voices.kokoro import RATE, UNIT, Kokoro, Spoken
+from data_process.voices.kokoro import RATE, UNIT, Kokoro, Utterance
 from dataset.blendshapes import read_curves
 from dataset.corpus import Corpus
 from dataset.transcript import read_tsv
@@ -32,11 +32,11 @@ class Hum:
     def __init__(self) -> None:
         self.said = []
 
-    def speak(self, symbols: str, voices: Mapping[str, float], speed: float) -> Spoken:
+    def speak(self, symbols: str, voices: Mapping[str, float], speed: float) -> Utterance:
         self.said.append(symbols)
         units = np.full(len(symbols) + 2, 3)
         times = np.arange(units.sum() * UNIT) / RATE
-        return Spoken((np.sin(times * 900) * np.hanning(len(times))).astype(np.float32), units)
+        return Utterance((np.sin(times * 900) * np.hanning(len(times))).astype(np.float32), units)
 
 
 @pytest.fixture
