@@ -25,7 +25,7 @@ SYMBOL_S: Mapping[str, float] = {"en": 0.058, "zh": 0.062}  # how long one of Ko
 
 
 @dataclass(frozen=True)
-class Take:
+class VoiceClip:
     """A clip to be spoken."""
 
     id: str
@@ -44,7 +44,7 @@ class Take:
         return not HELD_OUT.isdisjoint(self.voices)
 
 
-def plan(languages: Sequence[str], voices: Sequence[str], seconds: float, seed: int) -> list[Take]:
+def plan(languages: Sequence[str], voices: Sequence[str], seconds: float, seed: int) -> list[VoiceClip]:
     """Clips that last about so long together, the languages in turn and in equal shares.
 
     voices: those there are, of any language. A longer plan holds the shorter one.
@@ -54,16 +54,16 @@ def plan(languages: Sequence[str], voices: Sequence[str], seconds: float, seed: 
     return [take for turn in zip_longest(*each) for take in turn if take]
 
 
-def _plan(language: str, voices: Sequence[str], seconds: float, seed: int) -> list[Take]:
+def _plan(language: str, voices: Sequence[str], seconds: float, seed: int) -> list[VoiceClip]:
     takes = _takes(language, voices, seed)
-    found: list[Take] = []
+    found: list[VoiceClip] = []
     while seconds > 0:
         found.append(next(takes))
         seconds -= found[-1].expected_s
     return found
 
 
-def _takes(language: str, voices: Sequence[str], seed: int) -> Iterator[Take]:
+def _takes(language: str, voices: Sequence[str], seed: int) -> Iterator[VoiceClip]:
     own = [voice for voice in voices if voice[0] in LANGUAGES[language]]
     training = [voice for voice in own if voice not in HELD_OUT]
     held_out = [voice for voice in own if voice in HELD_OUT]
@@ -85,7 +85,7 @@ def _blend(voice: str, training: Sequence[str], random: np.random.Generator) -> 
     return {voice: weight, others[random.integers(len(others))]: round(1 - weight, 2)}
 
 
-def _take(language: str, number: int, voices: Mapping[str, float], random: np.random.Generator) -> Take:
+def _take(language: str, number: int, voices: Mapping[str, float], random: np.random.Generator) -> VoiceClip:
     speed = round(random.uniform(*SPEEDS), 2)
     accent = ACCENTS[next(iter(voices))[0]]
     while True:
@@ -93,4 +93,4 @@ def _take(language: str, number: int, voices: Mapping[str, float], random: np.ra
         line = pronounce(language, words, accent)
         expected_s = len(line.symbols) * SYMBOL_S[language] / speed
         if LENGTHS_S[0] <= expected_s <= LENGTHS_S[1]:
-            return Take(f"{language}_{'-'.join(voices)}_{number:04d}", line, voices, speed, expected_s)
+            return VoiceClip(f"{language}_{'-'.join(voices)}_{number:04d}", line, voices, speed, expected_s)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from config.errors import UserError
 from config.files import written_whole
 from data_process.stages import Item, StageReport, run_stage
-from data_process.voices.casting import Take
+from data_process.voices.casting import VoiceClip
 from data_process.voices.kokoro import MODEL_SHA256, RATE, load_engine
 from data_process.voices.phone_times import timed
 from dataset.audio import read_audio, resample_audio, to_int16, write_wav
@@ -25,14 +25,14 @@ ORIGIN = "synthetic, not captured: Kokoro-82M speech"
 
 
 @dataclass(frozen=True)
-class TakeItem(Item):
+class VoiceItem(Item):
     """A clip's work: what to say and how."""
 
-    take: Take
+    take: VoiceClip
 
 
 def speak_takes(
-    takes: Sequence[Take], corpus: Corpus, engine: Path, seed: int, jobs: int = 1, strict: bool = False
+    takes: Sequence[VoiceClip], corpus: Corpus, engine: Path, seed: int, jobs: int = 1, strict: bool = False
 ) -> StageReport:
     """Write wav/ of every take, then what is known of those that were spoken; the stage reports the units of each.
 
@@ -46,7 +46,7 @@ def speak_takes(
         )
     report = run_stage(
         STAGE,
-        [TakeItem(take.id, (), (corpus.place("wav", take.id),), take) for take in takes],
+        [VoiceItem(take.id, (), (corpus.place("wav", take.id),), take) for take in takes],
         partial(_speak, engine=engine),
         records=corpus.records(STAGE),
         settings={"version": VERSION, "seed": seed, "model": MODEL_SHA256},
@@ -60,7 +60,7 @@ def speak_takes(
     return report
 
 
-def _speak(item: TakeItem, engine: Path) -> list[int]:
+def _speak(item: VoiceItem, engine: Path) -> list[int]:
     """Write the sound, as loud as every other; returns the units of each symbol."""
     take = item.take
     samples, units = load_engine(engine).speak(take.line.symbols, take.voices, take.speed)
@@ -69,7 +69,7 @@ def _speak(item: TakeItem, engine: Path) -> list[int]:
     return [int(count) for count in units]
 
 
-def _write_times(take: Take, units: list[int], corpus: Corpus) -> None:
+def _write_times(take: VoiceClip, units: list[int], corpus: Corpus) -> None:
     """phones/, tsv/ and text/, which follow from the units and the sound."""
     phones, tokens = timed(take.line, units, read_audio(corpus.place("wav", take.id)))
     write_tsv(corpus.place("phones", take.id), phones, (f"{ORIGIN}, its phones",))
@@ -78,7 +78,7 @@ def _write_times(take: Take, units: list[int], corpus: Corpus) -> None:
         partial_file.write_text(f"{take.line.text}\n", encoding="utf-8", newline="\n")
 
 
-def _write_manifest(takes: Sequence[Take], corpus: Corpus) -> None:
+def _write_manifest(takes: Sequence[VoiceClip], corpus: Corpus) -> None:
     rows = [(take.id, take.speaker, "val" if take.is_held_out else "train") for take in takes]
     with written_whole(corpus.manifest) as partial_file, partial_file.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([("id", "speaker", "split"), *rows])

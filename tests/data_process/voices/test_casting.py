@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from config.errors import UserError
-from data_process.voices.casting import HELD_OUT, LENGTHS_S, SPEEDS, Take, plan
+from data_process.voices.casting import HELD_OUT, LENGTHS_S, SPEEDS, VoiceClip, plan
 from data_process.voices.phone_times import LENGTH, STRESS, TONES, to_ipa
 from data_process.voices.pronounce import MARKS, VOWELS, pronounce
 from data_process.voices.sentences import GRAMMARS, compose, written
@@ -79,7 +79,7 @@ def test_conjunctions_join_statements_and_articles_fit() -> None:
         assert not re.search(r"\ba [aeiou]|\ban [^aeiou]", text), text
 
 
-def cast(seconds: float, seed: int = 0, languages: tuple[str, ...] = ("en", "zh")) -> list[Take]:
+def cast(seconds: float, seed: int = 0, languages: tuple[str, ...] = ("en", "zh")) -> list[VoiceClip]:
     return plan(languages, VOICES, seconds, seed)
 
 
