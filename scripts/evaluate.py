@@ -111,9 +111,8 @@ def main() -> None:
         written += [write_report(given.report, scored, phones)] if given.report else []
         written += [write_plots(given.plots, scored)] if given.plots and scored else []
     where = f": {', '.join(map(str, written))}" if written else ""
-    counted = [(len(found.clips), found.frames) for found in (scored, phones) if found]
-    for clips, frames in counted[:1]:
-        print(f"scored {clips} clip{'s' * (clips > 1)}, {frames:,} frames{where}")
+    clips, frames = next((len(found.clips), found.frames) for found in (scored, phones) if found)
+    print(f"scored {clips} clip{'s' * (clips > 1)}, {frames:,} frames{where}")
 
 
 def show(scored: Scored | None, phones: PhoneScored | None) -> None:

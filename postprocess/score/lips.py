@@ -20,7 +20,7 @@ SCORED = (*MEASURES, "rounding")
 CLOSED_MM = 1.0  # lips with a smaller gap look closed
 MIDDLE_MM, SEAM_MM = 0.05, 0.1  # so near the middle, or each other, vertices are in it, or meet
 HELD_MM, PARTED_MM, DROPPED_MM = 0.5, 1.0, 10.0  # what JawOpen moves by less, apart by more, down by more
-LIP_MM = 12.0  # a lip's tip is not farther from where the lips meet
+LIP_MM, MOUTH_MM = 12.0, 40.0  # a lip's tip and a corner are not farther from the middle of where the lips meet
 
 
 class Landmarks(NamedTuple):
@@ -113,7 +113,7 @@ def landmarks(face: Part) -> Landmarks:
     middle = np.flatnonzero(np.abs(points[:, 0]) < MIDDLE_MM)
     upper, lower = _meeting(points, jaw, middle)
     lip = middle[(points[middle, 1] >= points[upper, 1]) & (points[middle, 1] < points[upper, 1] + LIP_MM)]
-    seam = _seam(points, jaw)
+    seam = _seam(points, jaw, points[upper])
     return Landmarks(
         upper,
         lower,
@@ -134,10 +134,9 @@ def _meeting(points: np.ndarray, jaw: np.ndarray, middle: np.ndarray) -> tuple[i
     return int(above[row]), int(below[column])
 
 
-def _seam(points: np.ndarray, jaw: np.ndarray) -> np.ndarray:
+def _seam(points: np.ndarray, jaw: np.ndarray, middle: np.ndarray) -> np.ndarray:
     """Of every two vertices that lie together and that JawOpen parts, the upper: from corner to corner; mm."""
-    from scipy.spatial import cKDTree
-
-    pairs = cKDTree(points).query_pairs(SEAM_MM, output_type="ndarray")
-    falls = np.diff(jaw[pairs, 1])[:, 0]
-    return np.concatenate([pairs[falls < -PARTED_MM, 0], pairs[falls > PARTED_MM, 1]])
+    near = np.flatnonzero(np.linalg.norm(points - middle, axis=1) < MOUTH_MM)
+    together = np.linalg.norm(points[near, None] - points[None, near], axis=2) < SEAM_MM
+    parted = jaw[near, None, 1] - jaw[None, near, 1] > PARTED_MM
+    return near[(together & parted).any(axis=1)]

@@ -1,4 +1,4 @@
-"""Score what mouths do at their phones, clip by clip, beside recorded ones and those that know nothing of the phones."""
+"""Score what mouths do at their phones, clip by clip, beside the recorded ones and those that know no phones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -8,8 +8,8 @@ from dataset.phones import phones
 from dataset.transcript import Word, read_tsv
 from postprocess.score.speech_metrics import (
     Speech,
-    frames_of,
     closure_scores,
+    frames_of,
     silence_motion,
     silent_frames,
     speech_scores,
