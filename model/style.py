@@ -137,34 +137,27 @@ class _Fit:
         hidden = self.decoder.hidden(self.features, domain.to(self.features).expand(len(self.features), -1))
         return hidden.flatten(0, 1)[: len(self.wanted)].double()
 
-    def ridge(self, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The change of the head's weight and bias, and what it leaves: the fit's loss, a scalar.
-
-        Ridge regression of what the head lacks on what it sees: a change costs as much as an error in PRIOR_S seconds.
-        """
+    def lack(self, seen: Tensor) -> Tensor:
+        """What the head, of what it sees, leaves: (frames, len(places))."""
         linear = self.decoder.head.linear
-        lack = self.wanted - seen @ linear.weight[self.places].double().T - linear.bias[self.places].double()
-        centre, offset = seen.mean(dim=0), lack.mean(dim=0)
-        x, y = seen - centre, lack - offset
-        prior = self.weight * x.square().mean()
-        change = torch.linalg.solve(x.T @ x + prior * torch.eye(x.shape[1]).to(x), x.T @ y)
-        loss = (y - x @ change).square().sum() + prior * change.square().sum()
-        return change.T, offset - centre @ change, loss / len(x)
+        return self.wanted - seen @ linear.weight[self.places].double().T - linear.bias[self.places].double()
 
     def vector(self, known: Tensor) -> Tensor:
-        """The domain's vector, (size,), by which the head has the least to change.
+        """The domain's vector, (size,), by which the head as it is comes nearest.
 
-        known: (domains, size), of which the best, or their mean, is where the optimiser begins.
+        known: (domains, size), of which the best, or their mean, is where the optimiser begins. To go 1 from there, as
+        far as a one-hot is long, costs as much as the error there in PRIOR_S seconds.
         """
-        starts = torch.cat([known, known.mean(dim=0, keepdim=True)]) if len(known) > 1 else known
+        starts = torch.cat([known, known.mean(dim=0, keepdim=True)])
         with torch.no_grad():
-            losses = [float(self.ridge(self.seen(start))[2]) for start in starts]
-        vector = starts[int(np.argmin(losses))].clone().requires_grad_()
+            errors = [float(self.lack(self.seen(start)).square().mean()) for start in starts]
+        start, price = starts[int(np.argmin(errors))], min(errors) * self.weight / len(self.wanted)
+        vector = start.clone().requires_grad_()
         optimizer = torch.optim.LBFGS([vector], max_iter=STEPS, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
             optimizer.zero_grad()
-            left = self.ridge(self.seen(vector))[2]
+            left = self.lack(self.seen(vector)).square().mean() + price * (vector - start).square().sum()
             left.backward()
             return left
 
@@ -173,11 +166,19 @@ class _Fit:
 
     @torch.no_grad()
     def head(self) -> None:
-        """Give the decoder the head that fits."""
+        """Give the decoder the head that fits: ridge regression of what it lacks on what it sees.
+
+        A change costs as much as an error in PRIOR_S seconds.
+        """
         linear = self.decoder.head.linear
-        weight, bias, _ = self.ridge(self.seen(self.decoder.domain.weight[0] if self.decoder.domain else None))
-        linear.weight[self.places] += weight.to(linear.weight)
-        linear.bias[self.places] += bias.to(linear.bias)
+        seen = self.seen(self.decoder.domain.weight[0] if self.decoder.domain else None)
+        lack = self.lack(seen)
+        centre, offset = seen.mean(dim=0), lack.mean(dim=0)
+        x = seen - centre
+        prior = self.weight * x.square().mean() * torch.eye(x.shape[1]).to(x)
+        change = torch.linalg.solve(x.T @ x + prior, x.T @ (lack - offset))
+        linear.weight[self.places] += change.T.to(linear.weight)
+        linear.bias[self.places] += (offset - centre @ change).to(linear.bias)
 
 
 def _load_head(decoder: Decoder, rows: dict[str, Tensor]) -> None:
