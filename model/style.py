@@ -86,7 +86,7 @@ def _styled(member: Member, audio: np.ndarray, curves: np.ndarray, channels: tup
     header = styled_header(member.header, curves, channels, name)
     decoder, stats = deepcopy(member.decoder), header.stats.select(header.channels)
     scale = stats.scale(header.config.model.curve_scale)
-    _load_head(decoder, head_rows(decoder.state_dict(), member.header, header))
+    decoder.load_state_dict(head_rows(decoder.state_dict(), member.header, header), strict=False)
     places = [place for place, channel in enumerate(header.channels) if channel in channels and scale[place]]
     moving = tuple(header.channels[place] for place in places)
     wanted = (curves[:, indices(channels, moving)] - stats.mean[places]) / scale[places]
@@ -179,7 +179,3 @@ class _Fit:
         change = torch.linalg.solve(x.T @ x + prior, x.T @ (lack - offset))
         linear.weight[self.places] += change.T.to(linear.weight)
         linear.bias[self.places] += (offset - centre @ change).to(linear.bias)
-
-
-def _load_head(decoder: Decoder, rows: dict[str, Tensor]) -> None:
-    decoder.load_state_dict({**decoder.state_dict(), **rows})

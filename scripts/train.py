@@ -5,13 +5,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import config_arguments, run
+from config.files import keep_apart
 from config.load import load_config
-from config.run_folder import check_run_folder
+from config.run_folder import BEST, LAST, check_run_folder
 
 EXAMPLES = """
     python scripts/train.py --config config/facegood.yml
     python scripts/train.py --config config/facegood.yml run.name=wide model.width=256 train.epochs=30
     python scripts/train.py --config config/facegood.yml --resume
+    python scripts/train.py --config config/finetune.yml data.corpus=data/me data.lmdb=data/me/clips.lmdb run.name=me
     accelerate launch scripts/train.py --config config/aiwin.yml
 """
 
@@ -24,6 +26,7 @@ def main() -> None:
     arguments = commands.parse_args()
     config = load_config(arguments.config, arguments.overrides)
     check_run_folder(config.run_dir, arguments.resume, arguments.overwrite)
+    keep_apart([config.train.init], [("run.name", config.run_dir / name) for name in (BEST, LAST)])
     from model.training import train
 
     train(config, resume=arguments.resume)

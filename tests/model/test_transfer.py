@@ -15,7 +15,7 @@ from model.checkpoint import Header, load_checkpoint, load_decoder
 from model.decoder import Decoder, build_decoder
 from model.transfer import freeze, start_from
 from scripts import train
-from tests.helpers import refused, refused_file
+from tests.helpers import refused, refused_file, run_main
 
 Make = Callable[..., Path]
 MINE = '{name: mine, clips: ["*"], weight: 1.0}'
@@ -103,6 +103,13 @@ def test_another_encoder_is_refused(base: Path, packed: Path) -> None:
     )
 
 
+def test_a_run_does_not_write_over_the_weights_it_starts_from(packed: Path, base: Path) -> None:
+    best = base.rename(base.with_name("best.safetensors"))
+    words = ("--config", packed, f"run.dir={best.parent.parent}", f"run.name={best.parent.name}")
+    line = refused_file(lambda path: run_main(train, *words, f"train.init={path}", "--overwrite"), best)
+    assert line == "is a source too; write to another place with run.name"
+
+
 def test_freezing_all_that_there_is(base: Path) -> None:
     parts = ("project", "domain", "front", "encoder", "decoder", "head")
     decoder = load_decoder(base)[1]
@@ -111,7 +118,7 @@ def test_freezing_all_that_there_is(base: Path) -> None:
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_a_run_from_weights_keeps_what_is_frozen_and_goes_on_without_them(
-    ema: float, base: Path, packed: Path, tmp_path: Path, run_main: Callable[..., None], capsys: pytest.CaptureFixture
+    ema: float, base: Path, packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [
         "--config", packed, f"run.dir={tmp_path}", "run.name=mine", f"data.domains=[{MINE}]", f"train.ema={ema}",
