@@ -18,12 +18,12 @@ PAUSE_CHANCE, SHIFT_CHANCE = (
     0.8,
 )  # … by the end of a phrase, and by a large shift of the gaze (Peters & Qureshi 2010)
 FULL_SHARE = 0.5  # of blinks close the eye; the others close it by a part of PARTIAL (Ousler 2014)
-PARTIAL = (0.4, 0.9)
+PARTIAL = (0.4, 0.85)
 CLOSING_S, CLOSING_SIGMA, CLOSING_RANGE_S = 0.085, 0.15, (0.06, 0.15)  # median, spread, limits
 OPENING = (1.40, 1.47)  # times as long: lids close 40 to 47 % faster than they open (Sforza 2008)
 SHUT_S = (0.0, 0.02)
 APART_S = 0.1  # open between two blinks, at least
-LAG_S, UNEVEN = (0.0, 0.012), 0.05  # between the eyes, and by how much less the later one closes at most
+LAG_S, UNEVEN = (0.0, 0.012), 0.04  # between the eyes, and by how much less the later one closes at most
 
 
 class Blink(NamedTuple):

@@ -6,7 +6,7 @@ from postprocess.life.seeded import Seeded
 
 CHANCE = 0.6  # that an accent is seen in the brows: they mark some of them (Flecha-García 2010)
 RISE_S, HOLD_S, FALL_S = 0.16, (0.05, 0.2), 0.36  # up at the syllable's peak, which is known before it is heard
-LIFT, LIFT_LEAST = 0.34, 0.08  # of BrowInnerUp for an accent of strength 1, and the least
+LIFT, LIFT_LEAST = 0.45, 0.10  # of BrowInnerUp for an accent of strength 1, and the least
 OUTER = (0.55, 1.0)  # a person's outer brows over the inner ones
 OPENING_LIFT = 0.10  # as a phrase begins
 REST, REST_HZ = 0.012, 0.11  # what a face that is awake never stops

@@ -31,9 +31,11 @@ from postprocess.score.metrics import (
     mean_scores,
     nested,
 )
-from postprocess.score.speech_metrics import Speech, SpeechScores, speech_scores
+from postprocess.score.speech_metrics import Speech, SpeechScores, silent_frames, speech_scores
+from postprocess.score.upper_face import UpperFaceScores, upper_face_scores
 
 TRANSCRIPT_SUFFIXES = (".tsv", ".textgrid")
+TARGET = "target"
 LIVELIEST = 8
 TOLERATED_FRAMES = 2  # windows and rounding make lengths differ by so much without a fault
 
@@ -54,8 +56,8 @@ class Scoring:
     repeats: Sequence[Path] = ()  # the same clips as other seeds predict them
 
 
-class ClipScores(CurveScores, SpeechScores, total=False):
-    """Every score of a clip: against its target, and against its sound and words."""
+class ClipScores(CurveScores, SpeechScores, UpperFaceScores, total=False):
+    """Every score of a clip: against its target, against its sound and words, and how lively its upper face is."""
 
     lips: dict[str, PartScores]  # of lips.SCORED: mm; rounding in standard deviations
     diversity: float | None  # where there are other seeds' predictions
@@ -142,7 +144,8 @@ def evaluate(scoring: Scoring) -> Scored:
             others = read_repeats(pair.clip, repeats, scoring.fps, curves.rates.target)
             clips[pair.clip]["diversity"] = diversity([curves.prediction[:, indices(curves.names, FACE)], *others])
         for name, floor in floor_curves(curves, speech, stats, scoring.stats):
-            of_clip = score(curves._replace(prediction=floor), speech, scoring.pieces_s)
+            angles = curves.target_angles if name == TARGET else {}
+            of_clip = score(curves._replace(prediction=floor, prediction_angles=angles), speech, scoring.pieces_s)
             floors.setdefault(name, {})[pair.clip] = of_clip
     remarks = [
         *resampled_remarks(rates),
@@ -163,10 +166,13 @@ def score(curves: CurvePair, speech: Speech, pieces_s: float | None = None) -> C
     """Every score of one prediction against its target and what it goes with."""
     fps = curves.rates.target
     piece_frames = max(1, round(pieces_s * fps)) if pieces_s else None
+    quiet = silent_frames(speech, len(curves.prediction), fps)
+    columns = {**dict(zip(curves.names, curves.prediction.T, strict=True)), **curves.prediction_angles}
     return {
         **clip_scores(curves.prediction, curves.target, curves.names, fps, piece_frames),
         "lips": lip_scores(curves.prediction, curves.target, curves.names, fps),
         **speech_scores(curves.prediction, curves.names, speech, fps),
+        **upper_face_scores(columns, fps, None if quiet is None else ~quiet),
     }
 
 
@@ -179,7 +185,7 @@ def floor_curves(
         yield MEAN_FACE, mean_face(stats, curves.names, frames, stats_path)
     if speech.words is not None:
         yield "viseme animator", viseme_face(phones(speech.words), curves.names, frames, curves.rates.target)
-    yield "target", target
+    yield TARGET, target
     for by in LATE_FRAMES:
         yield f"target {by} late", late(target, by)
 

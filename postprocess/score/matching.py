@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,8 @@ class CurvePair(NamedTuple):
     target: np.ndarray  # (frames, len(names)) float64
     names: tuple[str, ...]
     rates: ClipRates
+    prediction_angles: Mapping[str, np.ndarray] = MappingProxyType({})  # head and eye angles, (frames,) each, radians
+    target_angles: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def match(predictions: Path, targets: Path, ids: Sequence[str] | None) -> tuple[list[Matched], Missing]:
@@ -85,10 +88,12 @@ def read_pair(pair: Matched, assumed_fps: float) -> CurvePair:
     prediction, target = (replace(read_recording(path, FACE), csv=None) for path in (pair.prediction, pair.target))
     rates = ClipRates(prediction.fps or assumed_fps, target.fps or assumed_fps)
     names = tuple(name for name in ARKIT if name in prediction.names and name in target.names)
-    of_target = np.ascontiguousarray(at_rate_of(target, assumed_fps, rates.target).select(names))
+    target = at_rate_of(target, assumed_fps, rates.target)
+    of_target, target_angles = np.ascontiguousarray(target.select(names)), target.angles
     del target  # a recording of millions of frames is not held beside what is taken of it
-    of_prediction = np.ascontiguousarray(at_rate_of(prediction, assumed_fps, rates.target).select(names))
-    return CurvePair(of_prediction, of_target, names, rates)
+    prediction = at_rate_of(prediction, assumed_fps, rates.target)
+    of_prediction = np.ascontiguousarray(prediction.select(names))
+    return CurvePair(of_prediction, of_target, names, rates, prediction.angles, target_angles)
 
 
 def read_repeats(clip: str, repeats: Sequence[Mapping[str, Path]], assumed_fps: float, fps: float) -> list[np.ndarray]:

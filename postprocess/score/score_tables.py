@@ -37,6 +37,14 @@ SPEECH_COLUMNS: Columns = {
     "silence_motion": ("in silence /s", ".4f"),
     "diversity": ("diversity", ".4f"),
 }
+UPPER_FACE_COLUMNS: Columns = {
+    "blinks_a_minute": ("blinks /min", ".1f"),
+    "blink_speed_ratio": ("closing ×", ".2f"),
+    "partial_blinks": ("partial", ".0%"),
+    "gaze_at": ("gaze at", ".0%"),
+    "head_range_deg": ("head °", ".1f"),
+    "head_jerk": ("head jerk °/s³", ".0f"),
+}
 PART_COLUMNS: Columns = {**FACE_COLUMNS, "target_std": ("target std", ".4f"), "moving": ("moving", ".0f")}
 PHONE_ROWS: Columns = {
     "gap_at_pbm": ("lip gap at p b m, z", "+.2f"),
@@ -72,7 +80,7 @@ def tables(scored: Scored) -> list[Rows]:
     }
     return [
         clip_rows(rows),
-        speech_rows(rows),
+        *(known_rows(rows, columns) for columns in (SPEECH_COLUMNS, UPPER_FACE_COLUMNS) if _known(rows, columns)),
         part_rows("lips, mm", {LIP_ROWS[name]: scores for name, scores in mean["lips"].items()}),
         part_rows("group", mean["groups"]),
         part_rows("liveliest channel", {name: mean["channels"][name] for name in scored.liveliest}),
@@ -117,12 +125,16 @@ def clip_rows(rows: Mapping[str, Scores]) -> Rows:
     return lines
 
 
-def speech_rows(rows: Mapping[str, Scores]) -> Rows:
-    """The same for the scores against sound and words; a column that is empty throughout is left out."""
-    known = {name for scores in rows.values() for name, value in scores.items() if value is not None}
-    columns = {name: column for name, column in SPEECH_COLUMNS.items() if name in known}
+def known_rows(rows: Mapping[str, Scores], columns: Columns) -> Rows:
+    """The same for scores that not every clip has; a column that is empty throughout is left out."""
+    columns = _known(rows, columns)
     head = ["clip", *(heading for heading, _ in columns.values())]
     return [head, *([clip, *cells(scores, columns)] for clip, scores in rows.items())]
+
+
+def _known(rows: Mapping[str, Scores], columns: Columns) -> Columns:
+    known = {name for scores in rows.values() for name, value in scores.items() if value is not None}
+    return {name: column for name, column in columns.items() if name in known}
 
 
 def part_rows(kind: str, parts: Mapping[str, Scores]) -> Rows:

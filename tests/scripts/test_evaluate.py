@@ -55,13 +55,14 @@ def test_the_screen_shows_clips_mean_groups_channels_and_what_is_missing(
 ) -> None:
     run_main(script, *folders)
     screen = capsys.readouterr().out
-    clips, speech, lips, groups, channels, _ = screen.split("\n\n")
+    clips, speech, upper_face, lips, groups, channels, _ = screen.split("\n\n")
     head = "clip frames contest per step exact DTW per step MAE RMSE r amplitude × jerk × > 6 Hz × lag ms"
     assert " ".join(clips.split("\n")[0].split()) == head
     assert [line.split()[0] for line in clips.split("\n")[2:]] == [
         "b", "c", "(mean)", "(95", "(95", "(target)", "(target", "(target",
     ]  # fmt: skip
     assert " ".join(speech.split("\n")[0].split()) == "clip mouth error upper face"
+    assert " ".join(upper_face.split("\n")[0].split()).startswith("clip blinks /min")
     assert [line.split("  ")[0] for line in lips.split("\n")[2:]] == [
         "lip gap", "mouth width", "protrusion", "chin drop", "rounding, std",
     ]  # fmt: skip
