@@ -131,7 +131,7 @@ def _coarticulated(letters: list[_Letter], times: np.ndarray, grid_hz: float) ->
     """Curves by channel, each (len(times),): the letters' targets averaged by dominance, then blurred by inertia."""
     from scipy.ndimage import gaussian_filter1d
 
-    curves = {}
+    curves: dict[str, np.ndarray] = {}
     for part, (channels, before_s, after_s, blur_s) in ARTICULATORS.items():
         total = np.full(len(times), 1e-9)
         sums = np.zeros((len(channels), len(times)))
