@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from dataset.blendshapes import ARKIT, FACE, read_csv, write_curves
+from dataset.phones import phones
 from dataset.stats import compute_stats, save_stats
+from dataset.transcript import read_tsv, write_tsv
 from postprocess.score.evaluation import ClipScores, read_speech, score
 from postprocess.score.matching import ClipRates, CurvePair
 from postprocess.score.metrics import clip_scores, intervals, mean_scores, nested
@@ -345,3 +347,30 @@ def test_the_old_spelling_of_transcripts_names_the_new_one(
     with pytest.raises(SystemExit):
         run_main(script, *folders, "--words", "tsv")
     assert "--words is now --transcript_path" in capsys.readouterr().err
+
+
+def test_phones_need_no_target_and_stand_beside_it(
+    tmp_path: Path, run_main: Callable[..., None], refusal: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for clip in ("en_001", "en_002"):
+        write_tsv(tmp_path / "phones" / f"{clip}.tsv", phones(read_tsv(DEMO / "tsv" / f"{clip}.tsv")))
+    given = ["--predictions", DEMO / "bs", "--phones", tmp_path / "phones", "--ids", "en_001", "en_002"]
+    run_main(script, *given, "--json", tmp_path / "a.json", "--report", tmp_path / "a.html")
+    screen = capsys.readouterr().out
+    head, _, *lines = screen.splitlines()
+    assert head.split("  ")[0] == "at the phones"
+    assert lines[2].split()[4] == "100%"  # p b m closed
+    assert "scored 2 clips" in screen
+    alone = json.loads((tmp_path / "a.json").read_text())
+    assert list(alone) == ["fps", "phones"]
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "rounding at u w o ü, z" in page and "Channels" not in page
+
+    run_main(script, *given, "--targets", DEMO / "bs", "--json", tmp_path / "b.json", "--report", tmp_path / "b.html")
+    both = json.loads((tmp_path / "b.json").read_text())
+    assert both["phones"]["mean"] == alone["phones"]["mean"] == both["phones"]["floors"]["target"]["mean"]
+    assert both["mean"]["lips"]["gap"]["correlation"] == pytest.approx(1)
+    page = (tmp_path / "b.html").read_text(encoding="utf-8")
+    assert "rounding at u w o ü, z" in page and "Channels" in page
+    assert "--plots needs --targets" in refusal(script, *given, "--plots", tmp_path / "plots")
+    assert "give --targets, --phones or both" in refusal(script, "--predictions", DEMO / "bs")

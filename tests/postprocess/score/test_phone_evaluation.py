@@ -47,7 +47,7 @@ def test_each_clip_is_scored_as_the_metrics_do_and_stands_beside_floors(corpus: 
     mean, late = found.mean, found.floor_means["half a clip late"]
     assert mean["bilabials_closed"] == 1 and late["bilabials_closed"] is not None and late["bilabials_closed"] < 1
     for name in ("gap_at_pbm", "rounding_at_uwo", "jaw_height_correlation"):  # rule-based curves follow their phones
-        assert abs(mean[name] or 0) > abs(late[name] or 0) + 0.3, name
+        assert abs(mean[name] or 0) > abs(late[name] or 0) + 0.1, name
 
 
 def test_targets_stand_beside_and_the_mean_face_is_still(corpus: Path) -> None:
