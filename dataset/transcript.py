@@ -27,7 +27,7 @@ def read_tsv(path: Path) -> list[Word]:
     are no numbers, negative or reversed, and words that overlap.
     """
     words: list[Word] = []
-    for line, text in enumerate(_lines(path), 1):
+    for line, text in enumerate(text_lines(path), 1):
         cells = text.split("\t")
         if not text.strip() or text.startswith("#") or (not words and tuple(c.lower() for c in cells) == HEADER):
             continue
@@ -50,7 +50,8 @@ def write_tsv(path: Path, words: list[Word], comments: tuple[str, ...] = ()) -> 
         partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
 
 
-def _lines(path: Path) -> list[str]:
+def text_lines(path: Path) -> list[str]:
+    """A table's lines. Raises UserError for a file that cannot be read or is no text in UTF-8."""
     try:
         return regular(path, MOST_TEXT_BYTES).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:

@@ -6,7 +6,7 @@ vowels protrude the lips, sibilants nearly close the teeth, [p b m] close the li
 upper teeth. How firmly the jaw is held: consonants give way to vowels, [h] the most and alveolars the least (Keating,
 Lindblom, Lubker & Kreiman 1994, "Variability in jaw height for segments in English and Swedish VCVs", J. Phonetics 22).
 How far it opens is by the order of its means in 8.3 min of Mandarin (FACEGOOD, z: 1.8 at [a], 1.3 at [o e ə], 1.0 at
-[i], 0.6 at [u], 0.1 at [s], -0.3 at [p b m f]), which end in the same deviation. The rest is set by eye within that.
+[i], 0.6 at [u], 0.1 at [s], -0.3 at [p b m f]). The rest is set by eye within that.
 """
 
 from collections.abc import Mapping

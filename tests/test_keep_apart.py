@@ -39,6 +39,8 @@ ROWS = [
     ("postprocess.deflate --input csvs --output csvs", SOURCE.format("csvs/a.csv", "--output")),
     ("postprocess.gain --input a.csv --table gain.txt --output gain.txt", SOURCE.format("gain.txt", "--output")),
     ("postprocess.add_eye --input csvs --eyes bs --output bs", SOURCE.format("bs/a.csv", "--output")),
+    ("postprocess.enliven --input a.csv --wav_path wav --transcript_path w.txt --output w.txt",
+        SOURCE.format("w.txt", "--output")),
     ("postprocess.close_lips --input a.csv --transcript_path w.txt --output a.csv", SOURCE.format("a.csv", "--output")),
     ("postprocess.chain --config chain.txt --input a.csv --output chain.txt", SOURCE.format("chain.txt", "--output")),
     (f"{ENSEMBLE} --input csvs bs --output csvs", SOURCE.format("csvs/a.csv", "--output")),

@@ -9,7 +9,7 @@ RISE_S, HOLD_S, FALL_S = 0.16, (0.05, 0.2), 0.36  # up at the syllable's peak, w
 LIFT, LIFT_LEAST = 0.45, 0.10  # of BrowInnerUp for an accent of strength 1, and the least
 OUTER = (0.55, 1.0)  # a person's outer brows over the inner ones
 OPENING_LIFT = 0.10  # as a phrase begins
-REST, REST_HZ = 0.012, 0.11  # what a face that is awake never stops
+REST, REST_HZ = 0.008, 0.11  # what a face that is awake never stops
 
 
 class Brows:
@@ -34,6 +34,6 @@ class Brows:
 
     def at(self, time_s: float) -> tuple[float, float, float]:
         """BrowInnerUp, and BrowOuterUp left and right."""
-        inner = self._raises.at(time_s) + self._size * (REST + self._rest.at(time_s))
+        inner = self._raises.at(time_s) + self._size * (2.5 * REST + self._rest.at(time_s))
         outer = self._outer * inner
         return max(inner, 0.0), max(outer * (1 + self._uneven), 0.0), max(outer * (1 - self._uneven), 0.0)

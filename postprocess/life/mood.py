@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from config.errors import UserError
 from config.suggest import nearest
-from dataset.transcript import read_tsv
+from dataset.blendshapes import as_number
+from dataset.transcript import text_lines
 from postprocess.life.movement import ease
 
 FADE_S = 0.5
@@ -89,12 +90,26 @@ def parse_mood(words: str, place: str) -> tuple[str, float]:
 
 
 def read_moods(words: str) -> list[Mood]:
-    """One mood for all of a clip, `joy:0.6`, or a tsv file's: start, end, mood with its strength, a row each.
+    """One mood for all of a clip, `joy:0.6`, or a tsv file's: start, end, mood and, where it is not 1, strength a row.
 
-    Raises UserError for a mood or a strength that is none, and as read_tsv does.
+    Raises UserError, with file and line, for a row that is none, and for a mood or a strength that is none.
     """
     if not words.lower().endswith(".tsv"):
         return [Mood(*parse_mood(words, f"--mood {words}"))]
-    path = Path(words)
-    rows = enumerate(read_tsv(path), 1)
-    return [Mood(*parse_mood(row.text, f"{path}, mood {place}"), row.start_s, row.end_s) for place, row in rows]
+    path, moods = Path(words), []
+    for number, line in enumerate(text_lines(path), 1):
+        cells = [cell.strip() for cell in line.split("\t")]
+        if line.strip() and not line.startswith("#") and cells[0].lower() != "start":
+            moods.append(_row(f"{path}, line {number}", cells))
+    return moods
+
+
+def _row(place: str, cells: Sequence[str]) -> Mood:
+    if len(cells) not in (3, 4):
+        raise UserError(
+            f"{place}: expected start, end, mood and strength separated by tabs, found {len(cells)} cell(s)"
+        )
+    start_s, end_s = as_number(cells[0]), as_number(cells[1])
+    if start_s is None or end_s is None or end_s <= start_s:
+        raise UserError(f'{place}: expected seconds, the end after the start, found "{cells[0]}" and "{cells[1]}"')
+    return Mood(*parse_mood(":".join(cells[2:]), place), start_s, end_s)

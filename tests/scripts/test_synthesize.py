@@ -13,12 +13,13 @@ import torch
 from config.load import ROOT
 from config.units import SAMPLE_RATE, frame_count
 from dataset.audio import read_audio
-from dataset.blendshapes import ARKIT, FACE, read_csv
+from dataset.blendshapes import ARKIT, EYE, FACE, read_csv
 from dataset.recordings.resample import resample_curves
 from model import synthesis
 from model.checkpoint import load_checkpoint, load_decoder, save_checkpoint
 from model.encoders import build_encoder
 from model.speech_encoder import encode_clip, encode_windows
+from postprocess.life.enlivener import HEAD
 from scripts import synthesize
 from tests.helpers import posix_only
 
@@ -117,6 +118,22 @@ def test_other_frame_rates_are_resampled_and_values_clamped(
         np.testing.assert_allclose(got, expected, atol=2e-6)
         clamped = run(checkpoint, tmp_path / "a.wav", "--out_fps", fps)
         np.testing.assert_array_equal(clamped, got.clip(0, 1))
+
+
+def test_a_living_face_keeps_its_mouth_and_turns_its_head(
+    make_checkpoint: Make, speech: Speech, tmp_path: Path, run: Callable[..., np.ndarray], run_main: Callable[..., None]
+) -> None:
+    speech(tmp_path / "a.wav", 2.0)
+    checkpoint = make_checkpoint()
+    plain = run(checkpoint, tmp_path / "a.wav", "--out_fps", 50)
+    words = ["--ckpt_path", checkpoint, "--wav_path", tmp_path / "a.wav", "--out_path", tmp_path / "b.csv", "--enliven"]
+    run_main(synthesize, *words, "--out_fps", 50)
+    living = read_csv(tmp_path / "b.csv")
+    assert living.header == (*ARKIT, *HEAD)
+    mouth = [name for name in FACE if not name.startswith("Brow")]
+    np.testing.assert_array_equal(living.select(tuple(mouth)), plain[:, [ARKIT.index(name) for name in mouth]])
+    assert np.ptp(living.select(EYE), axis=0).max() > 0.01
+    assert np.ptp(np.array(living.cells("HeadPitch"), float)) > 1e-3
 
 
 def test_a_folder_with_one_bad_file_among_good_ones(
@@ -222,6 +239,7 @@ def test_a_wrong_option_is_said_once_for_a_folder(
 
 MEASURE = """
 import json, resource, sys
+from postprocess.life.enlivener import HEAD
 from scripts import synthesize
 checkpoint, *wavs = sys.argv[1:]
 peaks = []

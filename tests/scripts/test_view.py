@@ -18,12 +18,13 @@ from PIL import Image
 
 from config.errors import UserError
 from dataset.audio import to_int16
-from dataset.blendshapes import ARKIT, EYE, FACE, write_curves
+from dataset.blendshapes import ARKIT, EYE, FACE, write_columns, write_curves
 from dataset.recordings.layouts import read_recording
 from dataset.transcript import Word, write_tsv
 from postprocess.face.gltf import write_head
 from postprocess.face.heads import read_head
 from postprocess.face.mesh import Head, Mesh, Part
+from postprocess.life.enlivener import HEAD
 from postprocess.viewer.bundle import ARRAYS, packed
 from postprocess.viewer.geometry import head_arrays
 from postprocess.viewer.showing import labels_of, read_takes, target_of
@@ -334,6 +335,32 @@ def test_the_mouth_opens_with_the_curve(pair: Path, opened: Callable[..., Any]) 
     assert shut[0] > 20
     assert target > 5 * shut[0]
     assert prediction == shut[1]
+
+
+def test_the_head_turns_as_its_angles_say(
+    clip: Path, opened: Callable[..., Any], run_main: Callable[..., None]
+) -> None:
+    """To its own left, upwards, and to its right shoulder: where the dark mouth goes."""
+    columns = {name: np.zeros(91) for name in ("JawOpen", *HEAD)}
+    columns["JawOpen"] += 1
+    for place, name in enumerate(HEAD):
+        columns[name][60 + 10 * place : 70 + 10 * place] = 0.35
+    rest = {name: np.zeros(91) for name in ARKIT if name != "JawOpen"}
+    write_columns(clip / "turning.csv", {**rest, **columns})
+    run_main(script, "--csv", clip / "turning.csv", "--head", clip / "head.glb", "--out", clip / "turning.html")
+    tab = opened(clip / "turning.html")
+
+    def mouth(frame: int) -> tuple[np.ndarray, float]:
+        """The middle of the mouth, right and down in pixels, and how much higher its right end is in the picture."""
+        seek(tab, frame)
+        grey = np.asarray(Image.open(BytesIO(tab.screenshot(clip=tab.locator("#heads").bounding_box()))).convert("L"))
+        dark = np.argwhere(grey[60:-20] < 60)
+        return dark.mean(axis=0)[::-1], float(-np.polyfit(dark[:, 1], dark[:, 0], 1)[0])
+
+    (at, level), (yawed, _), (pitched, _), (_, rolled) = (mouth(frame) for frame in (30, 65, 75, 85))
+    assert yawed[0] - at[0] > 1 and abs(yawed[1] - at[1]) < abs(yawed[0] - at[0])
+    assert pitched[1] < at[1] - 0.5
+    assert abs(level) < 0.02 < 0.15 < rolled
 
 
 def test_of_a_full_body_the_page_opens_on_the_face(clip: Path, opened: Callable[..., Any]) -> None:

@@ -59,10 +59,16 @@ def test_a_mood_comes_and_goes_within_its_time() -> None:
 def test_moods_are_read_from_words_and_from_a_tsv(tmp_path: Path) -> None:
     assert read_moods("Out_of_Breath:0.25") == [Mood("out of breath", 0.25)]
     file = tmp_path / "moods.tsv"
-    file.write_text("start\tend\tmood\n0.5\t2\tjoy:0.6\n2\t3.5\tanger\n", encoding="utf-8")
+    file.write_text("start\tend\tmood\tstrength\n0.5\t2\tjoy\t0.6\n# so\n2\t3.5\tanger\n", encoding="utf-8")
     assert read_moods(str(file)) == [Mood("joy", 0.6, 0.5, 2.0), Mood("anger", 1.0, 2.0, 3.5)]
-    file.write_text("0.5\t2\tjoy:0.6\n2\t3.5\tangst\n", encoding="utf-8")
-    assert refused(read_moods, str(file)).startswith(f"{file}, mood 2: no mood called angst")
+    for row, reason in (
+        ("2\t3.5\tangst", "no mood called angst; did you mean anger?"),
+        ("3.5\t2\tjoy", 'expected seconds, the end after the start, found "3.5" and "2"'),
+        ("2\t3.5\tjoy\tmuch", 'a strength is a number from 0 to 1, not "much"'),
+        ("joy", "expected start, end, mood and strength separated by tabs, found 1 cell(s)"),
+    ):
+        file.write_text(f"0.5\t2\tjoy:0.6\n{row}\n", encoding="utf-8")
+        assert refused(read_moods, str(file)).startswith(f"{file}, line 2: {reason}")
 
 
 @pytest.mark.parametrize(
