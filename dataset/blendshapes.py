@@ -6,6 +6,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
@@ -329,14 +330,31 @@ def write_columns(path: str | Path, columns: Mapping[str, Sequence[str] | np.nda
 def _write_rows(
     path: str | Path, header: Collection[str], pieces: Iterable[Sequence[Sequence[str] | np.ndarray]]
 ) -> None:
-    """pieces: the columns of some rows. Quotes where csv needs them; a row is written by one format, which is fast."""
+    """pieces: the columns of some rows."""
+    with rows_written(path, header) as write:
+        for columns in pieces:
+            write(columns)
+
+
+@contextmanager
+def rows_written(
+    path: str | Path, header: Collection[str]
+) -> Iterator[Callable[[Sequence[Sequence[str] | np.ndarray]], None]]:
+    """What takes the columns of some rows, (rows,) each, and writes them at once to a csv that is whole at the end.
+
+    Numbers have DECIMALS decimals; a text is quoted where csv needs that. Raises UserError as written_whole does.
+    """
     with written_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         file.write(",".join(map(_quoted, header)) + "\n")
-        for columns in pieces:
+
+        def write(columns: Sequence[Sequence[str] | np.ndarray]) -> None:
             numbers = [isinstance(column, np.ndarray) for column in columns]
-            row = ",".join(f"%.{DECIMALS}f" if number else "%s" for number in numbers) + "\n"
+            row = ",".join(f"%.{DECIMALS}f" if number else "%s" for number in numbers) + "\n"  # one format is fast
             cells = [column.tolist() if isinstance(column, np.ndarray) else map(_quoted, column) for column in columns]
             file.writelines(row % of for of in zip(*cells, strict=True))
+            file.flush()
+
+        yield write
 
 
 def _quoted(cell: str) -> str:

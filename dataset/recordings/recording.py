@@ -80,6 +80,11 @@ class Recording:
         """(frames, 52) in ARKIT's order; a channel that the layout lacks (TongueOut) is 0."""
         return to_arkit(self.values, self.names)
 
+    def angles_deg(self) -> dict[str, np.ndarray]:
+        """The angles in degrees, (frames,) each. The file does not tell its unit: no face turns past π radians."""
+        is_degrees = any(np.abs(angle).max(initial=0) > np.pi for angle in self.angles.values())
+        return {name: angle if is_degrees else np.degrees(angle) for name, angle in self.angles.items()}
+
     def at_rate(self, fps: float, frames: int | None = None) -> "Recording":
         """Resampled by time to a constant rate, curves and angles; where nothing tells the rate, fps says it.
 

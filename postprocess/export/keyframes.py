@@ -25,7 +25,7 @@ def head_keys(recording: Recording) -> np.ndarray | None:
         return None
     times_s = recording.clock_s().astype(np.float32)
     last = np.append(np.diff(times_s) > 0, True)
-    return quaternions(turns_deg(recording.angles, recording.frames))[last]
+    return quaternions(turns_deg(recording))[last]
 
 
 def corners(values: np.ndarray) -> np.ndarray:

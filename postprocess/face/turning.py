@@ -3,9 +3,9 @@
 Turns are in degrees, as the head itself sees them: yaw to its own left, pitch upwards, roll towards its left shoulder.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
+
+from dataset.recordings.recording import Recording
 
 # Live Link Face's head angles as turns. They run against those of its eyes, whose yaw is positive to the own right and
 # whose pitch is positive downwards (EyeLook… beside them tells): in packets of the phone's app the eyes turn by as much
@@ -15,19 +15,14 @@ LARGEST_TURN_DEG = 25.0
 NECK_HEIGHT = 0.35  # of what is shown of a head, from its foot: where it turns
 
 
-def turns_deg(angles: Mapping[str, np.ndarray], frames: int) -> np.ndarray:
-    """(frames, 3) yaw, pitch and roll of a recording's angles, (frames,) each, radians, or degrees where they pass π.
+def turns_deg(recording: Recording) -> np.ndarray:
+    """(frames, 3) yaw, pitch and roll of a recording's angles.
 
     From the usual bearing, which tells only where the phone stood; 0 for an angle that is not there.
     """
-    return np.column_stack([sign * _from_usual(angles.get(name), frames) for name, sign in TURNS.items()])
-
-
-def _from_usual(angles: np.ndarray | None, frames: int) -> np.ndarray:
-    if angles is None:
-        return np.zeros(frames)
-    degrees = angles if np.abs(angles).max() > np.pi else np.degrees(angles)
-    return (degrees - np.median(degrees)).clip(-LARGEST_TURN_DEG, LARGEST_TURN_DEG)
+    degrees, still = recording.angles_deg(), np.zeros(recording.frames)
+    turns = np.column_stack([sign * degrees.get(name, still) for name, sign in TURNS.items()])
+    return (turns - np.median(turns, axis=0)).clip(-LARGEST_TURN_DEG, LARGEST_TURN_DEG)
 
 
 def quaternions(turns: np.ndarray) -> np.ndarray:

@@ -24,4 +24,4 @@ def perform(recording: Recording, channels: tuple[str, ...], fps: float, frames:
     """The recording on a head with these channels, at a constant rate; the last pose is held where it ends before."""
     played = recording.at_rate(fps, frames)
     coefficients = played.curves()[:, indices(ARKIT, channels)].clip(0, 1)
-    return Performance(coefficients.astype(np.float32), turns_deg(played.angles, frames))
+    return Performance(coefficients.astype(np.float32), turns_deg(played))

@@ -121,7 +121,7 @@ def read_takes(files: Sequence[Path], labels: Sequence[str], fps: float) -> tupl
         channels = tuple(name for name in ARKIT if name in recording.names)
         even = recording.at_rate(recording.fps or fps).at_rate(highest)
         order = [even.names.index(name) for name in channels]
-        turns = np.radians(turns_deg(even.angles, even.frames)).astype(np.float32)
+        turns = np.radians(turns_deg(even)).astype(np.float32)
         takes.append(Take(file, label, recording, channels, even.values[:, order].astype(np.float32), turns))
     return tuple(takes), highest
 

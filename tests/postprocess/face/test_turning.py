@@ -5,12 +5,18 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from dataset.blendshapes import ANGLES, ARKIT
+from dataset.recordings.recording import Recording
 from postprocess.face.turning import TURNS, quaternions, rotation, turns_deg
 from postprocess.score.upper_face import gaze_deg
 from tests.helpers import SHARED, needs_shared
 
 PACKETS = SHARED / "livelink_udp" / "packets.bin"
 PACKET_BYTES, VALUES = 320, 61
+
+
+def turning(angles: dict[str, np.ndarray]) -> Recording:
+    frames = len(next(iter(angles.values())))
+    return Recording((), np.zeros((frames, 0)), None, 60.0, angles, "livelink")
 
 
 @needs_shared(PACKETS)
@@ -21,7 +27,7 @@ def test_eyes_that_hold_still_say_which_way_the_head_turns() -> None:
     rows = [content[at : at + PACKET_BYTES][-4 * VALUES :] for at in range(0, len(content), PACKET_BYTES)]
     values = np.array([struct.unpack(f">{VALUES}f", row) for row in rows])
     columns = dict(zip((*ARKIT, *ANGLES), values.T, strict=True))
-    head, gaze = turns_deg(columns, len(values)), gaze_deg(columns)
+    head, gaze = turns_deg(turning({name: columns[name] for name in ANGLES})), gaze_deg(columns)
     assert gaze is not None
     yaw, eyes = head[:, 0], gaze[:, 0]
     assert np.corrcoef(yaw, eyes)[0, 1] < -0.9
@@ -31,7 +37,7 @@ def test_eyes_that_hold_still_say_which_way_the_head_turns() -> None:
 
 def test_angles_are_turns_from_the_usual_bearing() -> None:
     angles = {"HeadYaw": np.radians([5.0, 5, 15]), "HeadRoll": np.radians([0.0, 0, 10])}
-    np.testing.assert_allclose(turns_deg(angles, 3), [[0, 0, 0], [0, 0, 0], [10, 0, -10]], atol=1e-9)
+    np.testing.assert_allclose(turns_deg(turning(angles)), [[0, 0, 0], [0, 0, 0], [10, 0, -10]], atol=1e-9)
     assert set(TURNS) == set(ANGLES[:3])
 
 

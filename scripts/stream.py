@@ -1,0 +1,162 @@
+"""A face that follows a voice as it speaks: sound in, frames out to other tools as the sound is heard.
+
+Sound comes from a file, a microphone or a pipe; curves that are there already, from a csv.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from config.command import parser, run
+from config.errors import UserError
+from config.files import keep_apart
+from config.places import SHIPPED
+from config.units import SAMPLE_RATE
+from dataset.audio import open_sound
+from dataset.face_frame import FaceFrame, face_frame
+from dataset.live_sound import STDIN, microphone_blocks, pcm_blocks, short_blocks
+from dataset.recordings.layouts import read_recording
+from postprocess.send.live import LiveStream, Piece, replayed, send_at_once, synthesized
+from postprocess.send.outputs import SCHEMES, Outputs, files_of, parse_address
+from postprocess.send.player import Player, SilentPlayer, open_player
+from postprocess.send.sender import SendSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EXAMPLES = """
+python scripts/stream.py --wav_path a.wav --to livelink://127.0.0.1 --to vmc://127.0.0.1 --to csv:out.csv
+python scripts/stream.py --wav_path a.wav --no_pace --to csv:out.csv
+python scripts/stream.py --csv take.csv --wav_path take.wav --to vmc://127.0.0.1:39539?names=camel
+python scripts/stream.py --mic --to livelink://127.0.0.1:11111 --out_fps 60
+ffmpeg -i a.mp3 -f s16le -ar 16000 -ac 1 - | python scripts/stream.py --pcm - --rate 16000 --to ws://127.0.0.1:8765
+"""
+LOOPBACK = "127.0.0.1"
+MOST_BEHIND_S = 0.15  # of a microphone's sound: what waits longer, because the machine was busy, is passed over
+MOST_DELAY_MS = 5000.0
+USUAL_MIC = ""
+
+
+def main() -> None:
+    given = parse()
+    settings = SendSettings(given.out_fps, given.subject, given.host, patient=given.no_pace)
+    began = time.monotonic()
+    with Outputs(given.to, settings) as outputs:
+        count = Count(outputs)
+        if given.no_pace:
+            send_at_once(pieces_of(given), settings.fps, count.send)
+        else:
+            player = player_of(given)
+            LiveStream(pieces_of(given), settings.fps, player).run(count.send, given.audio_delay_ms / 1000)
+    took = f"{count.frames:,} frames in {time.monotonic() - began:.1f} s to {', '.join(given.to)}"
+    print(took, file=sys.stderr)  # stdout may be one of them
+
+
+def parse() -> argparse.Namespace:
+    width = max(len(kind.form) for kind in SCHEMES.values()) + 2
+    places = "\n".join(f"  {kind.form:{width}}{kind.hearer}" for kind in SCHEMES.values())
+    options = parser(f"{__doc__}\nplaces that frames go to:\n{places}", EXAMPLES)
+    add = options.add_argument
+    add("--wav_path", type=Path, help="sound file; with --csv, the sound of those curves")
+    add("--mic", nargs="?", const=USUAL_MIC, metavar="DEVICE", help="a microphone: its number, or a part of its name")
+    add("--pcm", type=Path, metavar="PATH", help="signed 16-bit little-endian mono; - is stdin")
+    add("--csv", type=Path, help="curves of any layout that are sent as they are")
+    add("--to", action="append", metavar="URL", required=True, help="where frames go; once for each place, see above")
+    add("--rate", type=int, default=SAMPLE_RATE, help="samples a second of --pcm")
+    add("--no_pace", action="store_true", help="as fast as it goes, not when the sound is heard")
+    add("--out_fps", type=int, choices=(30, 60), default=30, help="frames a second that are sent")
+    add("--subject", default="face", metavar="NAME", help="whose face it is, for tools that tell several apart")
+    add("--audio_delay_ms", type=float, default=0.0, help="how much later than here the sound is heard: the face waits")
+    add("--host", default=LOOPBACK, help="where to listen, for ifacialmocap://; 0.0.0.0: to other machines too")
+    add("--ckpt_path", type=Path, default=SHIPPED, help="checkpoint, or an ensemble's folder of them")
+    add("--domain", help="recording set to sound like; by default the one that the wav's name belongs to, or the first")
+    given = options.parse_args()
+    check(given)
+    return given
+
+
+def check(given: argparse.Namespace) -> None:
+    """Raises UserError for no source or several, and for options that make no sense."""
+    sources = [f"--{name}" for name in ("csv", "mic", "pcm", "wav_path") if getattr(given, name) is not None]
+    if len(sources) != 1 and sources != ["--csv", "--wav_path"]:
+        told = f"{' and '.join(sources)}: are" if sources else "no source: give"
+        raise UserError(f"{told} one of --wav_path, --mic, --pcm and --csv (which may have its sound by --wav_path)")
+    if not 0 <= given.audio_delay_ms <= MOST_DELAY_MS:
+        raise UserError(f"--audio_delay_ms {given.audio_delay_ms:g}: must be from 0 to {MOST_DELAY_MS:g}")
+    for url in given.to:
+        parse_address(url)
+    pcm = None if given.pcm == STDIN else given.pcm
+    keep_apart([given.wav_path, given.csv, pcm, given.ckpt_path], [("--to", path) for path in files_of(given.to)])
+    if given.host != LOOPBACK:
+        print(f"--host {given.host}: other machines may reach what listens here", file=sys.stderr)
+
+
+class Count:
+    """Passes frames on, and counts them."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        self._outputs, self.frames = outputs, 0
+
+    def send(self, frame: FaceFrame) -> None:
+        self.frames += 1
+        self._outputs.send(frame)
+
+
+def player_of(given: argparse.Namespace) -> Player:
+    """What is heard: a microphone is not played back, curves alone have no sound."""
+    if given.mic is not None:
+        return SilentPlayer(MOST_BEHIND_S)
+    return SilentPlayer() if given.wav_path is None and given.pcm is None else open_player()
+
+
+def pieces_of(given: argparse.Namespace) -> Iterator[Piece]:
+    """The source that a command line asks for."""
+    if given.csv is not None:
+        return replayed(read_recording(given.csv, required=()), sound_of(given) if given.wav_path else ())
+    return synthesized(sound_of(given), WholeSound(given.ckpt_path, given.domain, given.wav_path))
+
+
+def sound_of(given: argparse.Namespace) -> "Iterator[np.ndarray]":
+    """(samples,) float32 at 16 kHz a block."""
+    if given.mic is not None:
+        yield from microphone_blocks(given.mic or None)
+    elif given.pcm is not None:
+        yield from pcm_blocks(given.pcm, given.rate)
+    else:
+        with open_sound(given.wav_path) as sound:
+            yield from short_blocks(sound.blocks)
+
+
+class WholeSound:
+    """The place of the streaming synthesizer until it is there: hears all of the sound before it says anything."""
+
+    def __init__(self, ckpt_path: Path, domain: str | None, wav_path: Path | None) -> None:
+        from model.synthesis import Synthesizer
+
+        self._synthesizer = Synthesizer(ckpt_path)
+        self._synthesizer.check(domain, None)
+        self._domain = domain or (self._synthesizer.named_domain(wav_path.stem) if wav_path else None)
+        self._heard: list[np.ndarray] = []
+
+    def push(self, samples: "np.ndarray") -> Sequence[FaceFrame]:
+        """(samples,) → nothing yet."""
+        self._heard.append(samples)
+        return ()
+
+    def flush(self) -> Sequence[FaceFrame]:
+        """All frames."""
+        import numpy as np
+
+        from dataset.blendshapes import to_arkit
+
+        curves = self._synthesizer.synthesize(np.concatenate(self._heard), self._domain)
+        rows: Iterable[np.ndarray] = to_arkit(curves, self._synthesizer.channels)
+        return [face_frame(index / self._synthesizer.fps, row) for index, row in enumerate(rows)]
+
+
+if __name__ == "__main__":
+    run(main)
