@@ -55,9 +55,7 @@ def pcm_blocks(path: Path, rate: int) -> Iterator[np.ndarray]:
         raise UserError(f"--rate {rate}: must be from {lowest} to {highest} Hz")
     if path == STDIN:
         if sys.stdin is None or sys.stdin.isatty():
-            raise UserError(
-                "--pcm -: nothing is piped in; put `ffmpeg -i a.mp3 -f s16le -ar 16000 -ac 1 - |` before it"
-            )
+            raise UserError("--pcm -: nothing is piped in: ffmpeg -i a.mp3 -f s16le -ar 16000 -ac 1 - | …")
         yield from _at_16_khz(_pcm(sys.stdin.buffer, rate), rate)
         return
     try:

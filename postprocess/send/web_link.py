@@ -1,7 +1,7 @@
 """A WebSocket of a receiver's: frames as JSON to agents and pages, and what VTube Studio's link stands on."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from dataset.face_frame import FaceFrame
@@ -19,16 +19,15 @@ class WebLink:
     """Text over a WebSocket; whatever goes wrong is an OSError."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._url, self._opened = url, ExitStack()
         self._connection: ClientConnection | None = None
 
     def open(self) -> None:
         from websockets.sync.client import connect
 
-        with _as_os_errors():  # what is small and sent at once is not worth compressing
-            self._connection = connect(
-                self._url, compression=None, open_timeout=OPENING_S, close_timeout=CLOSING_S, proxy=None
-            )
+        how = {"open_timeout": OPENING_S, "close_timeout": CLOSING_S, "proxy": None, "compression": None}
+        with _as_os_errors():
+            self._connection = self._opened.enter_context(connect(self._url, **how))
 
     def send(self, text: str) -> None:
         assert self._connection is not None
@@ -48,9 +47,8 @@ class WebLink:
                 self.receive(0)
 
     def close(self) -> None:
-        if self._connection is not None:
-            with suppress(OSError), _as_os_errors():
-                self._connection.close()
+        with suppress(OSError), _as_os_errors():
+            self._opened.close()
 
 
 @contextmanager
