@@ -14,6 +14,7 @@ class FaceFrame:
     time_s: float  # audio time, from the stream's first sample on
     values: np.ndarray  # (52,) float32 in ARKIT's order, from 0 to 1
     angles_deg: np.ndarray  # (9,) float32 in ANGLES' order; 0 where nothing tells them
+    is_held: bool = False  # no frame of the stream: the face waits, or rests, after the one of that time
 
     @property
     def is_finite(self) -> bool:
@@ -31,8 +32,8 @@ def neutral_frame(time_s: float = 0.0) -> FaceFrame:
     return face_frame(time_s, np.zeros(len(ARKIT)))
 
 
-def mixed(one: FaceFrame, other: FaceFrame, weight: float, time_s: float) -> FaceFrame:
+def mixed(one: FaceFrame, other: FaceFrame, weight: float, time_s: float, is_held: bool = False) -> FaceFrame:
     """The frame so far (0 … 1) on the straight way from one to the other, at a time of its own."""
     values = one.values + np.float32(weight) * (other.values - one.values)
     angles_deg = one.angles_deg + np.float32(weight) * (other.angles_deg - one.angles_deg)
-    return FaceFrame(time_s, values, angles_deg)
+    return FaceFrame(time_s, values, angles_deg, is_held)

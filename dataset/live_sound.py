@@ -1,5 +1,6 @@
 """Sound as it happens, in short blocks of 16 kHz mono float32: a microphone, or PCM through a pipe."""
 
+import itertools
 import queue
 import sys
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ def microphone_blocks(device: str | None) -> Iterator[np.ndarray]:
     except OSError as error:
         raise UserError(f"--mic {device or ''}".rstrip() + f": {error}") from None
     with stream:
-        yield from _at_16_khz(iter(blocks.get, None), rate)
+        yield from _at_16_khz((blocks.get() for _ in itertools.count()), rate)
 
 
 def pcm_blocks(path: Path, rate: int) -> Iterator[np.ndarray]:

@@ -83,7 +83,7 @@ def check(given: argparse.Namespace) -> None:
     """Raises UserError for no source or several, and for options that make no sense."""
     sources = [f"--{name}" for name in ("csv", "mic", "pcm", "wav_path") if getattr(given, name) is not None]
     if len(sources) != 1 and sources != ["--csv", "--wav_path"]:
-        told = f"{' and '.join(sources)}: are" if sources else "no source: give"
+        told = f"{' and '.join(sources)}: give only" if sources else "no source: give"
         raise UserError(f"{told} one of --wav_path, --mic, --pcm and --csv (which may have its sound by --wav_path)")
     if not 0 <= given.audio_delay_ms <= MOST_DELAY_MS:
         raise UserError(f"--audio_delay_ms {given.audio_delay_ms:g}: must be from 0 to {MOST_DELAY_MS:g}")
@@ -101,9 +101,10 @@ class Count:
     def __init__(self, outputs: Outputs) -> None:
         self._outputs, self.frames = outputs, 0
 
-    def send(self, frame: FaceFrame) -> None:
-        self.frames += 1
-        self._outputs.send(frame)
+    def send(self, *due: FaceFrame) -> None:
+        """Frames that are due now, in their order."""
+        self.frames += len(due)
+        self._outputs.send(*due)
 
 
 def player_of(given: argparse.Namespace) -> Player:

@@ -61,15 +61,16 @@ class _LineLink(Link):
     def _write(self, line: str) -> None:
         try:
             print(line, file=self._file, flush=True)
-        except OSError as error:
-            self.failed = error
-            raise
+        except OSError as error:  # the sender tells
+            self.failed = self.failed or error
 
     def disconnect(self) -> None: ...
 
 
 class JsonPipe(Sender):
     """JSON lines on stdout, by a courier. A reader that goes away ends the command: `send` raises BrokenPipeError."""
+
+    keeps_all = True
 
     def __init__(self, address: Address, settings: SendSettings) -> None:
         self._link = _LineLink(sys.stdout, header_json(settings))
@@ -86,6 +87,8 @@ class JsonPipe(Sender):
 
 class JsonFile(Sender):
     """JSON lines in a file, each there at once. Raises UserError for a place that cannot be written to."""
+
+    keeps_all = True
 
     def __init__(self, address: Address, settings: SendSettings) -> None:
         self._path = Path(address.path)

@@ -90,10 +90,10 @@ class LiveStream:
         self._failure: BaseException | None = None
         self._stopped = threading.Event()
 
-    def run(self, send: Callable[[FaceFrame], None], delay_s: float = 0.0) -> None:
+    def run(self, send: Callable[..., None], delay_s: float = 0.0) -> None:
         """Until the end; at Ctrl-C, and where the source fails, until the face is at rest. Raises what the source does.
 
-        delay_s: as in `pace`.
+        send, delay_s: as in `pace`.
         """
         switch_s = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_S)

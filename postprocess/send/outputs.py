@@ -105,9 +105,11 @@ class Outputs:
     def __len__(self) -> int:
         return len(self._senders)
 
-    def send(self, frame: FaceFrame) -> None:
+    def send(self, *due: FaceFrame) -> None:
+        """Frames that are due now, in their order; who only shows a face is sent the last one."""
         for sender in self._senders:
-            sender.send(frame)
+            for frame in due if sender.keeps_all else due[-1:]:
+                sender.send(frame)
 
     def __enter__(self) -> "Outputs":
         return self

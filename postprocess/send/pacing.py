@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from dataset.face_frame import FaceFrame, mixed, neutral_frame
 from postprocess.send.player import Player
@@ -71,19 +72,19 @@ class Pacer:
         with self._lock:
             return self._ends_s is not None and self._is_at_rest and self._due(position_s) < self._next
 
-    def step(self, now_s: float, position_s: float) -> FaceFrame | None:
-        """The frame to show now, if it is time for one.
+    def step(self, now_s: float, position_s: float) -> list[FaceFrame]:
+        """The frames to show now: none, one, or several where this was asked too late.
 
         now_s: on a clock that never stops. position_s: how much of the stream has been heard. A frame of the stream
         has its time there; a face that is held, or eases, has that of the last one.
         """
         with self._lock:
-            number = self._due(position_s)
-            if number >= self._next:
-                return self._show(number, now_s)
+            due = self._due(position_s)
+            if due >= self._next:
+                return [self._show(number, now_s) for number in range(self._next, due + 1)]
             if self._shown_at is not None and now_s + SOON_S < self._shown_at + self._patience_s():
-                return None
-            return self._eased(now_s)
+                return []
+            return [self._eased(now_s)]
 
     def wait_s(self, now_s: float, position_s: float) -> float:
         """How long nothing is due."""
@@ -121,7 +122,7 @@ class Pacer:
             self._frames.popleft()
         before = self._frames[0]
         if len(self._frames) == 1 or before.time_s >= time_s - SAME_S:
-            return mixed(before, before, 0.0, time_s)
+            return replace(before, time_s=time_s)
         after = self._frames[1]
         return mixed(before, after, (time_s - before.time_s) / (after.time_s - before.time_s), time_s)
 
@@ -132,32 +133,35 @@ class Pacer:
         begins, ends = self._easing
         way = min(max((now_s - begins) / (ends - begins), 0.0), 1.0)
         self._shown_at, self._is_at_rest = now_s, way == 1
-        self._shown = mixed(self._eased_from, neutral_frame(), way * way * (3 - 2 * way), self._eased_from.time_s)
+        smooth = way * way * (3 - 2 * way)
+        self._shown = mixed(self._eased_from, neutral_frame(), smooth, self._eased_from.time_s, is_held=True)
         return self._shown
 
 
 def pace(
     pacer: Pacer,
     player: Player,
-    send: Callable[[FaceFrame], None],
+    send: Callable[..., None],
     delay_s: float = 0.0,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Send each frame when its sound is heard, until the sound has ended and the face is at rest.
 
+    send: takes the frames that are due, one or several.
+
     delay_s: how much later than the player tells, as through wireless headphones, the sound is heard.
     """
-    waiting: deque[tuple[float, FaceFrame]] = deque()
-    while True:
+    waiting: deque[tuple[float, list[FaceFrame]]] = deque()
+    has_ended = False
+    while waiting or not has_ended:
         now_s, position_s = clock(), player.position_s()
-        frame = pacer.step(now_s, position_s)
-        if frame is not None:
-            waiting.append((now_s + delay_s, frame))
+        has_ended = has_ended or (player.left_s() <= 0 and pacer.is_done(position_s))
+        frames = [] if has_ended else pacer.step(now_s, position_s)
+        if frames:
+            waiting.append((now_s + delay_s, frames))
         while waiting and waiting[0][0] <= now_s + SOON_S:
-            send(waiting.popleft()[1])
-        if not waiting and player.left_s() <= 0 and pacer.is_done(position_s):
-            return
+            send(*waiting.popleft()[1])
         wait_s = pacer.wait_s(now_s, position_s)
         if waiting:
             wait_s = min(wait_s, waiting[0][0] - now_s)

@@ -47,6 +47,8 @@ class Sender(ABC):
     Neither method waits for a receiver or raises when one is away, unless SendSettings.patient says so.
     """
 
+    keeps_all = False  # of frames that are due at once, because the machine was busy, wants all and not the last alone
+
     @abstractmethod
     def send(self, frame: FaceFrame) -> None: ...
 
