@@ -115,10 +115,12 @@ def player_of(given: argparse.Namespace) -> Player:
 
 
 def pieces_of(given: argparse.Namespace) -> Iterator[Piece]:
-    """The source that a command line asks for."""
+    """What a command line asks for; read and loaded once it is asked for, while the face is at rest."""
     if given.csv is not None:
-        return replayed(read_recording(given.csv, required=()), sound_of(given) if given.wav_path else ())
-    return synthesized(sound_of(given), WholeSound(given.ckpt_path, given.domain, given.wav_path))
+        recording = read_recording(given.csv, required=())
+        yield from replayed(recording, sound_of(given) if given.wav_path else ())
+    else:
+        yield from synthesized(sound_of(given), WholeSound(given.ckpt_path, given.domain, given.wav_path))
 
 
 def sound_of(given: argparse.Namespace) -> "Iterator[np.ndarray]":

@@ -72,7 +72,7 @@ def read_bundle(packet: bytes) -> list[tuple[str, list[Any]]]:
 
     messages = list(OscBundle(packet))
     assert all(isinstance(message, OscMessage) for message in messages)
-    return [(message.address, message.params) for message in messages]  # type: ignore[union-attr]
+    return [(message.address, message.params) for message in messages]
 
 
 def read_ifacialmocap(text: str, separator: str) -> tuple[dict[str, int], dict[str, list[float]]]:

@@ -19,7 +19,7 @@ from postprocess.send.web_link import WebLink
 
 PLUGIN = {"pluginName": "Speech-driven expressions", "pluginDeveloper": "Speech-driven expressions"}
 ENVELOPE = {"apiName": "VTubeStudioPublicAPI", "apiVersion": "1.0"}
-ANSWER_S = 3.0
+ANSWER_S = 10.0
 OWN = ("CheekPuff", "TongueOut")  # of our names, those that VTube Studio has itself
 TOKEN_FILE = "vtubestudio.json"
 

@@ -25,9 +25,9 @@ class WebLink:
     def open(self) -> None:
         from websockets.sync.client import connect
 
-        how = {"open_timeout": OPENING_S, "close_timeout": CLOSING_S, "proxy": None, "compression": None}
         with _as_os_errors():
-            self._connection = self._opened.enter_context(connect(self._url, **how))
+            opening = connect(self._url, open_timeout=OPENING_S, close_timeout=CLOSING_S, compression=None, proxy=None)
+            self._connection = self._opened.enter_context(opening)
 
     def send(self, text: str) -> None:
         assert self._connection is not None
