@@ -21,7 +21,7 @@ from tests.receivers import UdpEar, read_live_link
 Main = Callable[..., None]
 Refusal = Callable[..., str]
 Said = pytest.CaptureFixture[str]
-STREAM = (sys.executable, str(ROOT / "scripts" / "stream.py"))
+STREAM: tuple[str, ...] = (sys.executable, str(ROOT / "scripts" / "stream.py"))
 
 
 def test_a_wav_as_fast_as_it_goes_has_the_curves_of_synthesize(tmp_path: Path, run_main: Main) -> None:
@@ -105,7 +105,7 @@ def test_ctrl_c_keeps_a_whole_csv(tmp_path: Path) -> None:
 @posix_only
 def test_a_reader_that_goes_away_ends_it(tmp_path: Path) -> None:
     write_curves(tmp_path / "long.csv", random_curves(3000))
-    command: list[str] = [*STREAM, "--csv", "long.csv", "--no_pace", "--to", "jsonl:-"]
+    command = [*STREAM, "--csv", "long.csv", "--no_pace", "--to", "jsonl:-"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stderr is not None
     process.stdout.readline()
