@@ -11,6 +11,7 @@ from dataset.recordings.recording import Recording
 # whose pitch is positive downwards (EyeLook… beside them tells): in packets of the phone's app the eyes turn by as much
 # as the head does, at once and without a saccade, which is a gaze held still while the head is shaken.
 TURNS = {"HeadYaw": 1, "HeadPitch": 1, "HeadRoll": -1}
+_EYE_TURNS = (-1, -1, 1)
 LARGEST_TURN_DEG = 25.0
 NECK_HEIGHT = 0.35  # of what is shown of a head, from its foot: where it turns
 
@@ -23,6 +24,11 @@ def turns_deg(recording: Recording) -> np.ndarray:
     degrees, still = recording.angles_deg(), np.zeros(recording.frames)
     turns = np.column_stack([sign * degrees.get(name, still) for name, sign in TURNS.items()])
     return (turns - np.median(turns, axis=0)).clip(-LARGEST_TURN_DEG, LARGEST_TURN_DEG)
+
+
+def own_turns(angles_deg: np.ndarray) -> np.ndarray:
+    """(3, 3) yaw, pitch and roll of head, left and right eye, from the nine angles of a frame in ANGLES' order."""
+    return angles_deg.reshape(3, 3) * np.array([(*TURNS.values(),), _EYE_TURNS, _EYE_TURNS], np.float32)
 
 
 def quaternions(turns: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from config.errors import UserError
 from dataset.blendshapes import ARKIT
 from dataset.face_frame import FaceFrame
 from postprocess.face.names import camel_case
+from postprocess.face.turning import own_turns
 from postprocess.send.datagrams import Datagrams, why
 from postprocess.send.sender import Address, Health, Sender, SendSettings
 
@@ -44,7 +45,7 @@ def ifacialmocap_text(frame: FaceFrame, version: str) -> str:
     separator = SEPARATORS[version]
     percent = np.rint(100 * frame.values).astype(int)
     shapes = "".join(f"{name}{separator}{number}|" for name, number in zip(_NAMES, percent, strict=True))
-    head, left, right = (f"{pitch:.4f},{-yaw:.4f},{-roll:.4f}" for yaw, pitch, roll in frame.angles_deg.reshape(3, 3))
+    head, left, right = (f"{-pitch:.4f},{yaw:.4f},{-roll:.4f}" for yaw, pitch, roll in own_turns(frame.angles_deg))
     turns = f"=head#{head},0,0,0|rightEye#{right}|leftEye#{left}|"
     return shapes + turns.replace("-0.0000", "0.0000")
 

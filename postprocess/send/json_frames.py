@@ -29,7 +29,7 @@ def header_json(settings: SendSettings) -> str:
 
 
 def frame_json(frame: FaceFrame) -> str:
-    """time_s: audio time of the stream; values: 0 … 1; angles_deg: to the own right, down, to the left shoulder."""
+    """time_s: audio time of the stream; values: 0 … 1; angles_deg: as Live Link Face tells them."""
     return _line({
         "time_s": round(frame.time_s, JSON_TIME_DECIMALS),
         "values": _rounded(frame.values),

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from dataset.blendshapes import ANGLES, ARKIT
+from dataset.blendshapes import ARKIT
 from dataset.face_frame import FaceFrame
 from postprocess.export.expressions import vrm_expressions
+from postprocess.face.turning import own_turns
 from postprocess.send.datagrams import Datagrams
 from postprocess.send.sender import Address, Sender, SendSettings
 
@@ -20,13 +21,8 @@ LARGEST_BUNDLE = 1472  # bytes: with the headers of IP and UDP a packet of 1500,
 CALIBRATED = (1, 3, 0)  # loaded, calibration done, mode: normal
 NAMES = ("pascal", "camel", "vrm0")
 _VRM0 = {"aa": "A", "ih": "I", "ou": "U", "ee": "E", "oh": "O", "blinkLeft": "Blink_L", "blinkRight": "Blink_R"}
-# Unity's bone → (which of ANGLES turn it, metres from the bone that holds it on a usual model: receivers may want both)
-_BONES = {
-    "Head": (slice(0, 3), (0.0, 0.09, 0.0)),
-    "LeftEye": (slice(3, 6), (-0.03, 0.06, 0.03)),
-    "RightEye": (slice(6, 9), (0.03, 0.06, 0.03)),
-}
-assert ANGLES[0] == "HeadYaw" and ANGLES[3] == "LeftEyeYaw" and ANGLES[6] == "RightEyeYaw"
+# Unity's bone → metres from the bone that holds it on a usual model (receivers may want both), in own_turns' order
+_BONES = {"Head": (0.0, 0.09, 0.0), "LeftEye": (-0.03, 0.06, 0.03), "RightEye": (0.03, 0.06, 0.03)}
 _START = b"#bundle\0" + struct.pack(">Q", 1)  # to be done at once
 
 
@@ -43,13 +39,13 @@ def bundles(messages: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def unity_quaternion(yaw_deg: float, pitch_deg: float, roll_deg: float) -> tuple[float, float, float, float]:
-    """x, y, z, w of a turn as Live Link tells it: yaw to the own right, pitch down, roll to the left shoulder.
+    """x, y, z, w of a turn to the own left, upwards, and to the left shoulder.
 
-    Those are Unity's positive turns about y, x and z (left-handed, y up, the face towards z), which it does in the
-    order z, x, y.
+    Unity's turns about y, x and z (left-handed, y up, the face towards z) are to the right, down, and to the left
+    shoulder, and are done in the order z, x, y.
     """
     (sin_y, cos_y), (sin_x, cos_x), (sin_z, cos_z) = (
-        (np.sin(half), np.cos(half)) for half in np.radians([yaw_deg, pitch_deg, roll_deg]) / 2
+        (np.sin(half), np.cos(half)) for half in np.radians([-yaw_deg, -pitch_deg, roll_deg]) / 2
     )
     return (
         float(cos_y * sin_x * cos_z + sin_y * cos_x * sin_z),
@@ -88,12 +84,11 @@ class Vmc(Sender):
 
     def _turns(self, angles_deg: np.ndarray) -> Iterator[bytes]:
         """Bones that have turned since the start: one that never does is left to others."""
-        for bone, (which, place) in _BONES.items():
-            angles = angles_deg[which]
-            if angles.any():
+        for (bone, place), turn in zip(_BONES.items(), own_turns(angles_deg).tolist(), strict=True):
+            if any(turn):
                 self._turned.add(bone)
             if bone in self._turned:
-                yield self._bones[bone] + struct.pack(">7f", *place, *unity_quaternion(*angles.tolist()))
+                yield self._bones[bone] + struct.pack(">7f", *place, *unity_quaternion(*turn))
 
     def _weights(self, values: np.ndarray) -> dict[str, float]:
         if self._names == "vrm0":

@@ -13,6 +13,7 @@ import numpy as np
 from config.files import write_json
 from dataset.blendshapes import ARKIT
 from dataset.face_frame import FaceFrame
+from postprocess.face.turning import own_turns
 from postprocess.send.courier import Courier, Link, LinkRefused
 from postprocess.send.sender import Address, Health, Sender, SendSettings
 from postprocess.send.web_link import WebLink
@@ -89,7 +90,7 @@ class VTubeStudioLink(Link):
     def _parameters(self, frame: FaceFrame) -> dict[str, float]:
         """By name; those that every model has are told as the model moves on the screen, which mirrors nothing."""
         arkit = dict(zip(ARKIT, frame.values.astype(np.float64).tolist(), strict=True))
-        yaw, pitch, roll = frame.angles_deg[:3].tolist()
+        yaw, pitch, roll = own_turns(frame.angles_deg)[0].tolist()
         every = {
             "MouthOpen": max(0.0, arkit["JawOpen"] - arkit["MouthClose"]),
             "EyeOpenLeft": 1 - arkit["EyeBlinkLeft"],
@@ -97,7 +98,7 @@ class VTubeStudioLink(Link):
         }
         self._has_turned |= bool(frame.angles_deg[:3].any())
         if self._has_turned:  # else a tracker may turn the head
-            every |= {"FaceAngleX": -yaw, "FaceAngleY": -pitch, "FaceAngleZ": roll}
+            every |= {"FaceAngleX": yaw, "FaceAngleY": pitch, "FaceAngleZ": roll}
         return {name: arkit[name] for name in self._names} | every
 
     def _call(self, kind: str, timeout_s: float | None = ANSWER_S, /, **content: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def test_the_text(version: str, separator: str) -> None:
     percent, turns = read_ifacialmocap(ifacialmocap_text(FRAME, version), separator)
     assert [canonical(name) for name in percent] == list(ARKIT)
     assert list(percent.values()) == [round(100 * value) for value in VALUES.astype(np.float32)]
-    assert turns == {"head": [20, -10, -30, 0, 0, 0], "leftEye": [2, -1, -3], "rightEye": [-5, 4, 6.5]}
+    assert turns == {"head": [-20, 10, 30, 0, 0, 0], "leftEye": [2, -1, -3], "rightEye": [-5, 4, 6.5]}
 
 
 def test_to_the_letter() -> None:

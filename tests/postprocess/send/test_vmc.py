@@ -71,8 +71,8 @@ def test_bones_are_sent_from_when_they_turn() -> None:
 
 def test_turns_are_unitys() -> None:
     half = math.sqrt(0.5)
-    assert unity_quaternion(90, 0, 0) == pytest.approx((0, half, 0, half))
-    assert unity_quaternion(0, 90, 0) == pytest.approx((half, 0, 0, half))
+    assert unity_quaternion(-90, 0, 0) == pytest.approx((0, half, 0, half))
+    assert unity_quaternion(0, -90, 0) == pytest.approx((half, 0, 0, half))
     assert unity_quaternion(0, 0, 90) == pytest.approx((0, 0, half, half))
     # Quaternion.Euler(20, 30, 40), as Unity's rule (first about z, then x, then y) gives it by three products.
     about = [(np.radians(angle) / 2, axis) for angle, axis in ((30, 1), (20, 0), (40, 2))]
@@ -82,7 +82,7 @@ def test_turns_are_unitys() -> None:
         turn[axis], turn[3] = np.sin(angle), np.cos(angle)
         vector = product[3] * turn[:3] + turn[3] * product[:3] + np.cross(product[:3], turn[:3])
         product = np.array([*vector, product[3] * turn[3] - product[:3] @ turn[:3]])
-    assert unity_quaternion(30, 20, 40) == pytest.approx(tuple(product))
+    assert unity_quaternion(-30, -20, 40) == pytest.approx(tuple(product))
 
 
 def test_names() -> None:

@@ -37,7 +37,7 @@ def test_it_is_let_in_once_and_moves_the_model(tmp_path: Path, capsys: pytest.Ca
     still, turned = first.injected
     assert still == {**dict(zip(ARKIT, JAW, strict=True)), "MouthOpen": 0.5, "EyeOpenLeft": 1, "EyeOpenRight": 1}
     assert (turned["EyeBlinkLeft"], turned["EyeOpenLeft"], turned["EyeOpenRight"]) == (1, 0, 1)
-    assert (turned["FaceAngleX"], turned["FaceAngleY"], turned["FaceAngleZ"]) == (-5, -6, 7)
+    assert (turned["FaceAngleX"], turned["FaceAngleY"], turned["FaceAngleZ"]) == (5, 6, -7)
     assert "click Allow in VTube Studio" in capsys.readouterr().err
 
     again = VTubeStudioMock()
