@@ -185,6 +185,7 @@ class Loss(Section):
     mse: Weight
     l1: Weight
     velocity: Weight
+    phones: Weight = 0.0  # runs and checkpoints of before have none
     dtw_mode: Literal["exact", "fastdtw"]
     dtw_band: Frames | None
 

@@ -1,4 +1,4 @@
-"""Pack a corpus (wav/ + bs/ + tsv/), or several, into an LMDB of clips."""
+"""Pack a corpus (wav/ + bs/ + tsv/ + phones/), or several, into an LMDB of clips."""
 
 import sys
 import time
@@ -173,15 +173,16 @@ def read_clip(files: ClipFiles, data: Data) -> "Clip":
     if files.tsv is None and data.require_transcripts:
         raise UnusableError("no tsv of this name in tsv/, and data.require_transcripts is true")
     domain = domain_of(files.id, data.domains)
-    words = read_tsv(files.tsv) if files.tsv else []
+    words, phones = (read_tsv(file) if file else [] for file in (files.tsv, files.phones))
     if data.require_transcripts and not words:
         raise UnusableError("its tsv holds no words, and data.require_transcripts is true")
     audio = to_int16(read_audio(files.wav))
     source_fps = data.source_fps or data.fps
     raw = read_curves(files.bs)
 
-    if files.tsv:
-        check_within(files.tsv, words, len(audio) / SAMPLE_RATE)
+    for file, timed in ((files.tsv, words), (files.phones, phones)):
+        if file:
+            check_within(file, timed, len(audio) / SAMPLE_RATE)
     audio_s, curves_s = len(audio) / SAMPLE_RATE, len(raw) / source_fps
     if abs(audio_s - curves_s) > data.max_gap_s:
         raise UnusableError(
@@ -196,7 +197,7 @@ def read_clip(files: ClipFiles, data: Data) -> "Clip":
     audio = np.pad(audio[:samples], (0, max(0, samples - len(audio))))
     corpus = next(folder for folder in data.corpus if files.wav.is_relative_to(folder))
     source = files.wav.relative_to(corpus).as_posix()
-    return Clip(files.id, domain, data.fps, audio, curves[:frames], tuple(words), source)
+    return Clip(files.id, domain, data.fps, audio, curves[:frames], tuple(words), source, tuple(phones))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Altered copies of clips, and masks over their features: what a decoder is to bear with, from clips that lack it.
 
-A copy is a clip like any other, in a database of its own. Its curves and words move with its sound.
+A copy is a clip like any other, in a database of its own. Its curves, words and phones move with its sound.
 """
 
 import hashlib
@@ -71,12 +71,17 @@ def alter(clip: Clip, how: Alteration) -> Clip:
         audio = add_noise(audio, how.noise, how.snr_db, random)
     audio = audio * np.float32(10 ** (how.gain_db / 20))
     loudest, full = np.abs(audio).max(initial=0), (INT16_SCALE - 1) / INT16_SCALE
-    curves, words = clip.curves, clip.words
-    if speed != 1:
-        curves = resample_curves(curves, clip.fps * speed, clip.fps, frame_count(len(audio), clip.fps))
-        words = tuple(Word(word.text, word.start_s / speed, word.end_s / speed) for word in words)
     held = audio * np.float32(full / loudest) if loudest > 1 else audio
-    return replace(clip, audio=to_int16(held), curves=curves, words=words)
+    altered = replace(clip, audio=to_int16(held))
+    if speed == 1:
+        return altered
+    curves = resample_curves(clip.curves, clip.fps * speed, clip.fps, frame_count(len(audio), clip.fps))
+    words, phones = (tuple(_at_pace(word, speed) for word in timed) for timed in (clip.words, clip.phones))
+    return replace(altered, curves=curves, words=words, phones=phones)
+
+
+def _at_pace(word: Word, speed: float) -> Word:
+    return Word(word.text, word.start_s / speed, word.end_s / speed)
 
 
 def impulse_response(reverb_s: float, share: float, random: np.random.Generator) -> np.ndarray:

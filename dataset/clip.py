@@ -1,4 +1,4 @@
-"""The clip: one utterance with audio, curves and words; one Arrow IPC record batch of one row in the database."""
+"""The clip: an utterance with audio, curves, words and phones; an Arrow IPC record batch of one row in the database."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from dataset.transcript import Word
 
 VERSION = "1"
 AGAIN = "pack the corpus again"
+_WORDS = pa.list_(pa.struct([("text", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())]))
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -19,11 +20,13 @@ SCHEMA = pa.schema(
         ("audio", pa.list_(pa.int16())),  # 16 kHz mono
         ("curves", pa.list_(pa.float32())),  # frames × channels, row by row
         ("channels", pa.list_(pa.string())),
-        ("words", pa.list_(pa.struct([("text", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())]))),
+        ("words", _WORDS),
         ("source", pa.string()),  # where the clip came from, below the corpus folder
+        ("phones", _WORDS),
     ],
     metadata={"version": VERSION},
 )
+_WITHOUT_PHONES = SCHEMA.remove(SCHEMA.get_field_index("phones"))  # records of before
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Clip:
     curves: np.ndarray  # (frames, 52) float32, the channels of ARKIT in order
     words: tuple[Word, ...]
     source: str
+    phones: tuple[Word, ...] = ()  # in IPA; what lies between them is silence; none at all: not known
 
     def to_bytes(self) -> bytes:
         """The Arrow IPC record; the same clip gives the same bytes."""
@@ -49,6 +53,7 @@ class Clip:
             "channels": list(ARKIT),
             "words": [word._asdict() for word in self.words],
             "source": self.source,
+            "phones": [phone._asdict() for phone in self.phones],
         }
         columns = [pa.array([row[field.name]], field.type) for field in SCHEMA]
         sink = pa.BufferOutputStream()
@@ -70,9 +75,10 @@ class Clip:
         version = (batch.schema.metadata or {}).get(b"version", b"?").decode(errors="replace")
         if version != VERSION:
             raise UserError(f"a clip record of version {version}, this code reads {VERSION}; {AGAIN}")
-        if not batch.schema.equals(SCHEMA) or batch.num_rows != 1 or any(column.null_count for column in batch.columns):
+        known = batch.schema.equals(SCHEMA) or batch.schema.equals(_WITHOUT_PHONES)
+        if not known or batch.num_rows != 1 or any(column.null_count for column in batch.columns):
             raise UserError(f"a damaged record; {AGAIN}")
-        return cls._from_row({name: batch.column(name) for name in SCHEMA.names})
+        return cls._from_row({name: batch.column(name) for name in batch.schema.names})
 
     @classmethod
     def _from_row(cls, row: dict[str, pa.Array]) -> "Clip":
@@ -91,4 +97,5 @@ class Clip:
             curves=curves if channels == ARKIT else to_arkit(curves, channels),
             words=tuple(Word(**word) for word in row["words"][0].as_py()),
             source=row["source"][0].as_py(),
+            phones=tuple(Word(**phone) for phone in row["phones"][0].as_py()) if "phones" in row else (),
         )

@@ -40,6 +40,7 @@ class ClipInfo:
     record_bytes: int = 0
     audio_start: int = 0  # where the sound's bytes begin, which audio_hash answers for
     checksum: int | None = None  # CRC-32 of all the others
+    phones: int = 0
 
 
 Record: TypeAlias = tuple[ClipInfo, bytes]
@@ -50,8 +51,8 @@ def to_record(clip: Clip, folder: str) -> Record:
     digest, record = _audio_hash(clip), clip.to_bytes()
     start = _audio_start(record)
     about = len(record), start, _checksum(record, start, len(clip.audio))
-    info = ClipInfo(clip.id, clip.domain, folder, len(clip.curves), len(clip.audio), len(clip.words), digest, *about)
-    return info, record
+    sizes = len(clip.curves), len(clip.audio), len(clip.words)
+    return ClipInfo(clip.id, clip.domain, folder, *sizes, digest, *about, len(clip.phones)), record
 
 
 def _audio_hash(clip: Clip) -> str:
@@ -293,7 +294,8 @@ def _index_content(index: dict[str, Any], file_bytes: int) -> tuple[float, list[
     if len({info.id for info in infos}) < len(infos):
         raise ValueError("an id twice")
     for info in infos:
-        texts, sizes = (info.id, info.domain, info.folder, info.audio_hash), (info.frames, info.samples, info.words)
+        texts = info.id, info.domain, info.folder, info.audio_hash
+        sizes = info.frames, info.samples, info.words, info.phones
         if not all(type(text) is str for text in texts) or not all(type(size) is int for size in sizes):
             raise TypeError("another type")
         if min(sizes) < 0 or 4 * info.frames + 2 * info.samples > file_bytes or int(info.audio_hash, 16) < 0:

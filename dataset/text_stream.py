@@ -27,22 +27,30 @@ def text_stream(words: Sequence[Word], frames: int, fps: float) -> TextStream:
     """The unit that sounds at each frame, frame i standing at i / fps, and how far it has come.
 
     words: in order, as read_tsv gives them; none at all means that there is no transcript. A word's time is shared out
-    among its units as dataset.phones shares it among phones. A unit so short that no frame stands in it takes the
-    frame nearest to its middle, unless that is its neighbour's only one: a closed mouth is not lost between frames.
-    What is said past the last frame is passed over.
+    among its units as dataset.phones shares it among phones. What is said past the last frame is passed over.
     """
     if not words:
         return TextStream(np.full(frames, NONE, np.uint8), np.zeros(frames, np.float32))
     numbers, starts, ends = _units(words, fps)
-    frame = np.arange(frames)
-    said = np.searchsorted(starts, frame, side="right") - 1  # the last unit that has begun
-    said[frame >= ends[said]] = -1
-    _give_frames_to_short_units(said, starts, ends)
-    position = (frame - starts[said]) / np.maximum(ends - starts, 1e-9)[said]
+    said = heard_at(starts, ends, frames)
+    position = (np.arange(frames) - starts[said]) / np.maximum(ends - starts, 1e-9)[said]
     return TextStream(
         np.where(said < 0, PAUSE, numbers[said]).astype(np.uint8),
         np.where(said < 0, 0, position).clip(0, BELOW_ONE).astype(np.float32),
     )
+
+
+def heard_at(starts: np.ndarray, ends: np.ndarray, frames: int) -> np.ndarray:
+    """(frames,) which of some sounds is heard at each frame, -1 where none is; starts, ends: (n,), in order, in frames.
+
+    A sound so short that no frame stands in it takes the frame nearest to its middle, unless that is its neighbour's
+    only one: a closed mouth is not lost between frames.
+    """
+    frame = np.arange(frames)
+    heard = np.searchsorted(starts, frame, side="right") - 1  # the last one that has begun
+    heard[frame >= ends[heard]] = -1
+    _give_frames_to_the_short(heard, starts, ends)
+    return heard
 
 
 def _units(words: Sequence[Word], fps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -71,11 +79,11 @@ def _spell(token: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array(numbers, np.uint8), np.array([0.0, *ends]) / ends[-1]
 
 
-def _give_frames_to_short_units(said: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> None:
-    """said: (frames,), which unit each frame is in, -1 for none; changed in place."""
+def _give_frames_to_the_short(heard: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> None:
+    """heard: (frames,), which sound each frame is in, -1 for none; changed in place."""
     frames_of = np.ceil(ends) - np.ceil(starts)
     nearest = np.round((starts + ends) / 2).astype(int)
-    short = np.flatnonzero((frames_of < 1) & (nearest < len(said)))
-    owner = said[nearest[short]]
+    short = np.flatnonzero((frames_of < 1) & (nearest < len(heard)))
+    owner = heard[nearest[short]]
     short = short[(owner < 0) | (frames_of[owner] > 1)]
-    said[nearest[short]] = short
+    heard[nearest[short]] = short

@@ -11,9 +11,10 @@ from config.errors import UserError
 from config.schema import Windows
 from dataset.blendshapes import ARKIT, indices
 from dataset.feature_store import FeatureStore
+from dataset.phone_classes import phone_classes
 from dataset.stats import Stats
 from dataset.store import ClipInfo, ClipStore
-from dataset.text_stream import TextStream, text_stream
+from dataset.text_stream import text_stream
 from dataset.transcript import Word
 
 AnyArray = TypeVar("AnyArray")
@@ -29,11 +30,12 @@ class Batch(Generic[AnyArray]):
     domain: AnyArray  # (B,) int64
     unit: AnyArray | None = None  # (B, T) uint8, what is said (dataset/text_stream.py); None without a text stream
     position: AnyArray | None = None  # (B, T) float32 within the unit
+    phones: AnyArray | None = None  # (B, T) int8, what is heard (dataset/phone_classes.py); None where nobody learns it
 
     def map(self, function: Callable[[AnyArray], OtherArray]) -> "Batch[OtherArray]":
         """The batch with the function's result in the place of each array that there is."""
-        text = (None if array is None else function(array) for array in (self.unit, self.position))
-        return Batch(function(self.features), function(self.target), function(self.domain), *text)
+        more = (None if array is None else function(array) for array in (self.unit, self.position, self.phones))
+        return Batch(function(self.features), function(self.target), function(self.domain), *more)
 
     def with_features(self, features: AnyArray) -> "Batch[AnyArray]":
         """The batch with other features, (B, T, feature size)."""
@@ -88,10 +90,11 @@ class WindowDataset:
         curve_scale: str,  # as Stats.scale takes it
         per_window: bool = False,
         with_text: bool = False,
+        with_phones: bool = False,
     ) -> None:
         self.store, self.features, self.keys = store, features, keys
         self.clips, self.per_window, self.window = tuple(clips), per_window, windows.window_frames
-        self.with_text = with_text
+        self.with_text, self.with_phones = with_text, with_phones
         self.channels = indices(ARKIT, stats.channels)
         self.mean, scale = stats.mean.astype(np.float32), stats.scale(curve_scale)
         self.scale = np.where(scale > 0, scale, 1)  # what never moves is 0 when normalised
@@ -99,7 +102,7 @@ class WindowDataset:
         self.examples = np.array(list(self._examples(windows)), np.int64).reshape(-1, 3)  # clip, number, first frame
         if not len(self.examples):
             raise UserError(f"{store.path}: no window has {windows.min_tokens} tokens; see windows.min_tokens")
-        self._open_clips: dict[int, tuple[np.ndarray, TextStream | None]] = {}
+        self._open_clips: dict[int, dict[str, np.ndarray]] = {}
 
     def _examples(self, windows: Windows) -> Iterator[tuple[int, int, int]]:
         for index, clip in enumerate(self.clips):
@@ -116,25 +119,25 @@ class WindowDataset:
         """The batch of these examples; torch's loader calls this once a batch."""
         rows = self.examples[np.asarray(items)]
         features = np.stack([self._features(*row) for row in rows])
-        curves = np.stack([cut(self._clip(clip)[0], start, self.window) for clip, _, start in rows])
-        target = (curves[:, :, self.channels] - self.mean) / self.scale
-        return Batch(features, target, self.domain[rows[:, 0]], *self._text(rows))
+        frames = {
+            name: np.stack([cut(self._clip(clip)[name], start, self.window) for clip, _, start in rows])
+            for name in self._clip(rows[0, 0])
+        }
+        target = (frames.pop("curves")[:, :, self.channels] - self.mean) / self.scale
+        return Batch(features, target, self.domain[rows[:, 0]], **frames)
 
     def _features(self, clip: int, number: int, start: int) -> np.ndarray:
         features = self.features[self.keys[self.clips[clip].id]]
         return features[number] if self.per_window else cut(features, start, self.window)
 
-    def _text(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """(unit, position), each (B, T); nothing without a text stream."""
-        cuts = [[cut(part, start, self.window) for part in self._clip(clip)[1] or ()] for clip, _, start in rows]
-        return tuple(map(np.stack, zip(*cuts, strict=True)))
-
-    def _clip(self, index: int) -> tuple[np.ndarray, TextStream | None]:
-        """(curves, text) of a clip, the curves a view into the database."""
+    def _clip(self, index: int) -> dict[str, np.ndarray]:
+        """What a batch holds of a clip beside features: (frames, ...) by name, the curves a view into the database."""
         if index not in self._open_clips:
             clip = self.store[self.clips[index].id]
-            text = text_stream(clip.words, len(clip.curves), self.store.fps) if self.with_text else None
-            self._open_clips[index] = clip.curves, text
+            frames, fps = len(clip.curves), self.store.fps
+            text = text_stream(clip.words, frames, fps)._asdict() if self.with_text else {}
+            phones = {"phones": phone_classes(clip.phones, frames, fps)} if self.with_phones else {}
+            self._open_clips[index] = {"curves": clip.curves, **text, **phones}
         return self._open_clips[index]
 
     def __getstate__(self) -> dict[str, object]:

@@ -38,6 +38,10 @@ class RunData:
         self.config, self.accelerator = config, accelerator
         self.store = open_clips(config)
         self.recorded, val = split_clips(self.store.clips, config.data)
+        if config.loss.phones and not any(clip.phones for clip in self.recorded):
+            raise UserError(
+                f"{self.store.path}: loss.phones has a weight, but no training clip has phones; set it to 0"
+            )
         self.stats = training_stats(self.store, self.recorded)
         copies = self._add_copies() if config.augment.copies else []
         encoder = build_encoder(config.features, self.store.fps).to(accelerator.device)
@@ -78,6 +82,7 @@ class RunData:
             config.model.curve_scale,
             per_window=config.features.context == "window",
             with_text=bool(config.text_size),
+            with_phones=bool(config.loss.phones),
         )
 
     def fit(self, norm: FeatureNorm) -> None:

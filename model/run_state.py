@@ -27,12 +27,14 @@ from dataset.windows import Batch
 from model import checkpoint
 from model.checkpoint import Header, prefixed, unprefixed, with_domains
 from model.decoder import FeatureNorm, build_decoder
+from model.learner import Learner
 from model.losses import TOTAL, compute_losses
 from model.run_data import RunData
 from model.run_log import METRICS, PICTURE, TENSORBOARD, RunLog
 from model.transfer import freeze, start_from, with_domain_size
 
 OPTIMIZER, RNG, PROGRESS = "optimizer.", "rng.", "progress"
+HEADS, AVERAGED_HEADS, HEADS_OPTIMIZER = "heads.", "averaged_heads.", "heads_optimizer."  # of the losses alone
 # What a resumed run may change without becoming another run.
 FREE_TO_CHANGE = {
     "run.dir", "data.corpus", "data.lmdb", "features.cache", "features.model",
@@ -65,10 +67,11 @@ class RunState:
         if config.train.init and not last:
             accelerator.print(start_from(config.train.init, self.decoder, self._header()))
         freeze(self.decoder, config.train.freeze)
-        self.model = accelerator.prepare(self.decoder)
-        self.averaged = deepcopy(self.decoder).eval() if config.train.ema else self.decoder
+        self.learner = Learner(self.decoder, config.loss)
+        self.model = accelerator.prepare(self.learner)
+        self.averaged = deepcopy(self.learner).eval() if config.train.ema else self.learner
         self.optimizer = torch.optim.AdamW(
-            self.decoder.parameters(), betas=config.train.betas, weight_decay=config.train.weight_decay, fused=True
+            self.learner.parameters(), betas=config.train.betas, weight_decay=config.train.weight_decay, fused=True
         )
         torch.manual_seed(config.run.seed + 1 + accelerator.process_index)  # dropout differs between processes
 
@@ -136,7 +139,7 @@ class RunState:
         sums = torch.zeros(len(names), device=self.accelerator.device)
         for batch in self.data.validation_batches():
             prediction = self.averaged(batch.features, batch.domain, batch.unit, batch.position)
-            losses = compute_losses(prediction, batch.target, self.config.loss)
+            losses = compute_losses(prediction, batch, self.config.loss)
             sums += torch.stack([losses[name] for name in names]) * len(batch.domain)
         return dict(zip(names, (self.accelerator.reduce(sums) / len(self.data.val)).tolist(), strict=True))
 
@@ -156,7 +159,7 @@ class RunState:
     def _average(self) -> None:
         # Early on a short memory, so that the random start is forgotten.
         decay = min(self.config.train.ema, (1 + self.step) / (10 + self.step))
-        for ours, theirs in zip(self.averaged.parameters(), self.decoder.parameters(), strict=True):
+        for ours, theirs in zip(self.averaged.parameters(), self.learner.parameters(), strict=True):
             ours.lerp_(theirs, 1 - decay)
 
     def _set_learning_rate(self) -> None:
@@ -177,20 +180,26 @@ class RunState:
 
     def _save(self, name: str) -> None:
         """best: the weights to use. last: all that the next step depends on."""
-        tensors = prefixed(self.averaged.state_dict(), checkpoint.WEIGHTS)
+        tensors = prefixed(self.averaged.decoder.state_dict(), checkpoint.WEIGHTS)
         more: dict[str, str] = {}
         if name == LAST:
-            tensors = prefixed(self.decoder.state_dict(), checkpoint.WEIGHTS)
-            if self.config.train.ema:
-                tensors |= prefixed(self.averaged.state_dict(), checkpoint.AVERAGED)
-            tensors |= prefixed(checkpoint.optimizer_tensors(self.decoder, self.optimizer), OPTIMIZER)
-            tensors |= prefixed(self._random_states(), RNG)
+            tensors = self._tensors() | prefixed(self._random_states(), RNG)
             more = {PROGRESS: json.dumps(self._progress())}
         if self.accelerator.is_main_process:
             path = self.config.run_dir / name
             checkpoint.check_finite(path, tensors, "it is not written; lower train.learning_rate or clip_norm")
             with written_whole(path) as partial:
                 checkpoint.save_checkpoint(partial, self._header(), tensors, **more)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All weights, and the optimiser's state of them, by the names that _restore knows."""
+        heads, optimizer = self.learner.heads, self.optimizer
+        tensors = prefixed(self.decoder.state_dict(), checkpoint.WEIGHTS) | prefixed(heads.state_dict(), HEADS)
+        if self.config.train.ema:
+            tensors |= prefixed(self.averaged.decoder.state_dict(), checkpoint.AVERAGED)
+            tensors |= prefixed(self.averaged.heads.state_dict(), AVERAGED_HEADS)
+        tensors |= prefixed(checkpoint.optimizer_tensors(self.decoder, optimizer), OPTIMIZER)
+        return tensors | prefixed(checkpoint.optimizer_tensors(heads, optimizer), HEADS_OPTIMIZER)
 
     def _progress(self) -> dict[str, Any]:
         return {
@@ -218,9 +227,12 @@ class RunState:
             raise UserError(f"{path}: weights only, nothing to resume from; start afresh with --overwrite")
         _check_same_run(path, header, self._header())
         self.decoder.load_state_dict(with_domains(header, unprefixed(tensors, checkpoint.WEIGHTS)))
+        self.learner.heads.load_state_dict(unprefixed(tensors, HEADS))
         if self.config.train.ema:
-            self.averaged.load_state_dict(with_domains(header, unprefixed(tensors, checkpoint.AVERAGED)))
+            self.averaged.decoder.load_state_dict(with_domains(header, unprefixed(tensors, checkpoint.AVERAGED)))
+            self.averaged.heads.load_state_dict(unprefixed(tensors, AVERAGED_HEADS))
         checkpoint.restore_optimizer(self.decoder, self.optimizer, unprefixed(tensors, OPTIMIZER))
+        checkpoint.restore_optimizer(self.learner.heads, self.optimizer, unprefixed(tensors, HEADS_OPTIMIZER))
         process = self.accelerator.process_index
         states = {kind: states for kind, states in unprefixed(tensors, RNG).items() if process < len(states)}
         if "cpu" in states:

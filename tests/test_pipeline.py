@@ -160,16 +160,19 @@ def test_the_whole_way(
 def test_every_shipped_config_makes_a_decoder_and_its_losses(path: Path) -> None:
     import torch
 
+    from dataset.windows import Batch
     from model.decoder import build_decoder
+    from model.learner import Learner
     from model.losses import compute_losses
 
     config = load_config(path)
     channels, frames = len(GROUPS[config.model.channels]), config.windows.window_frames
     decoder = build_decoder(config, 24, channels)
-    domain = torch.tensor([0, len(config.data.domains) - 1])
-    prediction = decoder(torch.randn(2, frames, 24), domain)
-    assert prediction.shape == (2, frames, channels)
-    total = compute_losses(prediction, torch.randn(2, frames, channels), config.loss)["total"]
+    domain, phones = torch.tensor([0, len(config.data.domains) - 1]), torch.ones(2, frames, dtype=torch.int8)
+    batch = Batch(torch.randn(2, frames, 24), torch.randn(2, frames, channels), domain, phones=phones)
+    prediction = Learner(decoder, config.loss)(batch.features, batch.domain)
+    assert prediction.curves.shape == (2, frames, channels)
+    total = compute_losses(prediction, batch, config.loss)["total"]
     total.backward()
     assert total.isfinite() and all(weight.grad is not None for weight in decoder.parameters())
 

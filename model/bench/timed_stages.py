@@ -151,7 +151,7 @@ def train_step(effort: Effort) -> Timing:
         run = _reference_run(Path(folder), effort)
         batch = next(run.batches())
         with FlopCounterMode(display=False) as counter:
-            forward_backward(run.model, batch)
+            forward_backward(run.decoder, batch)
         rounds = [pair for _ in range(1 if effort.quick else 2) for pair in _steps_beside_bare_ones(run)]
         plain_model = PlainDecoder().train()
         plain = median_s(lambda: forward_backward(plain_model, batch), 3, warm_up=1)
@@ -202,7 +202,7 @@ def _steps_beside_bare_ones(run: RunState) -> list[tuple[float, float]]:
     for batch in run.batches():
         step(run, batch)
         whole = time.perf_counter() - start
-        (bare,) = seconds(partial(forward_backward, run.model, batch), repeats=1, warm_up=0)
+        (bare,) = seconds(partial(forward_backward, run.decoder, batch), repeats=1, warm_up=0)
         if len(batch.domain) == run.config.train.batch_size:
             taken.append((whole, bare))
         start = time.perf_counter()

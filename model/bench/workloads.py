@@ -20,6 +20,7 @@ from dataset.store import ClipStore, write_store
 from dataset.windows import Batch, cut, window_starts
 from model.encoders import build_encoder
 from model.features import feature_keys
+from model.learner import Learner
 from model.run_state import RunState
 from model.speech_encoder import encode_windows
 from model.synthesis import Synthesizer
@@ -87,16 +88,21 @@ class PlainDecoder(nn.Module):
         self.decoder = nn.TransformerDecoderLayer(66, 2, 2048, 0.1, batch_first=True)
         self.head = nn.Sequential(nn.Linear(66, 37), nn.Dropout(0.1), nn.Tanh())
 
-    def forward(self, features: Tensor, domain: Tensor, *_: None) -> Tensor:
-        """As model.decoder.Decoder without a text stream."""
+    def hidden(self, features: Tensor, domain: Tensor, *_: None) -> Tensor:
+        """As model.decoder.Decoder without a text stream: (B, T, 66) from (B, T, 1024)."""
         one_hot = nn.functional.one_hot(domain, 2).float()[:, None].expand(-1, features.shape[1], -1)
         memory = torch.cat([self.project(features), one_hot], dim=-1)
-        return self.head(self.decoder(self.encoder(memory), memory))
+        return self.decoder(self.encoder(memory), memory)
+
+    def forward(self, features: Tensor, domain: Tensor) -> Tensor:
+        """(B, T, 37) curves."""
+        return self.head(self.hidden(features, domain))
 
 
 def with_plain_layers(run: RunState) -> RunState:
     """The run, its decoder exchanged for a PlainDecoder with random weights of its own."""
-    run.decoder = run.model = run.averaged = PlainDecoder()  # type: ignore[assignment]  # in the place of a Decoder
+    run.decoder = PlainDecoder()  # type: ignore[assignment]  # in the place of a Decoder
+    run.learner = run.model = run.averaged = Learner(run.decoder, run.config.loss)
     train = run.config.train
     run.optimizer = torch.optim.AdamW(
         run.decoder.parameters(), train.learning_rate, train.betas, weight_decay=train.weight_decay, fused=True
@@ -105,11 +111,11 @@ def with_plain_layers(run: RunState) -> RunState:
     return run
 
 
-def forward_backward(model: nn.Module, batch: Batch[Tensor]) -> None:
+def forward_backward(decoder: nn.Module, batch: Batch[Tensor]) -> None:
     """A step without its loss and optimiser."""
-    prediction = model(batch.features, batch.domain)
+    prediction = decoder(batch.features, batch.domain)
     prediction.backward(torch.ones_like(prediction))
-    model.zero_grad()
+    decoder.zero_grad()
 
 
 def plain_batch(run: RunState, examples: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,7 +13,8 @@ import soundfile
 from data_process import facegood, pack
 from dataset.audio import read_audio, to_int16
 from dataset.blendshapes import ARKIT, read_csv
-from dataset.transcript import Word
+from dataset.corpus import Corpus as CorpusFolder
+from dataset.transcript import Word, write_tsv
 from tests.helpers import FACEGOOD, KILLED_STATUS, ROOT, Corpus, lmdb_records, needs_shared, refused
 
 
@@ -32,12 +33,14 @@ def pack_all(corpus: Corpus, *overrides: str) -> str:
 def test_a_clip_comes_through_unharmed(corpus: Corpus) -> None:
     curves = corpus.noise("a")
     corpus.transcribe("a")
+    write_tsv(CorpusFolder(corpus.folder).place("phones", "a"), [Word("n", 0, 0.1), Word("iː", 0.1, 0.2)])
     out = pack_all(corpus)
     assert out == f"packed 1 clips, 30 frames (0.0 min), 0 dropped\n{corpus.lmdb}\n"
     clip = corpus.store["a"]
     assert np.array_equal(clip.audio, to_int16(read_audio(corpus.folder / "wav" / "a.wav")))
     assert np.array_equal(clip.curves, curves.astype(np.float32))
     assert clip.words == (Word("你", 0, 0.2), Word("好", 0.2, 0.4), Word("吗", 0.5, 0.9))
+    assert clip.phones == (Word("n", 0, 0.1), Word("iː", 0.1, 0.2)) and corpus.store.clips[0].phones == 2
     assert (clip.domain, clip.fps, clip.source) == ("default", 30, "wav/a.wav")
     assert corpus.log == []
 

@@ -108,7 +108,8 @@ def test_curves_and_words_move_with_a_faster_or_slower_sound(speed: float) -> No
     frame_s = np.arange(len(curves)) / FPS
     curves[:, JAW] = np.exp(-np.square((frame_s[:, None] - times_s) / 0.08)).sum(axis=1)
     words = tuple(Word("x", time, time + 0.2) for time in times_s.tolist())
-    changed = alter(clip_of(audio, curves=curves, words=words), Alteration(rate_hz=round(SAMPLE_RATE * speed)))
+    clip = replace(clip_of(audio, curves=curves, words=words), phones=words[1:])
+    changed = alter(clip, Alteration(rate_hz=round(SAMPLE_RATE * speed)))
 
     assert len(changed.audio) == pytest.approx(len(audio) / speed, abs=1)
     assert len(changed.curves) == frame_count(len(changed.audio), FPS)
@@ -119,6 +120,7 @@ def test_curves_and_words_move_with_a_faster_or_slower_sound(speed: float) -> No
     assert jaw == pytest.approx(clicks, abs=1 / FPS)
     assert [word.start_s for word in changed.words] == pytest.approx(times_s / speed)
     assert [word.end_s for word in changed.words] == pytest.approx((times_s + 0.2) / speed)
+    assert changed.phones == changed.words[1:]
 
 
 def test_a_tone_at_another_speed_has_another_pitch() -> None:

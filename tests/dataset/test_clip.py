@@ -7,36 +7,43 @@ from dataset.blendshapes import ARKIT
 from dataset.clip import SCHEMA, Clip
 from dataset.transcript import Word
 
+PHONES = (Word("tʃʰ", 0.1, 0.2), Word("ˈaɪ", 0.2, 1 / 3))
 WORDS = (Word("你", 0.1, 0.30000000000000004), Word("hello", 0.4, 1 / 3 + 0.2))
 
 
-def make(words: tuple[Word, ...] = WORDS, frames: int = 30) -> Clip:
+def make(words: tuple[Word, ...] = WORDS, frames: int = 30, phones: tuple[Word, ...] = PHONES) -> Clip:
     random = np.random.default_rng(0)
     audio = random.integers(-32768, 32768, frames * 533, dtype=np.int16)
     curves = random.normal(size=(frames, 52)).astype(np.float32)
-    return Clip("a/文 1", "zh", 30000 / 1001, audio, curves, words, "wav/文 1.wav")
+    return Clip("a/文 1", "zh", 30000 / 1001, audio, curves, words, "wav/文 1.wav", phones)
 
 
 def same(one: Clip, two: Clip) -> bool:
     arrays = all(np.array_equal(getattr(one, name), getattr(two, name)) for name in ("audio", "curves"))
     return arrays and all(
-        getattr(one, name) == getattr(two, name) for name in ("id", "domain", "fps", "words", "source")
+        getattr(one, name) == getattr(two, name) for name in ("id", "domain", "fps", "words", "source", "phones")
     )
 
 
-@pytest.mark.parametrize("words", [WORDS, ()])
-def test_a_clip_comes_back_bit_for_bit(words: tuple[Word, ...]) -> None:
-    clip = make(words)
+@pytest.mark.parametrize(("words", "phones"), [(WORDS, PHONES), (WORDS, ()), ((), PHONES), ((), ())])
+def test_a_clip_comes_back_bit_for_bit(words: tuple[Word, ...], phones: tuple[Word, ...]) -> None:
+    clip = make(words, phones=phones)
     back = Clip.from_bytes(clip.to_bytes())
     assert same(back, clip)
     assert (back.audio.dtype, back.curves.dtype, back.curves.shape) == (np.int16, np.float32, (30, 52))
-    assert all(isinstance(word, Word) for word in back.words)
+    assert all(isinstance(word, Word) for word in (*back.words, *back.phones))
 
 
 def test_the_same_clip_gives_the_same_bytes_whatever_its_arrays_layout() -> None:
     clip = make()
     other = Clip(**{**vars(clip), "curves": np.asfortranarray(clip.curves), "audio": np.repeat(clip.audio, 2)[::2]})
     assert clip.to_bytes() == make().to_bytes() == other.to_bytes() == Clip.from_bytes(clip.to_bytes()).to_bytes()
+
+
+def test_a_record_of_before_has_no_phones() -> None:
+    clip = make()
+    record = with_schema(clip, SCHEMA.remove(SCHEMA.get_field_index("phones")))
+    assert same(Clip.from_bytes(record), make(phones=())) and clip.phones
 
 
 def test_arrays_are_read_only_views() -> None:

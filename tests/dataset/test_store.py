@@ -238,7 +238,7 @@ def without_checksums(content: bytearray) -> bytes:
     return json.dumps(index).encode()
 
 
-@pytest.mark.parametrize("place", [60, 700, 3000, -500, -3000])
+@pytest.mark.parametrize("place", [60, 700, 2000, -500, -3000])
 def test_a_changed_byte_of_a_record_is_told_by_its_clip(tmp_path: Path, place: int) -> None:
     path = tmp_path / "a.lmdb"
     write_clips(path, noise_clip("a", 500), noise_clip("b", 500, seed=1))

@@ -3,7 +3,10 @@ import torch
 
 from config.load import ROOT, load_config
 from config.schema import LOSS_NAMES, Loss
+from dataset.phone_classes import CLASSES, UNKNOWN
+from dataset.windows import Batch
 from model import losses as losses_module
+from model.learner import Prediction
 from model.losses import LOSSES, compute_losses
 
 
@@ -14,6 +17,17 @@ def loss_of(**weights: object) -> Loss:
     return load_config(ROOT / "config" / "default.yml", overrides).loss
 
 
+def losses_of(
+    prediction: torch.Tensor, target: torch.Tensor, loss: Loss, heard: list[list[int]] | None = None
+) -> dict[str, torch.Tensor]:
+    """Of curves (B, T, channels); of logits (B, T, classes) too, where `heard` says what is heard."""
+    nothing = torch.zeros(len(target), 0)
+    if heard is None:
+        return compute_losses(Prediction(prediction), Batch(nothing, target, nothing), loss)
+    batch = Batch(nothing, target, nothing, phones=torch.tensor(heard, dtype=torch.int8))
+    return compute_losses(Prediction(target, prediction), batch, loss)
+
+
 @pytest.fixture
 def curves() -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(0)
@@ -22,7 +36,7 @@ def curves() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_each_loss_by_hand(curves: tuple[torch.Tensor, torch.Tensor]) -> None:
     prediction, target = curves
-    losses = compute_losses(prediction, target, loss_of(mse=2.0, l1=0.5, velocity=3.0))
+    losses = losses_of(prediction, target, loss_of(mse=2.0, l1=0.5, velocity=3.0))
     pairs = [(b, t, c) for b in range(2) for t in range(4) for c in range(3)]
     error = {place: (prediction[place] - target[place]).item() for place in pairs}
     mse = sum(value**2 for value in error.values()) / 24
@@ -37,7 +51,7 @@ def test_each_loss_by_hand(curves: tuple[torch.Tensor, torch.Tensor]) -> None:
 
 
 def test_equal_curves_lose_nothing(curves: tuple[torch.Tensor, torch.Tensor]) -> None:
-    losses = compute_losses(curves[1], curves[1], loss_of(mse=1.0, l1=1.0, velocity=1.0))
+    losses = losses_of(curves[1], curves[1], loss_of(mse=1.0, l1=1.0, velocity=1.0))
     assert all(loss == 0 for loss in losses.values())
 
 
@@ -51,12 +65,32 @@ def test_dtw_is_told_its_mode_and_band_and_left_alone_without_a_weight(
         return (prediction - target).square().sum()
 
     monkeypatch.setattr(losses_module, "dtw_loss", dtw_loss)
-    compute_losses(*curves, loss_of(mse=1.0))
+    losses_of(*curves, loss_of(mse=1.0))
     assert not calls
-    compute_losses(*curves, loss_of(dtw=1.0, dtw_mode="fastdtw"))
-    losses = compute_losses(*curves, loss_of(dtw=0.5, dtw_mode="exact", dtw_band=7))
+    losses_of(*curves, loss_of(dtw=1.0, dtw_mode="fastdtw"))
+    losses = losses_of(*curves, loss_of(dtw=0.5, dtw_mode="exact", dtw_band=7))
     assert calls == [{"mode": "fastdtw", "band": None}, {"mode": "exact", "band": 7}]
     assert losses["total"].item() == pytest.approx(0.5 * losses["dtw"].item())
+
+
+def test_the_sounds_that_are_known_are_learnt_and_the_others_not(curves: tuple[torch.Tensor, torch.Tensor]) -> None:
+    logits = torch.randn(2, 4, len(CLASSES), requires_grad=True)
+    heard = [[0, 3, UNKNOWN, 1], [UNKNOWN] * 4]
+    losses = losses_of(logits, curves[1], loss_of(mse=1.0, phones=0.5), heard)
+    of_known = [logits[0, t].logsumexp(0) - logits[0, t, number] for t, number in ((0, 0), (1, 3), (3, 1))]
+    assert list(losses) == ["mse", "phones", "total"]
+    assert losses["phones"].item() == pytest.approx(sum(of_known).item() / 3, rel=1e-5)
+    assert losses["total"].item() == pytest.approx(0.5 * losses["phones"].item())
+    losses["total"].backward()
+    assert logits.grad is not None
+    assert (logits.grad.abs().sum(-1) > 0).tolist() == [[True, True, False, True], [False] * 4]
+
+
+def test_where_no_sound_is_known_nothing_is_lost(curves: tuple[torch.Tensor, torch.Tensor]) -> None:
+    logits = torch.randn(2, 4, len(CLASSES), requires_grad=True)
+    losses = losses_of(logits, curves[1], loss_of(phones=1.0), [[UNKNOWN] * 4] * 2)
+    losses["total"].backward()
+    assert losses["total"] == 0 and logits.grad is not None and not logits.grad.any()
 
 
 def test_names_in_the_order_of_the_log() -> None:

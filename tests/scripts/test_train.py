@@ -16,13 +16,14 @@ from config.load import ROOT, load_config
 from dataset.blendshapes import read_csv
 from dataset.feature_store import FeatureStore
 from dataset.stats import Stats, load_stats
+from dataset.transcript import Word, write_tsv
 from model import features, run_data, run_state
 from model.checkpoint import load_checkpoint, load_decoder
 from model.encoders import build_encoder
 from model.hubert import HubertEncoder
 from model.logmel import LogMelEncoder
 from scripts import extract_features, synthesize, train
-from tests.helpers import KILLED_STATUS, refused
+from tests.helpers import FPS, KILLED_STATUS, Corpus, loudness, refused
 
 Run = Callable[..., Path]
 AUGMENTED = (
@@ -138,6 +139,49 @@ def test_resumed_run_equals_an_unbroken_one(step: int, words: tuple[str, ...], r
         run(*words, name="broken")
     other_workers = "train.workers=1" if "train.workers=1" not in words else "train.workers=0"
     assert_same_run(whole, run(*words, "--resume", other_workers, name="broken"))
+
+
+@pytest.fixture(scope="module")
+def with_phones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The YAML of a packed corpus: of three clips it is known which sounds are loud, of one it is not."""
+    corpus = Corpus(tmp_path_factory.mktemp("phones"))
+    for seed, clip in enumerate(("a1", "a2", "a3", "b1")):
+        corpus.buzz(clip, 3.0, seed)
+        loud = [Word("a", frame / FPS, (frame + 1) / FPS) for frame in np.flatnonzero(loudness(75, seed) > 0.5)]
+        if clip != "b1":
+            write_tsv(corpus.folder / "phones" / f"{clip}.tsv", loud)
+    config = corpus.configure("phones.yml", run={"name": "phones", "dir": str(corpus.folder / "result")})
+    corpus.pack("data.split.by=list", "data.split.val=[a1]")
+    return config
+
+
+def test_sounds_are_learnt_beside_curves_and_only_training_holds_how(
+    with_phones: Path, tmp_path: Path, run_main: Callable[..., None]
+) -> None:
+    def run(name: str, *words: str) -> Path:
+        split = ("data.split.by=list", "data.split.val=[a1]")
+        run_main(train, "--config", with_phones, f"run.dir={tmp_path}", f"run.name={name}", *split, *words)
+        return tmp_path / name
+
+    words = ("loss.phones=0.5", "train.ema=0.9")
+    whole = run("whole", *words, "train.epochs=6")
+    val = rows(whole, "val")
+    assert val[-1]["phones"] < 0.5 < 2 < val[0]["phones"]
+    assert val[0]["total"] == pytest.approx(val[0]["mse"] + 0.5 * val[0]["phones"], rel=1e-5)
+    run("broken", *words, "train.epochs=3")
+    assert_same_run(whole, run("broken", *words, "train.epochs=6", "--resume"))
+    best, last = (load_file(whole / f"{name}.safetensors") for name in ("best", "last"))
+    assert {name.split(".")[0] for name in best} == {"model"}
+    assert last["heads.phones.weight"].shape == last["averaged_heads.phones.weight"].shape
+    for name in ("best", "last"):
+        assert load_decoder(whole / f"{name}.safetensors")[1](torch.zeros(1, 4, 36), torch.tensor([0])).isfinite().all()
+    assert "phones" not in rows(run("without", "train.epochs=1"), "step")[0]
+    assert not [name for name in load_file(tmp_path / "without" / "last.safetensors") if "heads" in name]
+
+
+def test_a_loss_of_phones_needs_some(run: Run, packed: Path) -> None:
+    line = f"{packed.parent / 'clips.lmdb'}: loss.phones has a weight, but no training clip has phones; set it to 0"
+    assert refused(run, "loss.phones=1") == line
 
 
 def test_augmentation_is_of_training_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

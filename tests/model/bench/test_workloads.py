@@ -44,7 +44,7 @@ def test_a_run_takes_a_step_on_plain_layers(tmp_path: Path) -> None:
     run = with_plain_layers(training_on_noise(tmp_path, 2, 3.0, "train.batch_size=2"))
     before = [weight.clone() for weight in run.model.parameters()]
     step(run, next(run.batches()))
-    assert isinstance(run.model, PlainDecoder) and not any(map(torch.equal, before, run.model.parameters()))
+    assert isinstance(run.decoder, PlainDecoder) and not any(map(torch.equal, before, run.model.parameters()))
 
 
 def test_the_plain_decoder_is_the_reference_decoder() -> None:
