@@ -71,7 +71,8 @@ def test_reference_parameters_counted_by_hand(ours: Decoder) -> None:
     norm = 2 * 66
     layers = (attention + feedforward + 2 * norm) + (2 * attention + feedforward + 3 * norm)
     head = 66 * 37 + 37
-    assert sum(weight.numel() for weight in ours.parameters()) == projection + layers + head
+    domains = 2 * 2  # the table of one-hots
+    assert sum(weight.numel() for weight in ours.parameters()) == projection + domains + layers + head
     assert not list(ours.buffers()), "the reference normalises no features and knows no positions"
 
 
