@@ -139,7 +139,7 @@ class LogMel(Section):
 class Features(Section):
     """The speech encoder, and where its features are kept."""
 
-    encoder: Literal["logmel", "hubert"]
+    encoder: Literal["logmel", "phones", "hubert"]
     model: str
     layer: Annotated[int, Field(ge=-1, le=1000)]
     precision: Literal["fp32", "int8", "bf16", "fp16"] = "fp32"  # runs and checkpoints of before have none

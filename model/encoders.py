@@ -2,6 +2,7 @@
 
 from config.schema import Features
 from model.logmel import LogMelEncoder
+from model.phone_encoder import PhoneEncoder
 from model.speech_encoder import SpeechEncoder
 
 
@@ -11,4 +12,6 @@ def build_encoder(features: Features, fps: float) -> SpeechEncoder:
         from model.hubert import HubertEncoder  # and with it transformers, which log-mel features need not wait for
 
         return HubertEncoder(features.model, features.layer, features.precision)
+    if features.encoder == "phones":
+        return PhoneEncoder(fps, features.logmel)
     return LogMelEncoder(fps, features.logmel)
