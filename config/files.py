@@ -120,7 +120,7 @@ def keep_apart(inputs: Iterable[Path | None], outputs: Iterable[tuple[str, Path 
     Links are followed. None is what was not given.
     """
     sources = {_identity(path) for path in inputs if path is not None}
-    written: dict[str, str] = {}
+    written: dict[tuple[int, int] | str, str] = {}
     for option, path in outputs:
         if path is None:
             continue

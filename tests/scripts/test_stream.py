@@ -84,7 +84,7 @@ def test_ctrl_c_keeps_a_whole_csv(tmp_path: Path) -> None:
     write_curves(tmp_path / "long.csv", random_curves(3000))
     command = [
         sys.executable,
-        ROOT / "scripts" / "stream.py",
+        str(ROOT / "scripts" / "stream.py"),
         "--csv",
         "long.csv",
         "--to",

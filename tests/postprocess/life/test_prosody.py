@@ -14,7 +14,7 @@ def heard(sound: np.ndarray) -> list[Heard]:
 def tone(hz: float | np.ndarray, seconds: float, size: float = 0.2) -> np.ndarray:
     """A voice-like buzz: eight harmonics."""
     phase = 2 * np.pi * np.cumsum(np.broadcast_to(hz, round(seconds * SAMPLE_RATE))) / SAMPLE_RATE
-    return size * sum(np.sin(n * phase) / n for n in range(1, 9))
+    return size * np.sum([np.sin(n * phase) / n for n in range(1, 9)], axis=0)
 
 
 @pytest.mark.parametrize("hz", [75.0, 120.0, 233.1, 390.0])
