@@ -54,6 +54,15 @@ def runs(flags: np.ndarray) -> np.ndarray:
     return edges.reshape(-1, 2)
 
 
+def inside(times_s: np.ndarray, stretches: np.ndarray, margin_s: float = 0.0) -> np.ndarray:
+    """(times,) rising, (stretches, 2) → (times,) bool: those in a stretch that is so much longer at either end."""
+    within = np.zeros(len(times_s), bool)
+    for start, end in stretches:
+        first, last = np.searchsorted(times_s, (start - margin_s, end + margin_s))
+        within[first:last] = True
+    return within
+
+
 def spread(tokens: list[str], stretches: np.ndarray) -> list[Word]:
     """Tokens over stretches of speech (stretches, 2), each as long as it has syllables; none reaches into a pause."""
     syllables = np.array([max(1, len(token) / LETTERS_A_SYLLABLE) for token in tokens])

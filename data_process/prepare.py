@@ -22,7 +22,6 @@ from dataset.audio import Channel, fitting_scale, pick_channel, read_unresampled
 from dataset.blendshapes import ARKIT, write_columns
 from dataset.corpus import Corpus, Prepared
 from dataset.recordings.layouts import read_recording
-from dataset.recordings.recording import Recording
 from dataset.recordings.timing import RATES
 
 VERSION = 2  # to raise when the same recording would become other files
@@ -183,7 +182,7 @@ def convert_curves(source: Path, output: Path, settings: Settings, sound_s: floa
             raise UserError(f"{source}: nothing tells its frame rate; {_suggest_rate(recording.frames, sound_s)}")
         recording = replace(recording, fps=settings.fps)
     resampled = recording.at_rate(settings.out_fps)
-    columns = {name: settings.first(column, settings.out_fps) for name, column in _columns(resampled).items()}
+    columns = {name: settings.first(column, settings.out_fps) for name, column in resampled.columns().items()}
     write_columns(output, columns)
     return {
         "layout": recording.layout,
@@ -200,13 +199,8 @@ def convert_curves(source: Path, output: Path, settings: Settings, sound_s: floa
 def convert_neutral(source: Path, output: Path) -> dict[str, Any]:
     """The neutral pose as it is, frame by frame, as a csv of the 52 columns."""
     recording = read_recording(source)
-    write_columns(output, _columns(recording))
+    write_columns(output, recording.columns())
     return {"layout": recording.layout, "frames": recording.frames}
-
-
-def _columns(recording: Recording) -> dict[str, np.ndarray]:
-    """The 52 channels and the angles that there are, (frames,) each."""
-    return {**dict(zip(ARKIT, recording.curves().T, strict=True)), **recording.angles}
 
 
 def _suggest_rate(frames: int, sound_s: float | None) -> str:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # of a corpus's wav/
 SOUND_SUFFIXES = (*AUDIO_SUFFIXES, ".opus", ".aif", ".aiff", ".caf", ".au", ".w64")  # what soundfile reads
-TRACK_SUFFIXES = (".mov", ".mp4", ".m4v", ".m4a", ".aac", ".mkv", ".webm")  # what PyAV reads
+VIDEO_SUFFIXES = (".mov", ".mp4", ".m4v", ".mkv", ".webm", ".mpg", ".mpeg", ".avi")
+TRACK_SUFFIXES = (*VIDEO_SUFFIXES, ".m4a", ".aac")  # what PyAV reads
 BLOCK_SECONDS = 30
 MOST_GAP_S = 3600
 GAP_S = 0.02  # a sound track's times are off by less where nothing is missing
@@ -261,12 +262,16 @@ def _track_pieces(path: Path) -> Iterator[tuple[int, int, np.ndarray]]:
 
 def _picture_start(container: Any) -> Fraction | None:
     """When the movie's first frame is shown, in seconds of the container; None without a picture."""
+    stream = picture_stream(container)
+    return None if stream is None or stream.start_time is None else Fraction(stream.start_time * stream.time_base)
+
+
+def picture_stream(container: Any) -> Any:
+    """The picture of an open PyAV container: its first video stream that is no cover; None where there is none."""
     from av.stream import Disposition
 
-    for stream in container.streams.video:
-        if stream.start_time is not None and not stream.disposition & Disposition.attached_pic:  # a cover
-            return Fraction(stream.start_time * stream.time_base)
-    return None
+    streams = container.streams.video
+    return next((stream for stream in streams if not stream.disposition & Disposition.attached_pic), None)
 
 
 def _opened(path: Path) -> "soundfile.SoundFile":

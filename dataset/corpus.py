@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from config.errors import UserError
-from config.files import by_stem, regular, write_json
+from config.files import by_stem, regular, write_json, written_whole
 from dataset.audio import AUDIO_SUFFIXES
 
 Kind: TypeAlias = Literal["wav", "bs", "tsv", "phones", "text", "neutral"]
@@ -124,6 +124,14 @@ class Corpus:
     def read_manifest(self) -> dict[str, dict[str, str]]:
         """Clip → its row of manifest.csv; {} where there is no such file. Raises UserError as read_manifest does."""
         return read_manifest(self.manifest)
+
+    def write_manifest(self, rows: Mapping[str, Mapping[str, str]]) -> None:
+        """Clip → what else its row of manifest.csv says, by column; written whole or not at all."""
+        columns = ["id", *dict.fromkeys(name for row in rows.values() for name in row if name != "id")]
+        with written_whole(self.manifest) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({**row, "id": clip} for clip, row in rows.items())
 
     def read_prepared(self) -> Prepared:
         """What prepare wrote; nothing where it did not. Raises UserError for a file that is no JSON object."""

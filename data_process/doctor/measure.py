@@ -22,7 +22,7 @@ from data_process.doctor.curve_checks import (
 from data_process.doctor.fingerprint import Fingerprint, fingerprint
 from data_process.doctor.side_checks import asymmetry, gaze_agreement, is_mirrored, sway_agreement
 from data_process.doctor.sound_checks import sound_report
-from data_process.energy import speech_stretches
+from data_process.energy import inside, speech_stretches
 from dataset.audio import read_audio
 from dataset.blendshapes import ARKIT, read_csv
 from dataset.corpus import ClipFiles
@@ -170,8 +170,8 @@ def speech_to_noise_db(audio: np.ndarray, stretches: np.ndarray) -> float | None
     audio: (samples,) at 16 kHz. stretches: (n, 2), where each begins and ends in seconds.
     """
     sample = np.arange(len(audio)) / SAMPLE_RATE
-    spoken = _inside(sample, stretches, 0.0)
-    pause = ~_inside(sample, stretches, 0.05)
+    spoken = inside(sample, stretches, 0.0)
+    pause = ~inside(sample, stretches, 0.05)
     if pause.sum() < SAMPLE_RATE / 2 or not spoken.any():
         return None
     power = np.square(audio - audio.mean(), dtype=np.float64)
@@ -211,8 +211,8 @@ def measure_curves(
 def _together(audio: np.ndarray, curves: np.ndarray, fps: float, stretches: np.ndarray) -> dict[str, Any]:
     opening, energy = mouth_opening(curves), voice_energy(audio)
     frame = np.arange(len(curves)) / fps
-    spoken = _inside(frame, stretches, 0.0)
-    silent = ~_inside(frame, stretches, PAUSE_MARGIN_S) & (frame < len(audio) / SAMPLE_RATE)
+    spoken = inside(frame, stretches, 0.0)
+    silent = ~inside(frame, stretches, PAUSE_MARGIN_S) & (frame < len(audio) / SAMPLE_RATE)
     return {
         "lag": lag(curves, audio, fps),
         "track": lag_track(curves, audio, fps),
@@ -223,15 +223,7 @@ def _together(audio: np.ndarray, curves: np.ndarray, fps: float, stretches: np.n
 
 def speech_frames(stretches: np.ndarray, frames: int, fps: float) -> np.ndarray:
     """(frames,) bool: those that stand in a stretch of speech."""
-    return _inside(np.arange(frames) / fps, stretches, 0.0)
-
-
-def _inside(times_s: np.ndarray, stretches: np.ndarray, margin_s: float) -> np.ndarray:
-    inside = np.zeros(len(times_s), bool)
-    for start, end in stretches:
-        first, last = np.searchsorted(times_s, (start - margin_s, end + margin_s))
-        inside[first:last] = True
-    return inside
+    return inside(np.arange(frames) / fps, stretches, 0.0)
 
 
 def _thinned(values: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:

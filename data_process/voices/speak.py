@@ -1,6 +1,5 @@
 """Speak a plan into a corpus folder: sound, phones, words, sentences, and who spoke."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -79,6 +78,5 @@ def _write_times(take: VoiceClip, units: list[int], corpus: Corpus) -> None:
 
 
 def _write_manifest(takes: Sequence[VoiceClip], corpus: Corpus) -> None:
-    rows = [(take.id, take.speaker, "val" if take.is_held_out else "train") for take in takes]
-    with written_whole(corpus.manifest) as partial_file, partial_file.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("id", "speaker", "split"), *rows])
+    sides = {take.id: "val" if take.is_held_out else "train" for take in takes}
+    corpus.write_manifest({take.id: {"speaker": take.speaker, "split": sides[take.id]} for take in takes})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from config.errors import UserError
-from dataset.blendshapes import MOST_FRAMES, CurveCsv, indices, to_arkit
+from dataset.blendshapes import ARKIT, MOST_FRAMES, CurveCsv, indices, to_arkit
 from dataset.recordings.resample import resample_curves, resample_times
 from dataset.recordings.timing import doubled_rows, dropped_before
 
@@ -84,6 +84,10 @@ class Recording:
         """The angles in degrees, (frames,) each. The file does not tell its unit: no face turns past π radians."""
         is_degrees = any(np.abs(angle).max(initial=0) > np.pi for angle in self.angles.values())
         return {name: angle if is_degrees else np.degrees(angle) for name, angle in self.angles.items()}
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The 52 channels and the angles that there are, by name, (frames,) each: what a corpus's csv holds."""
+        return {**dict(zip(ARKIT, self.curves().T, strict=True)), **self.angles}
 
     def at_rate(self, fps: float, frames: int | None = None) -> "Recording":
         """Resampled by time to a constant rate, curves and angles; where nothing tells the rate, fps says it.
