@@ -17,6 +17,7 @@ Weight = Annotated[float, Field(ge=0, le=1e9)]
 Rate = Annotated[float, Field(gt=0, le=1e6)]
 Decibels = Annotated[float, Field(ge=-200, le=200)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+LookAhead = Annotated[float, Field(ge=0, le=1000)]
 Reverberation = Annotated[float, Field(ge=0.01, le=20)]
 PATH_PART = r"^[\w.\-]*[\w\-][\w.\-]*$"  # the name of a file or folder in the place it is meant for: no /, no ..
 LONGEST_PART = 100
@@ -176,6 +177,19 @@ class Model(Section):
     dropout: Share
     head_dropout: Share
     output: Literal["tanh", "linear"]
+    lookahead_ms: tuple[LookAhead, LookAhead] | None = None  # runs and checkpoints of before have none
+
+    @model_validator(mode="after")
+    def _hears_the_past(self) -> "Model":
+        if self.lookahead_ms is None:
+            return self
+        shortest_ms, longest_ms = self.lookahead_ms
+        if shortest_ms > longest_ms:
+            raise ValueError(f"lookahead_ms [{shortest_ms:g}, {longest_ms:g}]: the first is the lower end; swap them")
+        for key, value in (("encoder_layers", 0), ("decoder_layers", 0), ("positional", "none")):
+            if getattr(self, key) != value:
+                raise ValueError(f"lookahead_ms goes without attention; give model.{key}: {value}")
+        return self
 
 
 class Loss(Section):
@@ -256,11 +270,26 @@ class Config(Section):
             raise ValueError(f"model.heads {self.model.heads} does not divide text.embedding {self.text_size}")
         if self.domain_size % self.model.heads:
             raise ValueError(f"model.heads {self.model.heads} does not divide model.domain_size {self.domain_size}")
+        if self.model.lookahead_ms is not None:
+            self._check_streams()
         if self.windows.min_tokens and not self.data.require_transcripts:
             raise ValueError("windows.min_tokens needs data.require_transcripts: true")
         if self.features.cache == self.data.lmdb:
             raise ValueError("features.cache and data.lmdb are the same path; give each its own")
         return self
+
+    def _check_streams(self) -> None:
+        """Raises ValueError where frames cannot be told as the sound is heard."""
+        logmel, wanted = self.features.logmel, {"features.encoder": "logmel", "features.context": "clip"}
+        for key, value in (wanted | {"text.stream": "none"}).items():
+            section, name = key.split(".")
+            if getattr(getattr(self, section), name) != value:
+                raise ValueError(f"model.lookahead_ms needs {key}: {value}")
+        if 2 * logmel.context_steps + 1 != logmel.steps_per_frame:
+            raise ValueError(
+                f"model.lookahead_ms needs every log-mel step in one frame: with features.logmel.steps_per_frame"
+                f" {logmel.steps_per_frame}, twice context_steps and 1 must be as many, such as 3 and 1"
+            )
 
     @property
     def domain_size(self) -> int:

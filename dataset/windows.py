@@ -25,7 +25,7 @@ OtherArray = TypeVar("OtherArray")
 class Batch(Generic[AnyArray]):
     """B examples of T motion frames: numpy arrays here, tensors in training."""
 
-    features: AnyArray  # (B, T, feature size) float16, as cached
+    features: AnyArray  # (B, T, feature size) float16, as cached; T and a margin where the decoder hears ahead
     target: AnyArray  # (B, T, channels) float32, normalised by the training stats
     domain: AnyArray  # (B,) int64
     unit: AnyArray | None = None  # (B, T) uint8, what is said (dataset/text_stream.py); None without a text stream
@@ -53,10 +53,11 @@ def window_starts(frames: int, window: int, stride: int) -> np.ndarray:
 
 
 def cut(frames: np.ndarray, start: int, window: int) -> np.ndarray:
-    """frames (N, ...) → (window, ...) from `start` on, the last frame held where the clip ends before the window."""
-    piece = frames[start : start + window]
-    if len(piece) < window:
-        piece = np.concatenate([piece, np.repeat(piece[-1:], window - len(piece), axis=0)])
+    """frames (N, ...) → (window, ...) from `start` on, the clip's first and last frames held where it has none."""
+    piece = frames[max(0, start) : start + window]
+    before, after = max(0, -start), max(0, start + window - len(frames))
+    if before or after:
+        piece = np.pad(piece, ((before, after), *((0, 0) for _ in frames.shape[1:])), mode="edge")
     return piece
 
 
@@ -75,7 +76,8 @@ class WindowDataset:
     """The windows of some clips, as a torch dataset whose items are fetched a batch at a time.
 
     per_window: the cached features are (windows, T, size), an entry a window (features.context: window), instead of
-    (frames, size). Raises UserError when no window is left.
+    (frames, size). margin: frames before and after its window that an example has the features of besides.
+    Raises UserError when no window is left.
     """
 
     def __init__(
@@ -91,10 +93,11 @@ class WindowDataset:
         per_window: bool = False,
         with_text: bool = False,
         with_phones: bool = False,
+        margin: tuple[int, int] = (0, 0),
     ) -> None:
         self.store, self.features, self.keys = store, features, keys
         self.clips, self.per_window, self.window = tuple(clips), per_window, windows.window_frames
-        self.with_text, self.with_phones = with_text, with_phones
+        self.with_text, self.with_phones, self.margin = with_text, with_phones, margin
         self.channels = indices(ARKIT, stats.channels)
         self.mean, scale = stats.mean.astype(np.float32), stats.scale(curve_scale)
         self.scale = np.where(scale > 0, scale, 1)  # what never moves is 0 when normalised
@@ -128,7 +131,8 @@ class WindowDataset:
 
     def _features(self, clip: int, number: int, start: int) -> np.ndarray:
         features = self.features[self.keys[self.clips[clip].id]]
-        return features[number] if self.per_window else cut(features, start, self.window)
+        before, after = self.margin
+        return features[number] if self.per_window else cut(features, start - before, before + self.window + after)
 
     def _clip(self, index: int) -> dict[str, np.ndarray]:
         """What a batch holds of a clip beside features: (frames, ...) by name, the curves a view into the database."""

@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from config.schema import Config, Model, Text
 from dataset.text_units import NONE, UNITS
-from model.layers import DecoderLayer, Dropout, EncoderLayer
+from model.causal_layers import CausalConvLayer, HeardSteps
+from model.layers import ConvLayer, DecoderLayer, Dropout, EncoderLayer
+from model.lookahead import Delays, delays_of
 
 
 class Decoder(nn.Module):
@@ -16,19 +18,31 @@ class Decoder(nn.Module):
     A domain is a vector, at first its one-hot, which is concatenated to the projected features.
     The reference decoder is projection → one-hot → one encoder layer → one decoder layer (target: the encoder's output,
     memory: the encoder's input) → head; the rest of `model:` in the config adds to it.
+    With delays, a frame depends on the past and a look-ahead alone, and features begin and end as HeardSteps says.
     """
 
     def __init__(
-        self, config: Model, feature_size: int, domains: int, domain_size: int, channels: int, text: Text | None = None
+        self,
+        config: Model,
+        feature_size: int,
+        domains: int,
+        domain_size: int,
+        channels: int,
+        text: Text | None = None,
+        delays: Delays | None = None,
     ) -> None:
         super().__init__()
+        self.delays = delays
         width = config.width + domain_size + (text.embedding if text else 0)
         self.normalise = FeatureNorm(feature_size) if config.normalise_features else nn.Identity()
-        self.project = nn.Linear(feature_size, config.width)
+        self.project = (
+            HeardSteps(delays, feature_size, config.width) if delays else nn.Linear(feature_size, config.width)
+        )
         self.domain = domain_vectors(domains, domain_size) if domain_size else None
         self.text = TextEmbedding(text.embedding, text.drop) if text else None
+        convolution = CausalConvLayer if delays else ConvLayer
         self.front = nn.Sequential(
-            *(ConvLayer(width, config.conv_kernel, config.dropout) for _ in range(config.conv_layers))
+            *(convolution(width, config.conv_kernel, config.dropout) for _ in range(config.conv_layers))
         )
         self.position = SinusoidalPosition(width) if config.positional == "sinusoidal" else nn.Identity()
         self.encoder = nn.ModuleList(_layers(EncoderLayer, config.encoder_layers, width, config))
@@ -36,24 +50,36 @@ class Decoder(nn.Module):
         self.head = CurveHead(width, channels, config.head_dropout, config.output)
 
     def forward(
-        self, features: Tensor, domain: Tensor, unit: Tensor | None = None, position: Tensor | None = None
+        self,
+        features: Tensor,
+        domain: Tensor,
+        unit: Tensor | None = None,
+        position: Tensor | None = None,
+        delay: Tensor | None = None,
     ) -> Tensor:
         """features: (B, T, feature size), at motion rate; domain: (B,) int64 → (B, T, channels), normalised.
 
         The others as `hidden` has them.
         """
-        return self.head(self.hidden(features, domain, unit, position))
+        return self.head(self.hidden(features, domain, unit, position, delay))
 
     def hidden(
-        self, features: Tensor, domain: Tensor, unit: Tensor | None = None, position: Tensor | None = None
+        self,
+        features: Tensor,
+        domain: Tensor,
+        unit: Tensor | None = None,
+        position: Tensor | None = None,
+        delay: Tensor | None = None,
     ) -> Tensor:
         """What the head sees: (B, T, width), from features (B, T, feature size) at motion rate; domain: (B,) int64.
 
         domain: its number, or a vector in its place, (B, domain size) float32, which may be none of those trained.
         unit, position: (B, T), a text stream as dataset.text_stream gives it; None: without a transcript.
+        delay: (B,) int64, steps as model.lookahead counts them; None: drawn in training, else the highest.
         """
-        B, T, _ = features.shape
-        x = self.project(self.normalise(features))
+        x = self.normalise(features)
+        x = self.project(x, delay) if self.delays else self.project(x)
+        B, T, _ = x.shape
         if self.domain:
             vector = domain if domain.is_floating_point() else self.domain(domain)
             x = torch.cat([x, vector[:, None].expand(B, T, -1)], dim=-1)
@@ -130,21 +156,6 @@ class TextEmbedding(nn.Module):
         return torch.cat([self.units(unit.long()), position[..., None]], dim=-1)
 
 
-class ConvLayer(nn.Module):
-    """A residual convolution over time: what a frame's neighbours say, in order. kernel: motion frames."""
-
-    def __init__(self, width: int, kernel: int, dropout: float) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.conv = nn.Conv1d(width, width, kernel, padding="same")
-        self.dropout = Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (B, T, width) → (B, T, width)."""
-        y = self.conv(self.norm(x).transpose(1, 2)).transpose(1, 2)
-        return x + self.dropout(nn.functional.gelu(y))
-
-
 class SinusoidalPosition(nn.Module):
     """Adds the frame's position in the window as sines and cosines (Vaswani et al. 2017, section 3.5)."""
 
@@ -168,4 +179,5 @@ def build_decoder(config: Config, feature_size: int, channels: int) -> Decoder:
     feature_size: values a frame of speech features; channels: curves to predict.
     """
     text = config.text if config.text_size else None
-    return Decoder(config.model, feature_size, len(config.data.domains), config.domain_size, channels, text)
+    domains, delays = len(config.data.domains), delays_of(config, config.data.fps)
+    return Decoder(config.model, feature_size, domains, config.domain_size, channels, text, delays)

@@ -85,3 +85,18 @@ def _attend(attention: nn.MultiheadAttention, x: Tensor, memory: Tensor) -> Tens
     else:
         mixed = functional.scaled_dot_product_attention(query, key, value, dropout_p=p)
     return attention.out_proj(mixed.transpose(1, 2).reshape(B, T, width))
+
+
+class ConvLayer(nn.Module):
+    """A residual convolution over time: what a frame's neighbours say, in order. kernel: motion frames."""
+
+    def __init__(self, width: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.conv = nn.Conv1d(width, width, kernel, padding="same")
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, T, width) → (B, T, width)."""
+        y = self.conv(self.norm(x).transpose(1, 2)).transpose(1, 2)
+        return x + self.dropout(nn.functional.gelu(y))

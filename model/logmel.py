@@ -1,22 +1,13 @@
 """Log-mel features: the speech encoder that needs no download."""
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from config.errors import UserError
 from config.schema import LogMel
 from config.units import SAMPLE_RATE, frame_count
-from model.speech_encoder import SpeechEncoder, samples_per
-
-FLOOR = 1e-6  # added before the logarithm: about the band energy of white noise at -67 dB full scale
-
-# Slaney's mel scale: linear up to 1 kHz (15 mel), then 27 mel for every factor of 6.4.
-HZ_PER_MEL = 200 / 3
-LINEAR_MELS = 15.0
-LOG_STEP = math.log(6.4) / 27
+from model.mel import FLOOR, StepGrid
+from model.speech_encoder import SpeechEncoder
 
 
 class LogMelEncoder(SpeechEncoder):
@@ -34,18 +25,12 @@ class LogMelEncoder(SpeechEncoder):
     def __init__(self, fps: float, settings: LogMel) -> None:
         """fps: motion frames a second. Raises UserError when the window is too short for so many bands."""
         super().__init__()
+        grid = StepGrid(float(fps), settings)
         bands, fmin_hz, fmax_hz = settings.bands, settings.fmin_hz, settings.fmax_hz
         steps_per_frame, context_steps = settings.steps_per_frame, settings.context_steps
-        window = max(2, round(settings.window_ms * SAMPLE_RATE / 1000))
-        self.fft_size = 2 ** math.ceil(math.log2(window))
-        filters = mel_filters(bands, self.fft_size, fmin_hz, fmax_hz)
-        if not (filters.amax(dim=0) > 0).all():
-            raise UserError(
-                f"features.logmel: a {settings.window_ms:g} ms window cannot tell {bands} bands from {fmin_hz:g} to"
-                f" {fmax_hz:g} Hz apart; take fewer bands or a longer window"
-            )
+        window, filters = grid.window_size, torch.from_numpy(grid.filters)
         self.fps, self.steps_per_frame, self.context_steps = float(fps), steps_per_frame, context_steps
-        self.spacing = samples_per(fps) / steps_per_frame
+        self.fft_size, self.spacing = grid.fft_size, grid.spacing
         self.rate_hz = self.fps
         self.steps_stacked = 2 * context_steps + 1
         self.size = bands * self.steps_stacked
@@ -78,22 +63,3 @@ class LogMelEncoder(SpeechEncoder):
         spectrum = torch.fft.rfft(windows * self.window, n=self.fft_size)
         power = spectrum.real.square() + spectrum.imag.square()
         return (power @ self.filters + FLOOR).log()
-
-
-def mel_filters(bands: int, fft_size: int, fmin_hz: float, fmax_hz: float) -> Tensor:
-    """Triangular mel filters (fft_size // 2 + 1, bands) float32, of unit area over Hz.
-
-    Malcolm Slaney, Auditory Toolbox (Interval Research, Technical Report 1998-010): band b rises from edge b to edge
-    b + 1 and falls to edge b + 2, the bands + 2 edges being spaced evenly in mel from fmin_hz to fmax_hz; its height is
-    2 / (edge b + 2 - edge b).
-    """
-    mels = torch.linspace(_mel(fmin_hz), _mel(fmax_hz), bands + 2, dtype=torch.float64)
-    edges = torch.where(mels < LINEAR_MELS, mels * HZ_PER_MEL, 1000 * torch.exp((mels - LINEAR_MELS) * LOG_STEP))
-    bins = torch.arange(fft_size // 2 + 1, dtype=torch.float64)[:, None] * (SAMPLE_RATE / fft_size)
-    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
-    triangles = torch.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)).clamp(min=0)
-    return (triangles * 2 / (high - low)).float()
-
-
-def _mel(hz: float) -> float:
-    return hz / HZ_PER_MEL if hz < 1000 else LINEAR_MELS + math.log(hz / 1000) / LOG_STEP

@@ -22,6 +22,7 @@ from dataset.windows import Batch, WindowDataset, epoch_batches, versions
 from model.decoder import FeatureNorm
 from model.encoders import build_encoder
 from model.features import cache_features, feature_keys, open_clips, validation_windows
+from model.lookahead import delays_of
 from model.speech_encoder import SpeechEncoder
 
 CACHED_STD_FLOOR = 1e-3  # a feature that is flat in training must not blow up in use
@@ -83,6 +84,7 @@ class RunData:
             per_window=config.features.context == "window",
             with_text=bool(config.text_size),
             with_phones=bool(config.loss.phones),
+            margin=delays.margin if (delays := delays_of(config, self.store.fps)) else (0, 0),
         )
 
     def fit(self, norm: FeatureNorm) -> None:

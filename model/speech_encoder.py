@@ -2,16 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from config.units import SAMPLE_RATE, frame_count
-
-LONGEST_PERIOD = 1001  # the denominator of 30000/1001; rates are taken as fractions with at most this one
+from config.units import SAMPLE_RATE, frame_count, samples_per
 
 
 class SpeechEncoder(nn.Module):
@@ -59,11 +56,6 @@ class BatchingEncoder(SpeechEncoder):
     def feature_count(self, samples: int) -> int:
         """How many features hear nothing past so many samples."""
         raise NotImplementedError
-
-
-def samples_per(rate_hz: float) -> Fraction:
-    """Audio samples between two points of a grid with rate_hz points a second, exactly, so that no drift adds up."""
-    return SAMPLE_RATE / Fraction(rate_hz).limit_denominator(LONGEST_PERIOD)
 
 
 def to_motion_rate(features: Tensor, rate_hz: float, frames: int, fps: float) -> Tensor:

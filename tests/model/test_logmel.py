@@ -8,7 +8,7 @@ import torch
 
 from config.errors import UserError
 from config.units import frame_count
-from model.logmel import FLOOR, mel_filters
+from model.mel import FLOOR, mel_filters
 from model.speech_encoder import encode_clip
 from tests.helpers import logmel_encoder
 

@@ -1,0 +1,83 @@
+"""How much sound after a frame a streaming decoder waits for, in steps of its features' grid.
+
+A frame's curves are told once the steps up to its own and `delay` more have been heard; a step is heard to the end of
+its window. So half a window, which a step hears after its time, is part of the look-ahead.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from config.errors import UserError
+from config.schema import Config
+from config.units import SAMPLE_RATE
+from model.mel import StepGrid
+
+FRAMES_BEFORE = 2  # whose steps the first layer sees beside the frame's own; the causal convolutions see further back
+
+
+@dataclass(frozen=True)
+class Delays:
+    """The delays that a decoder is trained for, and the frames around each whose features it needs for them."""
+
+    grid: StepGrid
+    lookahead_ms: tuple[float, float]  # least and most
+
+    @property
+    def lowest(self) -> int:
+        """Steps; below 0 where a step at a frame's own time hears too much of what comes after."""
+        return self._within(self.lookahead_ms[0])
+
+    @property
+    def highest(self) -> int:
+        return self._within(self.lookahead_ms[1])
+
+    @property
+    def count(self) -> int:
+        return self.highest - self.lowest + 1
+
+    @property
+    def frames_after(self) -> int:
+        """Frames after a frame that hold the steps of the highest delay."""
+        return max(0, math.ceil((self.highest - self.grid.settings.context_steps) / self.grid.settings.steps_per_frame))
+
+    @property
+    def frames(self) -> int:
+        """Frames whose features a frame's curves are told from: those before, its own and those after."""
+        return FRAMES_BEFORE + 1 + self.frames_after
+
+    @property
+    def margin(self) -> tuple[int, int]:
+        """Frames before and after a run of frames whose features its curves are told from."""
+        return FRAMES_BEFORE, self.frames_after
+
+    @property
+    def first_step(self) -> int:
+        """The first of their steps, counted from the frame's own."""
+        return -FRAMES_BEFORE * self.grid.settings.steps_per_frame - self.grid.settings.context_steps
+
+    @property
+    def steps(self) -> int:
+        """How many steps they hold."""
+        return self.frames * self.grid.settings.steps_per_frame
+
+    def at(self, lookahead_ms: float | None) -> int:
+        """The delay in steps that a look-ahead allows; None: the highest. Raises UserError for one not trained for."""
+        if lookahead_ms is None:
+            return self.highest
+        least, most = self.lookahead_ms
+        if not least <= lookahead_ms <= most:
+            raise UserError(f"--lookahead_ms {lookahead_ms:g}: the checkpoint is trained for {least:g} to {most:g}")
+        return self._within(lookahead_ms)
+
+    def _within(self, lookahead_ms: float) -> int:
+        """The last step whose window ends within this time after the frame's, however its centre is rounded."""
+        half_window = self.grid.window_size - self.grid.window_size // 2 + Fraction(1, 2)
+        return math.floor((Fraction(lookahead_ms) * SAMPLE_RATE / 1000 - half_window) / self.grid.spacing)
+
+
+def delays_of(config: Config, fps: float) -> Delays | None:
+    """The delays that a config trains for, for motion at fps; None: its decoder hears whole windows."""
+    if config.model.lookahead_ms is None:
+        return None
+    return Delays(StepGrid(fps, config.features.logmel), config.model.lookahead_ms)
