@@ -44,8 +44,11 @@ def _write_phone_page(path: Path, phones: PhoneScored | None) -> Path:
         title="Scores at the phones",
         heading="Scores at the phones",
         subtitle=f"{_count(phones)}, {phones.frames:,} frames",
+        tiles=[],
         tables=[phone_rows(phones)],
         remarks=phones.remarks,
+        anchors={},
+        bars=None,
     )
     return path
 
