@@ -1,7 +1,7 @@
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,11 +14,12 @@ HELLO = Path(recogniser.__file__).parent / "demo" / "hello.flac"
 
 
 @pytest.fixture
-def hama() -> Any:
-    return pytest.importorskip("hama", reason="the extra of requirements-phones.txt is not installed")
+def hama() -> ModuleType:
+    module: ModuleType = pytest.importorskip("hama", reason="the extra of requirements-phones.txt is not installed")
+    return module
 
 
-def test_the_probabilities_are_those_that_the_packages_own_transcription_is_made_of(hama: Any) -> None:
+def test_the_probabilities_are_those_that_the_packages_own_transcription_is_made_of(hama: ModuleType) -> None:
     audio = read_audio(HELLO)[:40_000]
     found = recogniser.log_probabilities(audio)
     symbols = recogniser.symbols()
@@ -30,8 +31,17 @@ def test_the_probabilities_are_those_that_the_packages_own_transcription_is_made
     assert recogniser.recogniser_name() == f"hama {version('hama')}"
 
 
+def test_a_long_sound_is_heard_in_pieces_that_hear_what_is_around_them(hama: ModuleType) -> None:
+    audio = np.tile(read_audio(HELLO), 2)[: 11 * 16_000]
+    found = recogniser.log_probabilities(audio)
+    feed = {"waveform": audio[None, 9 * 16_000 :], "waveform_lengths": np.array([2 * 16_000])}
+    [last] = hama.ASRModel().session.run(["log_probs"], feed)
+    assert found.shape == (11 * 50 + 1, len(recogniser.symbols()))
+    np.testing.assert_array_equal(found[500:], last[0, 50:])  # what comes after ten seconds
+
+
 @pytest.mark.parametrize("samples", [0, 1, 319, 320, 16_000])
-def test_any_length_has_a_frame_every_20_ms(hama: Any, samples: int) -> None:
+def test_any_length_has_a_frame_every_20_ms(hama: ModuleType, samples: int) -> None:
     assert len(recogniser.log_probabilities(np.zeros(samples, np.float32))) == samples // 320 + 1
 
 
