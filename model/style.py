@@ -63,6 +63,8 @@ def fit_style(
     name; a channel that is lacking moves as it did. name: of the take, in the stats. Raises UserError for less than
     LEAST_S.
     """
+    if any(member.causal for member in synthesizer.members):
+        raise UserError(f"{name}: a checkpoint that streams takes no style; give one that hears whole windows")
     frames = min(len(curves), frame_count(len(audio), synthesizer.fps))
     if frames < LEAST_S * synthesizer.fps:
         raise UserError(f"{name}: {frames / synthesizer.fps:.2f} s of curves; a style takes {LEAST_S:g} s or more")

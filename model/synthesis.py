@@ -16,12 +16,14 @@ from dataset.split import named_domain
 from dataset.text_stream import text_stream
 from dataset.transcript import Word
 from dataset.windows import fade_weights
+from model.causal_model import CausalModel
 from model.checkpoint import load_decoder
 from model.device import usable_device
 from model.encoders import build_encoder
 from model.ensembles import read_ensemble
 from model.hearing import Hearing
 from model.speech_encoder import SpeechEncoder
+from model.streaming import stream_curves
 
 
 class Member:
@@ -59,11 +61,16 @@ class Member:
                 f"{checkpoint}: trained on features of another encoder: {self.header.encoder}; "
                 f"this one is {self.encoder.identity}"
             )
+        self.causal = self._causal(checkpoint) if self.header.config.model.lookahead_ms else None
         window = self.header.config.windows.window_frames
         self.hearing = Hearing(self.encoder, self.header.fps, window, features.context, features.chunk_s)
         stats = self.header.stats.select(self.header.channels)
         self.mean = stats.mean.astype(np.float32)
         self.scale = stats.scale(self.header.config.model.curve_scale)
+
+    def _causal(self, checkpoint: Path) -> CausalModel:
+        weights = {name: tensor.cpu().numpy() for name, tensor in self.decoder.state_dict().items()}
+        return CausalModel(self.header, weights, str(checkpoint))
 
     @property
     def domains(self) -> list[str]:
@@ -126,12 +133,18 @@ class Synthesizer:
         found = {named_domain(clip, data.domains) if len(data.domains) > 1 else None for data in configs}
         return found.pop() if len(found) == 1 else None
 
-    def check(self, domain: str | None, overlap: int | None) -> None:
-        """Raises UserError for a domain or an overlap that one of the checkpoints does not know."""
+    def check(self, domain: str | None, overlap: int | None, lookahead_ms: float | None = None) -> None:
+        """Raises UserError for a domain, an overlap or a look-ahead that one of the checkpoints does not know."""
         for member in self.members:
             window = member.hearing.window
             if domain is not None and domain not in member.domains:
                 raise UserError(f"--domain {domain}: the checkpoint knows {', '.join(member.domains)}")
+            if overlap is not None and member.causal:
+                raise UserError(f"--overlap {overlap}: the checkpoint streams, it has no windows; leave it out")
+            if lookahead_ms is not None and not member.causal:
+                raise UserError(f"--lookahead_ms {lookahead_ms:g}: the checkpoint hears whole windows; leave it out")
+            if member.causal:
+                member.causal.voice(domain, lookahead_ms)
             if overlap is not None and not 0 <= overlap < window:
                 raise UserError(f"--overlap {overlap}: must be from 0 to {window - 1} frames")
 
@@ -141,6 +154,7 @@ class Synthesizer:
         domain: str | None = None,
         overlap: int | None = None,
         words: Sequence[Word] = (),
+        lookahead_ms: float | None = None,
     ) -> np.ndarray:
         """(frames, channels) float32 curves at `fps` frames a second, not clamped to [0, 1]; channels are `channels`.
 
@@ -148,25 +162,31 @@ class Synthesizer:
         sound like, by default the one that a file's name belongs to (named_domain), or else each checkpoint's first.
         overlap: frames that neighbouring windows share and cross-fade over, by default half a window; 0 is the
         reference's plain concatenation. words: what is said, in order, if that is known and a model reads text.
+        lookahead_ms: how much sound after a frame checkpoints that stream may wait for, by default their largest; their
+        curves are those of model.streaming.
         Features are computed once for all checkpoints that hear alike; where some do not, the sound is held in memory.
         Raises UserError for a sound that cannot be read or is shorter than half a frame, a domain that was not trained
         on, an overlap that is not shorter than the window, and curves that are not finite.
         """
         if not isinstance(source, Sound):
             with open_sound(source) as sound:
-                return self.synthesize(sound, domain, overlap, words)
+                return self.synthesize(sound, domain, overlap, words, lookahead_ms)
         frames = frame_count(source.samples, self.fps)
         if not frames:
             raise UserError(f"{source}: {source.seconds:.3f} s of sound is less than one frame")
         if domain is None and source.path:
             domain = self.named_domain(source.path.stem)
-        self.check(domain, overlap)
-        alike: dict[Hearing, list[Member]] = {}
+        self.check(domain, overlap, lookahead_ms)
+        alike: dict[Hearing | Member, list[Member]] = {}
         for member in self.members:
-            alike.setdefault(member.hearing, []).append(member)
+            alike.setdefault(member if member.causal else member.hearing, []).append(member)
         mixed = np.zeros((frames, len(self.channels)), np.float32)
         for members, blocks in zip(alike.values(), tee(source.blocks, len(alike)), strict=True):
-            for member, curves in zip(members, _curves(members, blocks, frames, domain, overlap, words), strict=True):
+            if causal := members[0].causal:
+                told = stream_curves(causal, blocks, domain, lookahead_ms)[None, :frames, causal.places]
+            else:
+                told = _curves(members, blocks, frames, domain, overlap, words)
+            for member, curves in zip(members, told, strict=True):
                 mixed += member.weight * curves
         if not np.isfinite(mixed).all():
             raise UserError(f"{source}: the model gives curves that are not finite; take another checkpoint")

@@ -45,6 +45,7 @@ class SynthesisRequest:
     out_path: Path | None
     out_fps: float | None
     overlap: int | None
+    lookahead_ms: float | None
     domain: str | None
     style_from: Path | None
     style_wav: Path | None
@@ -70,6 +71,11 @@ def parse_arguments() -> SynthesisRequest:
     add("--out_fps", type=float, help="frames a second of the csv; by default the model's")
     renamed(commands, "--fps", "--out_fps")
     add("--overlap", type=int, help="frames that windows share and cross-fade over; 0: none; by default half a window")
+    add(
+        "--lookahead_ms",
+        type=float,
+        help="of a checkpoint that streams: what it may hear after a frame; by default most",
+    )
     add(
         "--domain",
         help="recording set to sound like; by default the one that a wav's name belongs to, or else the first",
@@ -103,7 +109,7 @@ def main() -> None:
     from model.synthesis import Synthesizer
 
     synthesizer = Synthesizer(given.ckpt_path, given.encoder_path, given.device)
-    synthesizer.check(given.domain, given.overlap)
+    synthesizer.check(given.domain, given.overlap, given.lookahead_ms)
     if given.style_from:
         from model.style import save_style, style_of
 
@@ -164,7 +170,7 @@ def synthesize_file(
     with open_sound(wav) as sound:
         if transcript:
             check_within(transcript, words, sound.seconds)
-        curves = synthesizer.synthesize(sound, given.domain, given.overlap, words)
+        curves = synthesizer.synthesize(sound, given.domain, given.overlap, words, given.lookahead_ms)
     fps = given.out_fps or synthesizer.fps
     curves = resample_curves(curves, synthesizer.fps, fps, frame_count(sound.samples, fps))
     curves = curves if given.no_clamp else curves.clip(0, 1)

@@ -1,0 +1,163 @@
+"""A decoder that hears ahead no further than its delay, run with numpy alone: torch would take longer to import.
+
+It computes what model.decoder.Decoder does in eval mode, frames of many streams at a time, and carries what a
+convolution still needs of the frames before.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.special import erf
+
+from config.errors import UserError
+from dataset.blendshapes import ARKIT, indices
+from model.header import AVERAGED, WEIGHTS, Header, read_header, read_tensors
+from model.lookahead import delays_of
+
+NORM_EPSILON = 1e-5  # torch's, of a layer norm
+
+
+@dataclass
+class Layer:
+    """A residual convolution: its norm's scale and offset (W,), its weight (kernel · W, W) and bias (W,)."""
+
+    scale: np.ndarray
+    offset: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+
+    def __call__(self, x: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """x: (S, T, W); before: (S, kernel - 1, W), the normed frames before, which become the last ones of x."""
+        streams, frames, width = x.shape
+        kernel = len(self.weight) // width
+        normed = np.concatenate([before, layer_norm(x) * self.scale + self.offset], axis=1)
+        before[:] = normed[:, frames:]
+        taps = np.lib.stride_tricks.sliding_window_view(normed, kernel, axis=1)  # (S, T, W, kernel)
+        flat = taps.swapaxes(2, 3).reshape(streams * frames, kernel * width)
+        return x + gelu(flat @ self.weight + self.bias).reshape(x.shape)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What a stream says of itself: the columns of its domain, and its delay in steps."""
+
+    domain: np.ndarray  # (domain size,)
+    delay: int
+
+
+class CausalModel:
+    """A streaming checkpoint's weights. Raises UserError for one that cannot be read or hears whole windows."""
+
+    def __init__(self, header: Header, weights: Mapping[str, np.ndarray], name: str) -> None:
+        """weights: by the decoder's names; name: of the checkpoint, for errors."""
+        delays = delays_of(header.config, header.fps)
+        if delays is None:
+            raise UserError(f"{name}: hears whole windows; to stream, train one with model.lookahead_ms")
+        self.header, self.delays, self.fps, self.channels = header, delays, header.fps, header.channels
+        stats = header.stats.select(header.channels)
+        self.mean, self.scale = stats.mean.astype(np.float32), stats.scale(header.config.model.curve_scale)
+        self.places = indices(ARKIT, header.channels)
+        self._take(weights, name)
+
+    def _take(self, weights: Mapping[str, np.ndarray], name: str) -> None:
+        model, size = self.header.config.model, self.header.feature_size
+        width, kernel = model.width + self.header.config.domain_size, model.conv_kernel
+
+        def of(part: str, *shape: int) -> np.ndarray:
+            found = weights.get(part)
+            if found is None or found.shape != shape or not np.isfinite(found).all():
+                raise UserError(f"{name}: {part} is not {list(shape)} finite numbers; take another checkpoint")
+            return found.astype(np.float32)
+
+        steps = self.delays.grid.settings.steps_per_frame * self.delays.grid.settings.bands
+        if size != steps:
+            raise UserError(f"{name}: takes features of {size} values, but its config's have {steps}")
+        normalises = model.normalise_features
+        self.feature_mean = of("normalise.mean", size) if normalises else np.zeros(size, np.float32)
+        self.feature_std = of("normalise.std", size) if normalises else np.ones(size, np.float32)
+        self.project = of("project.linear.weight", model.width, size * self.delays.frames).T
+        self.project_bias = of("project.linear.bias", model.width)
+        self.delay_vectors = of("project.delay.weight", self.delays.count, model.width)
+        domains, columns = len(self.header.config.data.domains), self.header.config.domain_size
+        self.domain_vectors = of("domain.weight", domains, columns) if columns else np.zeros((domains, 0), np.float32)
+        self.layers = [
+            Layer(
+                of(f"front.{number}.norm.weight", width),
+                of(f"front.{number}.norm.bias", width),
+                np.ascontiguousarray(
+                    of(f"front.{number}.conv.weight", width, width, kernel).transpose(2, 1, 0).reshape(-1, width)
+                ),
+                of(f"front.{number}.conv.bias", width),
+            )
+            for number in range(model.conv_layers)
+        ]
+        self.head = of("head.linear.weight", len(self.channels), width).T
+        self.head_bias = of("head.linear.bias", len(self.channels))
+
+    @property
+    def domains(self) -> list[str]:
+        return [domain.name for domain in self.header.config.data.domains]
+
+    def voice(self, domain: str | None, lookahead_ms: float | None) -> Voice:
+        """What a stream is run with: a domain's name, None the first; look-ahead in ms, None the largest.
+
+        Raises UserError for a domain or a look-ahead that was not trained.
+        """
+        if domain is not None and domain not in self.domains:
+            raise UserError(f"--domain {domain}: the checkpoint knows {', '.join(self.domains)}")
+        number = self.domains.index(domain) if domain else 0
+        return Voice(self.domain_vectors[number], self.delays.at(lookahead_ms))
+
+    def memory(self) -> np.ndarray:
+        """What a stream carries from frame to frame, before its first: (layers, kernel - 1, W)."""
+        model = self.header.config.model
+        return np.zeros((model.conv_layers, model.conv_kernel - 1, len(self.head)), np.float32)
+
+    def curves(self, steps: np.ndarray, voices: list[Voice], memories: list[np.ndarray]) -> np.ndarray:
+        """Curves (S, T, channels) of the next T frames of S streams, whose memories go on with them.
+
+        steps: (S, T, delays.steps · bands) log-mel steps from delays.first_step of each frame on; what a stream's delay
+        does not hear may be anything.
+        """
+        streams, frames, size = steps.shape
+        per_frame = (steps.reshape(streams, frames, self.delays.frames, -1) - self.feature_mean) / self.feature_std
+        x = per_frame.reshape(streams, frames, self.delays.steps, -1)
+        for stream, voice in zip(x, voices, strict=True):
+            stream[:, voice.delay - self.delays.first_step + 1 :] = 0
+        flat = x.reshape(streams * frames, size) @ self.project
+        biases = np.stack([self.delay_vectors[voice.delay - self.delays.lowest] for voice in voices])
+        told = flat.reshape(streams, frames, -1) + (biases + self.project_bias)[:, None]
+        columns = np.stack([voice.domain for voice in voices])[:, None].repeat(frames, axis=1)
+        x = np.concatenate([told, columns], axis=2)
+        for number, layer in enumerate(self.layers):
+            before = np.stack([memory[number] for memory in memories])
+            x = layer(x, before)
+            for memory, carried in zip(memories, before, strict=True):
+                memory[number] = carried
+        normalised = x.reshape(streams * frames, -1) @ self.head + self.head_bias
+        if self.header.config.model.output == "tanh":
+            normalised = np.tanh(normalised)
+        return normalised.reshape(streams, frames, -1) * self.scale + self.mean
+
+
+def load_causal(path: str | Path) -> CausalModel:
+    """The streaming checkpoint of a file. Raises UserError as CausalModel does."""
+    path = Path(path)
+    tensors, metadata = read_tensors(path, "numpy")
+    prefix = AVERAGED if any(name.startswith(AVERAGED) for name in tensors) else WEIGHTS
+    weights = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return CausalModel(read_header(path, metadata), weights, str(path))
+
+
+def layer_norm(x: np.ndarray) -> np.ndarray:
+    """(…, W) → the same shape, of mean 0 and variance 1 along W."""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    return centred / np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + np.float32(NORM_EPSILON))
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """x · Φ(x), exactly: Hendrycks & Gimpel, Gaussian Error Linear Units (2016); any shape."""
+    return x * (0.5 * (1 + erf(x * np.float32(math.sqrt(0.5)))))
