@@ -20,7 +20,7 @@ from config.units import SAMPLE_RATE
 from data_process.heard_phones import phones_heard
 from data_process.stages import Item, StageReport, parallel, pending, run_stage, stage_arguments
 from data_process.transcripts import read_text
-from dataset.audio import read_audio, sample_count, to_int16, write_wav
+from dataset.audio import read_audio, read_int16, sample_count, write_wav
 from dataset.corpus import Corpus
 from dataset.phone_recogniser import log_probabilities, recogniser_name, symbols
 from dataset.tokens import tokenize
@@ -204,7 +204,7 @@ def run_mfa(items: list[Item], mfa: Mfa, folder: Path, jobs: int) -> None:
 def write_for_mfa(item: Item, folder: Path) -> None:
     """<folder>/<clip>.wav, 16 kHz mono, and <clip>.lab, the tokens with spaces between."""
     text, wav = item.inputs
-    tokens, audio = _tokens(text), to_int16(read_audio(wav))
+    tokens, audio = _tokens(text), read_int16(wav)
     write_wav(folder / f"{item.id}.wav", audio)
     with written_whole(folder / f"{item.id}.lab") as partial_file:
         partial_file.write_text(" ".join(tokens) + "\n", encoding="utf-8")

@@ -14,12 +14,13 @@ import numpy as np
 
 from config.command import config_arguments, run
 from config.errors import UserError, in_one_line
+from config.files import keep_apart
 from config.load import load_config
 from config.processes import POLL_S, Meeting, share
 from config.schema import Data
 from config.units import SAMPLE_RATE, frame_count
 from data_process.stages import parallel, positive_number, stage_arguments
-from dataset.audio import read_audio, to_int16
+from dataset.audio import read_int16
 from dataset.blendshapes import read_curves
 from dataset.corpus import ClipFiles, Corpus
 from dataset.recordings.resample import resample_curves
@@ -61,6 +62,7 @@ def pack(data: Data, shards: int = 1, jobs: int = 1, strict: bool = False) -> No
     from dataset.store import write_shards
 
     clips, files = find_clips(data.corpus), shard_paths(data.lmdb, shards)
+    keep_apart([path for clip in clips for path in clip.present], [("data.lmdb", file) for file in files])
     check_named(data, "exclude", data.exclude, [clip.id for clip in clips])
     meeting = Meeting(data.lmdb.with_name(f".{data.lmdb.name}.ranks"))
     if shards % meeting.processes:
@@ -176,7 +178,7 @@ def read_clip(files: ClipFiles, data: Data) -> "Clip":
     words, phones = (read_tsv(file) if file else [] for file in (files.tsv, files.phones))
     if data.require_transcripts and not words:
         raise UnusableError("its tsv holds no words, and data.require_transcripts is true")
-    audio = to_int16(read_audio(files.wav))
+    audio = read_int16(files.wav)
     source_fps = data.source_fps or data.fps
     raw = read_curves(files.bs)
 

@@ -35,6 +35,7 @@ MOST_VALUES = 30 * 192_000 * 8  # in a block: fewer seconds of sound that has mo
 RATES_HZ = (1_000, 768_000)  # lowest and highest; a header beyond them is damaged
 MOST_CHANNELS = 128
 MOST_HOURS = 24
+MOST_OVER_DB = 1.0  # by which mp3 and resampling may overshoot full scale
 # What a writer that cannot seek back (espeak-ng, sox, ffmpeg) leaves as a WAV's size, or more; speech servers leave
 # PLACEHOLDER_BYTES or more, which may also be a true size; some leave 0.
 UNKNOWN_BYTES = 0x7FFF0000
@@ -442,6 +443,18 @@ def fitting_scale(audio: np.ndarray, resampled: np.ndarray) -> np.float32:
     if np.abs(audio).max(initial=0) <= 1:
         return np.float32(1)
     return np.float32(1 / np.abs(resampled).max(initial=1))
+
+
+def read_int16(path: Path) -> np.ndarray:
+    """(samples,) int16, 16 kHz mono of a sound file, whose overshoots of up to a decibel are cut.
+
+    Raises UserError as read_audio does, and for sound that goes further past full scale.
+    """
+    audio = read_audio(path)
+    over_db = 20 * math.log10(max(1.0, float(np.abs(audio).max(initial=0))))
+    if over_db > MOST_OVER_DB:
+        raise UserError(f"{path}: goes {over_db:.1f} dB past full scale; data_process.prepare scales it to fit")
+    return to_int16(audio)
 
 
 def to_int16(audio: np.ndarray) -> np.ndarray:

@@ -297,3 +297,9 @@ def test_a_real_clip(corpus: Corpus) -> None:
     curves = read_csv(corpus.folder / "bs" / "1114_3_15.csv").select(ARKIT)
     assert np.array_equal(clip.curves, curves.astype(np.float32))
     assert clip.curves[:, ARKIT.index("JawOpen")].max() > 0.3
+
+
+def test_the_database_is_never_one_of_the_clips(corpus: Corpus) -> None:
+    corpus.noise("a")
+    line = refused(pack_all, corpus, f"data.lmdb={corpus.folder}/wav/a.wav")
+    assert line == f"{corpus.folder}/wav/a.wav: is a source too; write to another place with data.lmdb"

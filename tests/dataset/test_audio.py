@@ -11,7 +11,7 @@ import soundfile
 from scipy.signal import resample_poly
 
 import dataset.audio
-from dataset.audio import audio_blocks, read_audio, sample_count, to_float, to_int16
+from dataset.audio import audio_blocks, read_audio, read_int16, sample_count, to_float, to_int16
 from tests import helpers
 
 refused = partial(helpers.refused_file, read_audio)
@@ -72,6 +72,15 @@ def test_a_tone_keeps_its_frequency_amplitude_and_time(write: Callable[..., Path
     assert level(read, 440) == pytest.approx(0.5, rel=1e-3)
     inside = slice(1600, -1600)
     assert np.abs(read - tone(16_000))[inside].max() < 2e-3  # not a sample late
+
+
+def test_sound_over_full_scale_is_not_cut_in_silence(write: Callable[..., Path]) -> None:
+    over = write(tone(16_000, amplitude=2.0), subtype="FLOAT")
+    assert (
+        helpers.refused_file(read_int16, over) == "goes 6.0 dB past full scale; data_process.prepare scales it to fit"
+    )
+    slightly = read_int16(write(tone(16_000, amplitude=1.1), subtype="FLOAT"))
+    assert (slightly.max(), slightly.min()) == (32767, -32768)
 
 
 def test_what_16_khz_cannot_hold_is_gone(write: Callable[..., Path]) -> None:
