@@ -78,7 +78,7 @@ class CausalModel:
         normalises = model.normalise_features
         self.feature_mean = of("normalise.mean", size) if normalises else np.zeros(size, np.float32)
         self.feature_std = of("normalise.std", size) if normalises else np.ones(size, np.float32)
-        self.project = of("project.linear.weight", model.width, size * self.delays.frames).T
+        self.project = np.ascontiguousarray(of("project.linear.weight", model.width, size * self.delays.frames).T)
         self.project_bias = of("project.linear.bias", model.width)
         self.delay_vectors = of("project.delay.weight", self.delays.count, model.width)
         domains, columns = len(self.header.config.data.domains), self.header.config.domain_size
@@ -122,25 +122,30 @@ class CausalModel:
         steps: (S, T, delays.steps · bands) log-mel steps from delays.first_step of each frame on; what a stream's delay
         does not hear may be anything.
         """
-        streams, frames, size = steps.shape
-        per_frame = (steps.reshape(streams, frames, self.delays.frames, -1) - self.feature_mean) / self.feature_std
-        x = per_frame.reshape(streams, frames, self.delays.steps, -1)
-        for stream, voice in zip(x, voices, strict=True):
-            stream[:, voice.delay - self.delays.first_step + 1 :] = 0
-        flat = x.reshape(streams * frames, size) @ self.project
-        biases = np.stack([self.delay_vectors[voice.delay - self.delays.lowest] for voice in voices])
-        told = flat.reshape(streams, frames, -1) + (biases + self.project_bias)[:, None]
-        columns = np.stack([voice.domain for voice in voices])[:, None].repeat(frames, axis=1)
-        x = np.concatenate([told, columns], axis=2)
+        x = self._projected(steps, voices)
         for number, layer in enumerate(self.layers):
             before = np.stack([memory[number] for memory in memories])
             x = layer(x, before)
             for memory, carried in zip(memories, before, strict=True):
                 memory[number] = carried
-        normalised = x.reshape(streams * frames, -1) @ self.head + self.head_bias
+        normalised = x @ self.head + self.head_bias
         if self.header.config.model.output == "tanh":
             normalised = np.tanh(normalised)
-        return normalised.reshape(streams, frames, -1) * self.scale + self.mean
+        return normalised * self.scale + self.mean
+
+    def _projected(self, steps: np.ndarray, voices: list[Voice]) -> np.ndarray:
+        """(S, T, delays.steps · bands) → (S, T, W): the projected steps that are heard, and each stream's domain."""
+        (streams, frames, _), delays = steps.shape, self.delays
+        by_frame = (steps.reshape(streams, frames, delays.frames, -1) - self.feature_mean) / self.feature_std
+        by_step = by_frame.reshape(streams, frames, delays.steps, -1)
+        heard = [voice.delay - delays.first_step + 1 for voice in voices]
+        for stream, count in zip(by_step, heard, strict=True):
+            stream[:, count:] = 0
+        flat = by_step[:, :, : max(heard)].reshape(streams * frames, -1)
+        told = (flat @ self.project[: flat.shape[1]]).reshape(streams, frames, -1) + self.project_bias
+        told += np.stack([self.delay_vectors[voice.delay - delays.lowest] for voice in voices])[:, None]
+        domains = np.stack([voice.domain for voice in voices])[:, None].repeat(frames, axis=1)
+        return np.concatenate([told, domains], axis=2)
 
 
 def load_causal(path: str | Path) -> CausalModel:

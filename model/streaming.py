@@ -109,7 +109,11 @@ class StreamingSynthesizer:
         return push_all([self], [samples])[0]
 
     def flush(self) -> list[TimedCurves]:
-        """The sound has ended: its last frames, silence after it. What is pushed next is another sound, from 0 s on."""
+        """The sound has ended: its last frames, silence after it. What is pushed next is another sound, from 0 s on.
+
+        In all there are frame_count of the sound, as of the file, or one more where a look-ahead of less than half a
+        frame had it told before it was known that the sound ends there.
+        """
         ear = self._ear
         ear.hear(self._resampler.flush())
         frames = frame_count(ear.samples, self.model.fps)
