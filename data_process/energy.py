@@ -17,6 +17,7 @@ STEADY_DB = 10.0  # a clip whose loud and quiet parts differ by less has no paus
 THRESHOLD = 0.25  # of the way from the noise floor to the loud parts, in dB
 DEEPEST_DB = 30.0  # below the loud parts, where the noise floor is digital silence
 SHORTEST_PAUSE_S, SHORTEST_SPEECH_S = 0.12, 0.08  # a shorter pause is a stop's closure, shorter speech a click
+PAUSE_MARGIN_S = 0.25  # on either side of a pause, where a mouth still closes or opens already
 LETTERS_A_SYLLABLE = 3
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +18,24 @@ from config.processes import Meeting, share
 from config.units import SAMPLE_RATE
 from data_process.pairs import Found, RawClip, find_clips
 from data_process.stages import Item, StageReport, gather_report, run_stage, stage_arguments
-from dataset.audio import Channel, fitting_scale, pick_channel, read_unresampled, resample_audio, to_int16, write_wav
+from data_process.video.landmarker import MODEL
+from dataset.audio import (
+    VIDEO_SUFFIXES,
+    Channel,
+    fitting_scale,
+    pick_channel,
+    read_unresampled,
+    resample_audio,
+    to_int16,
+    write_wav,
+)
 from dataset.blendshapes import ARKIT, write_columns
 from dataset.corpus import Corpus, Prepared
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.timing import RATES
+
+if TYPE_CHECKING:
+    from data_process.video.stage import VideoReport
 
 VERSION = 2  # to raise when the same recording would become other files
 LOG = "prepare.log"
@@ -37,6 +50,7 @@ class Settings:
     fps: float | None = None  # of curves whose files tell none
     channel: Channel = "loudest"
     first_s: float | None = None  # of each recording, the only ones to be taken; None: all
+    tracker: Path | None = None  # the model that finds the curves of videos; None: of such only the sound is taken
 
     def as_recorded(self) -> dict[str, object]:
         """As the records of what was converted name them."""
@@ -54,6 +68,7 @@ def main() -> None:
         """python -m data_process.prepare --source recordings/ --out data/mine
         python -m data_process.prepare --source recordings/ --out data/mine --out_fps 30 --fps 60 --channel 1
         python -m data_process.prepare --source recordings/ --out data/minute --out_fps 30 --first_s 60
+        python -m data_process.prepare --source videos/ --out data/me --out_fps 30 --tracker face_landmarker.task
         torchrun --nproc_per_node 4 -m data_process.prepare --source recordings/ --out data/mine""",
     )
     arguments.add_argument("--source", type=Path, required=True, help="folder of recordings, however deep they lie")
@@ -67,9 +82,13 @@ def main() -> None:
     arguments.add_argument(
         "--first_s", type=positive_seconds, help="take the first so many seconds of each recording, and no text"
     )
+    arguments.add_argument(
+        "--tracker", type=Path, help=f"the face tracker's model, for videos without curves (default: {MODEL} if there)"
+    )
     stage_arguments(arguments)
     options = arguments.parse_args()
-    settings = Settings(options.out_fps, options.fps, options.channel, options.first_s)
+    tracker = options.tracker or (MODEL if MODEL.is_file() else None)
+    settings = Settings(options.out_fps, options.fps, options.channel, options.first_s, tracker)
     prepare(options.source, options.out, settings, options.jobs, options.strict)
 
 
@@ -105,13 +124,16 @@ def prepare(source: Path, out: Path, settings: Settings, jobs: int = 1, strict: 
 
     Raises UserError when nothing can be made of it, or, when strict, at the first file that is of no use.
     """
+    from data_process.video.stage import gather_videos  # loads scipy
+
     if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
         raise UserError(f"{out}: the recordings are in there; give the corpus a folder of its own")
     found = find_clips(source, leave_out=out)
     if strict and found.problems:
         raise UserError(found.problems[0])
     corpus = Corpus(out)
-    meeting = Meeting(corpus.records("prepare.ranks"))
+    meetings = [Meeting(corpus.records(f"{stage}.ranks")) for stage in ("video", "prepare")]
+    videos = gather_videos(meetings[0], _track(found, corpus, settings, jobs, strict))
     for clip in share(found.clips):
         if clip.sentence and settings.first_s is None:
             write_text(corpus.place("text", clip.id), clip.sentence)
@@ -124,9 +146,25 @@ def prepare(source: Path, out: Path, settings: Settings, jobs: int = 1, strict: 
         jobs=jobs,
         strict=strict,
     )
-    whole = gather_report(meeting, report)
-    if whole is not None:
-        close(source, corpus, settings, found, whole)
+    whole = gather_report(meetings[1], report)
+    if whole is not None and videos is not None:
+        close(source, corpus, settings, found, whole, videos)
+
+
+def _track(found: Found, corpus: Corpus, settings: Settings, jobs: int, strict: bool) -> "VideoReport":
+    """Make clips of the videos that have no curves beside them, which are then found no more."""
+    from data_process.video.stage import VideoReport, VideoSettings, make_clips
+
+    videos = {clip.id: clip.sound for clip in found.clips
+              if clip.sound and not clip.curves and clip.sound.suffix.lower() in VIDEO_SUFFIXES}  # fmt: skip
+    if not videos:
+        return VideoReport()
+    if settings.tracker is None:
+        found.notes.append(f"{min(videos)}: of videos without curves the sound alone is taken; --tracker makes curves")
+        return VideoReport()
+    found.clips = [clip for clip in found.clips if clip.id not in videos]
+    tracking = VideoSettings(settings.out_fps, settings.tracker, settings.channel)
+    return make_clips(videos, corpus, tracking, jobs, strict)
 
 
 def to_item(clip: RawClip, corpus: Corpus) -> Item:
@@ -220,11 +258,15 @@ def write_text(path: Path, sentence: str) -> None:
             partial_file.write_bytes(content)
 
 
-def close(source: Path, corpus: Corpus, settings: Settings, found: Found, report: StageReport) -> None:
+def close(
+    source: Path, corpus: Corpus, settings: Settings, found: Found, report: StageReport, videos: "VideoReport"
+) -> None:
     """Write prepare.log and prepare.json, and print the totals. Raises UserError when no clip could be prepared."""
-    problems = [*found.problems, *(f"{clip}: {line}" for clip, line in report.failed.items())]
+    from data_process.video.corpus_of_videos import totals_of, write_speakers
+
+    problems = [*found.problems, *(f"{clip}: {line}" for clip, line in (report.failed | videos.failed).items())]
     lines = sorted(problems) + sorted(
-        [*found.notes, *_scaled(report), *_lone(found.clips), *_gone(corpus, found.clips)]
+        [*found.notes, *videos.notes, *_scaled(report), *_lone(found.clips), *_gone(corpus, found.clips)]
     )
     log = corpus.folder / LOG
     with written_whole(log) as partial_file:
@@ -233,12 +275,16 @@ def close(source: Path, corpus: Corpus, settings: Settings, found: Found, report
         clip.id: {**_sources(clip, source), **report.results[clip.id]}
         for clip in found.clips
         if clip.id in report.results
-    }
+    } | videos.clips
     corpus.write_prepared(Prepared(settings.out_fps, clips))
     if not clips:
         raise UserError(f"{source}: no clip could be prepared; the first: {problems[0]}")
-    print(_totals(found, report, len(problems), len(lines), log))
-    print(_sound_summary({clip: found["wav"] for clip, found in report.results.items() if "wav" in found}))
+    if videos.clips:
+        write_speakers(corpus, videos)
+        print(totals_of(videos))
+    if found.clips:
+        print(_totals(found, report, len(problems), len(lines), log))
+    print(_sound_summary({clip: found["wav"] for clip, found in clips.items() if "wav" in found}))
 
 
 def _scaled(report: StageReport) -> list[str]:

@@ -55,6 +55,7 @@ def run_stage(
     settings: object,
     jobs: int = 1,
     strict: bool = False,
+    is_share: bool = False,
 ) -> StageReport:
     """Do `function` for each item that is not up to date; clips that raise anything are reported and passed over.
 
@@ -64,12 +65,12 @@ def run_stage(
     settings: whatever else changes the outputs, with a version to raise when the code does; JSON-able.
     function: of an item, at a module's top level or a partial of one; its result must be JSON-able.
     An item that fails loses its outputs, lest they pass for its inputs'. Under torchrun or accelerate launch each
-    process does its share of the items, and its report holds that share.
+    process does its share of the items, and its report holds that share; is_share: the items are it already.
     Raises UserError at the first failure when strict.
     """
     report = StageReport()
     step = _Step(function, _canonical(settings), records)
-    for item, outcome in parallel(label, share(items), step, jobs):
+    for item, outcome in parallel(label, items if is_share else share(items), step, jobs):
         if isinstance(outcome, UserError):
             if strict:
                 raise outcome

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "scripts": {"config", "dataset", "model", "data_process", "postprocess"},
 }
 HEAVY = {"torch", "numba", "transformers", "librosa", "pyarrow", "scipy", "matplotlib", "soundfile", "accelerate", "av",
-         "onnx", "onnxruntime", "misaki"}  # fmt: skip
+         "onnx", "onnxruntime", "misaki", "mediapipe"}  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT) for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py"))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from config.pages import write_page
-from data_process.doctor.findings import LEVELS, Finding
+from data_process.doctor.judgement import LEVELS, Finding
 from data_process.doctor.pictures import channel_picture, clip_picture, lag_picture, length_picture
 from data_process.doctor.report import Diagnosis, measures
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from config.errors import UserError
 from config.processes import Meeting
-from data_process.doctor.findings import Sides, judge
+from data_process.doctor.findings import judge
+from data_process.doctor.judgement import Sides
 from data_process.doctor.measure import Measured
 from data_process.doctor.record import VERSION, MeasureItem, decode, measure_clip
 from data_process.doctor.report import Diagnosis

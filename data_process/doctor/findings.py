@@ -2,37 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
 from data_process.doctor.fingerprint import same_recordings
+from data_process.doctor.judgement import LEVELS, Finding, Limit, Sides
 from data_process.doctor.measure import CurveMeasures, Measured
 from data_process.doctor.side_checks import LEAST_CLIPS, sides_likeness
+from data_process.doctor.video_findings import judge_video, wrong_persons
 from dataset.blendshapes import EYE, JAW, MOUTH
 from dataset.recordings.timing import RATES
-
-LEVELS = ("error", "warning", "note")
-
-
-class Limit(NamedTuple):
-    """From where a measure is a warning, and from where an error. None: never."""
-
-    warning: float
-    error: float | None = None
-
-    def level(self, value: float) -> str | None:
-        """What a value is: error, warning, or None for one that is fine."""
-        if self.error is not None and value >= self.error:
-            return "error"
-        return "warning" if value >= self.warning else None
-
 
 # In brackets what clean material reads at most: 47 pieces of 10 s of FACEGOOD's clips, two Live Link Face captures in
 # 25 pieces of 10 s, the procedural demo. tests/data_process/doctor/ plants defects and counts the false alarms.
 GAP_S = Limit(0.05, 0.2)  # sound against curves [0.03]; pack's default tolerance is 0.2
 LAG_MS = Limit(60, 100)  # [29; 55 in pieces of 3 s]
+NATURAL_LEAD_MS = 80  # a mouth moves before it is heard, by 40 to 80 ms as cameras see it
 SURE_CORRELATION, SURE_MARGIN = 0.4, 0.15  # a lag below either is not told [0.40, 0.07: 1 of 28 demo clips]
 COMMON_LAG_MS, COMMON_CLIPS = 40, 5  # a median over clips that is no chance
 UNRELATED, UNRELATED_S = 0.25, 6.0  # correlation below which a mouth does not follow the sound, in clips so long [0.40]
@@ -57,36 +42,12 @@ SAME_SOUND = 0.03  # share of a fingerprint [0.013 between different sounds; 0.0
 LEAST_SPEECH_S = 0.3
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something that is wrong with a clip or with the corpus, and what to do about it."""
-
-    level: str  # of LEVELS
-    kind: str
-    clip: str  # "" for the whole corpus
-    message: str
-    advice: str
-    mend: str = ""  # what --fix does: shift, trim, drop; "" for nothing
-    place_s: tuple[tuple[float, float], ...] = ()  # stretches of the clip
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Which clips validate, and who speaks."""
-
-    val: frozenset[str] = frozenset()
-    speakers: dict[str, str] = field(default_factory=dict)  # clip → speaker, as far as a manifest names them
-
-    def side(self, clip: str) -> str:
-        """Of dataset.corpus.SIDES."""
-        return "val" if clip in self.val else "train"
-
-
 def judge(clips: Sequence[Measured], sides: Sides) -> list[Finding]:
     """All findings on a corpus, the worst first."""
     found = [finding for clip in clips for finding in judge_clip(clip)]
     found += [*_common_lag(clips), *_rates(clips), *_dead(clips), *_sides(clips, sides)]
     found += [*_duplicates(clips, sides), *_speakers(clips, sides), *_transcripts(clips)]
+    found += wrong_persons(clips, sides)
     return sorted(found, key=lambda f: (LEVELS.index(f.level), f.clip != "", f.kind, f.clip))
 
 
@@ -107,6 +68,8 @@ def judge_clip(clip: Measured) -> Iterator[Finding]:
         yield from _channels(clip.id, clip.curves)
     if clip.sound is not None and clip.curves is not None:
         yield from _together(clip)
+    if clip.video is not None:
+        yield from judge_video(clip.id, clip.video)
 
 
 def is_sure(clip: Measured) -> bool:
@@ -124,6 +87,14 @@ def drift_ms(clip: Measured) -> float:
     sure = clip.track.path_ms[clip.track.confidence >= DRIFT_CONFIDENCE]
     whole = [clip.lag.ms] if clip.lag is not None and is_sure(clip) else []
     return float(np.ptp([*sure, *whole])) if len(sure) else 0.0
+
+
+def _fault_ms(clip: Measured) -> float:
+    """The clip's lag, which is told, less what is no fault: in a film of a face a mouth is ahead of its sound."""
+    assert clip.lag is not None
+    if clip.video is None or clip.lag.ms >= 0:
+        return clip.lag.ms
+    return min(clip.lag.ms + NATURAL_LEAD_MS, 0.0)
 
 
 def is_steady(clip: Measured) -> bool:
@@ -245,7 +216,7 @@ def _together(clip: Measured) -> Iterator[Finding]:
         text = f"the lag is not one along the clip: it changes by {drift:.0f} ms"
         advice = "frames were lost or the rate is another: resample by the recording's times, or leave it out"
         yield Finding("error", "drift", clip.id, text, advice)
-    elif clip.lag is not None and is_sure(clip) and (level := LAG_MS.level(abs(clip.lag.ms))):
+    elif clip.lag is not None and is_sure(clip) and (level := LAG_MS.level(abs(_fault_ms(clip)))):
         late = "late" if clip.lag.ms > 0 else "early"
         text = f"curves {abs(clip.lag.ms):.0f} ms {late} against the sound (r {clip.lag.correlation:.2f})"
         yield Finding(level, "lag", clip.id, text, "shift the curves by as much", "shift")
@@ -260,7 +231,7 @@ def _together(clip: Measured) -> Iterator[Finding]:
 
 
 def _common_lag(clips: Sequence[Measured]) -> Iterator[Finding]:
-    lags = [clip.lag.ms for clip in clips if clip.lag is not None and is_sure(clip)]
+    lags = [_fault_ms(clip) for clip in clips if clip.lag is not None and is_sure(clip)]
     if len(lags) >= COMMON_CLIPS and abs(middle := float(np.median(lags))) >= COMMON_LAG_MS:
         text = f"curves {abs(middle):.0f} ms {'late' if middle > 0 else 'early'} in the median of {len(lags)} clips"
         yield Finding("warning", "common lag", "", text, "the recording set-up has a delay: shift all clips by as much")

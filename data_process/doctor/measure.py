@@ -22,7 +22,8 @@ from data_process.doctor.curve_checks import (
 from data_process.doctor.fingerprint import Fingerprint, fingerprint
 from data_process.doctor.side_checks import asymmetry, gaze_agreement, is_mirrored, sway_agreement
 from data_process.doctor.sound_checks import sound_report
-from data_process.energy import inside, speech_stretches
+from data_process.energy import PAUSE_MARGIN_S, inside, speech_stretches
+from data_process.video.measures import ClipMeasures, as_clip_measures
 from dataset.audio import read_audio
 from dataset.blendshapes import ARKIT, read_csv
 from dataset.corpus import ClipFiles
@@ -31,7 +32,6 @@ from dataset.recordings.recording import Recording
 from dataset.sync import Lag, LagTrack, lag, lag_track, mouth_opening, voice_energy
 from dataset.transcript import check_within, read_tsv
 
-PAUSE_MARGIN_S = 0.25  # on either side of a pause, where a mouth still closes or opens already
 PICTURE_POINTS = 1200
 
 
@@ -95,6 +95,7 @@ class Measured:
     track: LagTrack | None = None
     silence_motion: float | None = None
     traces: Traces | None = None
+    video: ClipMeasures | None = None  # where the clip came out of one
 
     @property
     def id(self) -> str:
@@ -142,7 +143,7 @@ def measure(files: ClipFiles, fps: float, prepared: Mapping[str, Mapping[str, An
         if raw := prepared.get("bs"):
             names = {"recorded": "source_frames", "dropped": "dropped_frames", "doubled": "doubled_frames"}
             curves = replace(curves, **{name: raw.get(key, getattr(curves, name)) for name, key in names.items()})
-    measured = Measured(files, tuple(read.failures), sound, curves)
+    measured = Measured(files, tuple(read.failures), sound, curves, video=as_clip_measures(prepared.get("video")))
     if audio is None or recording is None:
         return measured
     values = recording.at_rate(rate).curves() if recording.times_s is not None else recording.curves()

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from config.errors import UserError
 from config.files import partial_path, remove_abandoned
-from data_process.doctor.findings import Finding
+from data_process.doctor.judgement import Finding
 from data_process.doctor.measure import Measured
 from data_process.doctor.report import Diagnosis
 from dataset.blendshapes import read_csv

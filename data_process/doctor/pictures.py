@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from config.pages import BLUE, FAINT, INK, ORANGE, RED, figure_of, style, svg
-from data_process.doctor.findings import DRIFT_CONFIDENCE, LAG_MS, Finding, is_sure
+from data_process.doctor.findings import DRIFT_CONFIDENCE, LAG_MS, is_sure
+from data_process.doctor.judgement import Finding
 from data_process.doctor.measure import Measured
 from data_process.doctor.report import Diagnosis
 from dataset.blendshapes import ARKIT

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from config.files import write_json
-from data_process.doctor.findings import LEVELS, Finding, Sides, drift_ms, is_sure
+from data_process.doctor.findings import drift_ms, is_sure
+from data_process.doctor.judgement import LEVELS, Finding, Sides
 from data_process.doctor.measure import Measured
 
 SHOWN = 8  # clips of a kind that the terminal names
@@ -111,6 +112,7 @@ def measures(clip: Measured, sides: Sides) -> dict[str, object]:
         "sway_agreement": curves and _rounded(curves.sway, 3),
         "gaze_agreement": curves and _rounded(curves.gaze, 3),
         "silence_motion": _rounded(clip.silence_motion, 3),
+        "video": clip.video and asdict(clip.video),
     }
 
 

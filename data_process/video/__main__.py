@@ -41,7 +41,9 @@ def main() -> None:
     from data_process.video.stage import VideoSettings
 
     settings = VideoSettings(given.out_fps, given.tracker, given.channel, given.keep_frames)
-    print(make_corpus(given.source, given.out, settings, given.jobs, given.strict))
+    totals = make_corpus(given.source, given.out, settings, given.jobs, given.strict)
+    if totals is not None:
+        print(totals)
 
 
 if __name__ == "__main__":

@@ -4,24 +4,27 @@ from pathlib import Path
 
 from config.errors import UserError
 from config.files import keep_apart, written_whole
-from data_process.video.stage import VideoReport, VideoSettings, make_clips
+from config.processes import Meeting
+from data_process.video.stage import VideoReport, VideoSettings, gather_videos, make_clips
 from dataset.audio import VIDEO_SUFFIXES
 from dataset.corpus import Corpus, Prepared
 
 LOG = "video.log"
 
 
-def make_corpus(source: Path, out: Path, settings: VideoSettings, jobs: int = 1, strict: bool = False) -> str:
+def make_corpus(source: Path, out: Path, settings: VideoSettings, jobs: int = 1, strict: bool = False) -> str | None:
     """Write the corpus, prepare.json, manifest.csv and video.log; returns the line of totals.
 
-    Raises UserError where there is no video, where no clip comes of any, where the tracker is missing, and, when
-    strict, at the first video of no use.
+    Under torchrun each process tracks its share, and the first one returns the line, the others None. Raises
+    UserError where there is no video, where no clip comes of any, where the tracker is missing, and, when strict, at
+    the first video of no use.
     """
     videos = find_videos(source, out)
     corpus = Corpus(out)
     keep_apart(videos.values(), [("--out", out)])
-    report = make_clips(videos, corpus, settings, jobs, strict)
-    return close(source, corpus, settings, report)
+    meeting = Meeting(corpus.records("video.ranks"))
+    report = gather_videos(meeting, make_clips(videos, corpus, settings, jobs, strict))
+    return None if report is None else close(source, corpus, settings, report)
 
 
 def find_videos(source: Path, out: Path) -> dict[str, Path]:
@@ -60,7 +63,7 @@ def close(source: Path, corpus: Corpus, settings: VideoSettings, report: VideoRe
     if not report.clips:
         raise UserError(f"{source}: no video gave a clip; the first: {problems[0]}")
     write_speakers(corpus, report)
-    return totals(report, len(problems), corpus.folder / LOG if lines else None)
+    return totals_of(report) + (f": see {corpus.folder / LOG}" if lines else "")
 
 
 def write_speakers(corpus: Corpus, report: VideoReport) -> None:
@@ -69,11 +72,11 @@ def write_speakers(corpus: Corpus, report: VideoReport) -> None:
     corpus.write_manifest({**{clip: {"speaker": of} for clip, of in report.speakers.items()}, **known})
 
 
-def totals(report: VideoReport, failed: int, log: Path | None) -> str:
-    """A line on what was done."""
+def totals_of(report: VideoReport) -> str:
+    """A line on what was made."""
     seconds = sum(found["bs"]["seconds"] for found in report.clips.values())
-    pace = f", tracked in {report.wall_s / report.tracked_s:.1f}× its time" if report.tracked_s else ""
+    pace = f" ({report.processor_s / report.tracked_s:.2g} s of a processor each)" if report.tracked_s else ""
     return (
-        f"made {len(report.clips)} clips, {seconds / 60:.1f} min, of {report.seconds / 60:.1f} min of video{pace}; "
-        f"{failed} failed{f': see {log}' if log else ''}"
+        f"made {len(report.clips)} clips, {seconds / 60:.1f} min, of {report.seconds:.0f} s of video{pace}; "
+        f"{len(report.failed)} failed"
     )

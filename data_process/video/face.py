@@ -12,7 +12,7 @@ _OPENING = indices(ARKIT, ("JawOpen", "MouthLowerDownLeft", "MouthLowerDownRight
 
 
 @dataclass(frozen=True)
-class Face:
+class SeenFace:
     """One face in one frame, in pixels of the upright frame."""
 
     scores: np.ndarray  # (52,) float32, in ARKIT's order, as the tracker gives them
@@ -36,7 +36,7 @@ class Face:
 class Tracker(Protocol):
     """Finds faces in the frames of one shot, one after the other; what MediaPipe's landmarker is behind."""
 
-    def faces(self, rgb: np.ndarray, time_s: float) -> list[Face]:
+    def faces(self, rgb: np.ndarray, time_s: float) -> list[SeenFace]:
         """rgb: (height, width, 3) uint8. Times rise from call to call."""
 
     def close(self) -> None:
@@ -48,7 +48,7 @@ class FaceTrack:
     """One face along a shot: in which of its frames it is, and what it is there."""
 
     frames: np.ndarray  # (found,) int, rising
-    faces: tuple[Face, ...]
+    faces: tuple[SeenFace, ...]
 
     @property
     def height(self) -> float:
@@ -69,10 +69,10 @@ class FaceTrack:
 REACH = 0.5  # of its height: how far a face may go from one frame to the next and be the same one
 
 
-def link(found: Sequence[Sequence[Face]]) -> list[FaceTrack]:
+def link(found: Sequence[Sequence[SeenFace]]) -> list[FaceTrack]:
     """The faces of each frame of a shot, joined to tracks: each face goes to the nearest track within REACH."""
     frames: list[list[int]] = []
-    members: list[list[Face]] = []
+    members: list[list[SeenFace]] = []
     for number, faces in enumerate(found):
         free = set(range(len(members)))
         for face in sorted(faces, key=lambda face: -face.height):

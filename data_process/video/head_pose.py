@@ -6,7 +6,7 @@ NAMES = ("HeadYaw", "HeadPitch", "HeadRoll")
 
 
 def head_angles(rotations: np.ndarray) -> np.ndarray:
-    """(frames, 3, 3) of Face.rotation → (frames, 3) radians: yaw to its own left, pitch up, roll to its right shoulder.
+    """(frames, 3, 3) of SeenFace.rotation → (frames, 3) radians: yaw to its own left, pitch up, roll to its right.
 
     The rotation is taken as roll first, then pitch, then yaw, as postprocess.face.turning turns a head.
     """

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from config.errors import UserError
-from data_process.video.face import Face
+from data_process.video.face import SeenFace
 from dataset.blendshapes import ARKIT, canonical
 
 MODEL = Path("models/face_landmarker.task")
@@ -57,7 +57,7 @@ class Landmarker:
         except (RuntimeError, ValueError) as error:
             raise UserError(f"{model}: MediaPipe cannot load it: {' '.join(str(error).split())[:120]}") from None
 
-    def faces(self, rgb: np.ndarray, time_s: float) -> list[Face]:
+    def faces(self, rgb: np.ndarray, time_s: float) -> list[SeenFace]:
         """rgb: (height, width, 3) uint8 → every face that was found, in pixels of it."""
         image = self._image(image_format=self._format, data=np.ascontiguousarray(rgb))
         if not self._in_order:
@@ -70,7 +70,7 @@ class Landmarker:
         self._landmarker.close()
 
 
-def as_faces(result: Any, width: int, height: int) -> list[Face]:
+def as_faces(result: Any, width: int, height: int) -> list[SeenFace]:
     """MediaPipe's FaceLandmarkerResult on a picture of so many pixels."""
     every = zip(result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True)
     return [
@@ -79,7 +79,7 @@ def as_faces(result: Any, width: int, height: int) -> list[Face]:
     ]
 
 
-def as_face(points: np.ndarray, weights: Any, matrix: np.ndarray) -> Face:
+def as_face(points: np.ndarray, weights: Any, matrix: np.ndarray) -> SeenFace:
     """points: (478, 3) pixels, z towards the picture; weights: its categories; matrix: (4, 4), of the head."""
     scores = np.zeros(len(ARKIT), np.float32)
     for category in weights:
@@ -89,4 +89,4 @@ def as_face(points: np.ndarray, weights: Any, matrix: np.ndarray) -> Face:
     box = np.concatenate([points[:, :2].min(axis=0), points[:, :2].max(axis=0)])
     lengths = np.array([np.linalg.norm(points[one] - points[other]) for one, other in (EYES, *BONES)])
     scaled = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
-    return Face(scores, scaled, box, np.log(lengths[1:] / lengths[0]).astype(np.float32))
+    return SeenFace(scores, scaled, box, np.log(lengths[1:] / lengths[0]).astype(np.float32))

@@ -1,13 +1,15 @@
 """What a clip of a video is worth: measures that the doctor judges."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from data_process.video.tracked import Tracked
 
 PROFILE_DEG = 35.0  # of yaw: further, the far corner of the mouth is hidden
-STILL_CHANGE = 2e-4  # of the picture's grey values: a camera's noise alone is more, a repeated frame is 0
+STILL_CHANGE = 5e-5  # of the grey values: a camera that is on never repeats a picture so closely (least seen: 3.5e-4)
 ANOTHER = 0.12  # root mean square of the differences of two builds from which they may be two people
 
 
@@ -23,7 +25,7 @@ class ClipMeasures:
     rival_share: float  # frames with another face of about its size
     rival_moves: float  # how much that face's mouth moves, of how much the followed one does
     noise: float  # of the tracker, the median of channels that move
-    build: tuple[float, ...]  # of the face, as Face has it: who it is
+    build: tuple[float, ...]  # of the face, as SeenFace has it: who it is
 
 
 def measure_clip(tracked: Tracked, rows: np.ndarray, opening: np.ndarray, noise: np.ndarray) -> ClipMeasures:
@@ -43,6 +45,15 @@ def measure_clip(tracked: Tracked, rows: np.ndarray, opening: np.ndarray, noise:
         noise=float(np.median(noise[noise > 0])) if (noise > 0).any() else 0.0,
         build=tuple(build_of(tracked, rows).tolist()),
     )
+
+
+def as_clip_measures(record: Mapping[str, Any] | None) -> ClipMeasures | None:
+    """What a record tells of a clip; None where it is of no video, or by another version."""
+    names = {field.name for field in fields(ClipMeasures)}
+    if record is None or not names <= record.keys():
+        return None
+    build = tuple(record["build"])
+    return ClipMeasures(**{**{name: record[name] for name in names}, "build": build})
 
 
 def build_of(tracked: Tracked, rows: np.ndarray) -> np.ndarray:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_process.video.face import Face, Tracker
-from data_process.video.footage import pictures
+from data_process.video.decoded import pictures
+from data_process.video.face import SeenFace, Tracker
 from data_process.video.shots import find_cuts
 
 LOOK_S = 1.0  # from one look for faces to the next
@@ -42,7 +42,7 @@ class Overview:
 def scout(path: Path, looker: Tracker, progress: Callable[[float], object] = lambda _: None) -> Overview:
     """Look a video over, at its faces every LOOK_S. progress: told the time of each frame. Raises as pictures does."""
     times, changes = [], []
-    seen: list[tuple[int, list[Face]]] = []
+    seen: list[tuple[int, list[SeenFace]]] = []
     before, size, look_s = None, (0, 0), 0.0
     for number, picture in enumerate(pictures(path)):
         thumbnail = picture.thumbnail()
@@ -62,7 +62,7 @@ def scout(path: Path, looker: Tracker, progress: Callable[[float], object] = lam
     return Overview(np.array(times), np.array(changes), tuple(shots))
 
 
-def look(rgb: np.ndarray, looker: Tracker) -> list[Face]:
+def look(rgb: np.ndarray, looker: Tracker) -> list[SeenFace]:
     """rgb: (height, width, 3) → its faces, in the whole frame or, where none is found, in parts of it."""
     faces = looker.faces(rgb, 0.0)
     if faces:
@@ -75,12 +75,12 @@ def look(rgb: np.ndarray, looker: Tracker) -> list[Face]:
     return faces
 
 
-def moved(face: Face, left: float, top: float) -> Face:
+def moved(face: SeenFace, left: float, top: float) -> SeenFace:
     """A face that was found in a part of a frame, in pixels of the frame."""
-    return Face(face.scores, face.rotation, face.box + np.array([left, top, left, top]), face.build)
+    return SeenFace(face.scores, face.rotation, face.box + np.array([left, top, left, top]), face.build)
 
 
-def plan_shot(first: int, end: int, seen: list[list[Face]], size: tuple[int, int]) -> Shot:
+def plan_shot(first: int, end: int, seen: list[list[SeenFace]], size: tuple[int, int]) -> Shot:
     """seen: the faces of each look at it; size: width and height of the frame."""
     largest = [max(faces, key=lambda face: face.height) for faces in seen if faces]
     if not largest:
@@ -91,7 +91,7 @@ def plan_shot(first: int, end: int, seen: list[list[Face]], size: tuple[int, int
     return Shot(first, end, _region(seen, height, size), min(max(rivals), MOST_FACES))
 
 
-def _region(seen: list[list[Face]], height: float, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+def _region(seen: list[list[SeenFace]], height: float, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
     width, tall = size
     if height >= SMALL * min(size):
         return None

@@ -12,12 +12,12 @@ import numpy as np
 
 from config.errors import UserError
 from config.files import written_whole
+from config.processes import Meeting
 from config.units import SAMPLE_RATE
-from data_process.energy import inside, speech_stretches
+from data_process.energy import PAUSE_MARGIN_S, inside, speech_stretches
 from data_process.stages import Item, run_stage
 from data_process.video.clean import Lids, clean, measure_lids, neutral_pose, without_neutral
-from data_process.video.face import Face
-from data_process.video.footage import Picture, has_sound
+from data_process.video.decoded import Picture, has_sound
 from data_process.video.head_pose import NAMES as HEAD
 from data_process.video.landmarker import MODEL, check_tracker
 from data_process.video.measures import ANOTHER, build_of, distance, measure_clip
@@ -32,7 +32,6 @@ from dataset.sync import STEP_S, mouth_opening, voice_energy
 
 TRACK_VERSION = 1  # to raise when the same video would be tracked otherwise
 CLIPS_VERSION = 1  # and when the same tracks would become other clips
-PAUSE_MARGIN_S = 0.25  # on either side of a pause, where a mouth still closes or opens already
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class VideoReport:
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0  # of video
     tracked_s: float = 0.0  # of video, that were tracked just now,
-    wall_s: float = 0.0  # in so long, all processes' time together
+    processor_s: float = 0.0  # and what of processors that took
 
 
 def make_clips(
@@ -64,8 +63,8 @@ def make_clips(
     """Track each video (id → file), and write the clips that it gives to the corpus's wav/, bs/ and neutral/.
 
     A video gives a clip for each stretch between cuts in which its face is seen: `<id>`, or `<id>_1`, `<id>_2`, … What
-    is up to date is passed over. Raises UserError where the tracker is missing and, when strict, at the first video of
-    no use.
+    is up to date is passed over. Under torchrun each process does its share. Raises UserError where the tracker is
+    missing and, when strict, at the first video of no use.
     """
     check_tracker(settings.tracker)
     report = VideoReport()
@@ -84,7 +83,7 @@ def make_clips(
         report.seconds += found["seconds"]
         if video not in tracking.up_to_date:
             report.tracked_s += found["seconds"]
-            report.wall_s += found["wall_s"]
+            report.processor_s += found["processor_s"]
     cutting = run_stage(
         "clips",
         [clip_item(video, videos[video], corpus, found) for video, found in tracking.results.items()],
@@ -93,6 +92,7 @@ def make_clips(
         settings={"version": CLIPS_VERSION, "fps": settings.out_fps, "channel": settings.channel},
         jobs=jobs,
         strict=strict,
+        is_share=True,
     )
     report.failed |= cutting.failed
     for video, clips in cutting.results.items():
@@ -100,6 +100,23 @@ def make_clips(
         report.speakers |= dict.fromkeys(clips, videos[video].resolve().parent.name)
         report.notes += list(_notes(video, videos[video], tracking.results[video], clips))
     return report
+
+
+def gather_videos(meeting: Meeting, report: VideoReport) -> VideoReport | None:
+    """The report on all videos in the first process, None in the others."""
+    parts = meeting.gather(asdict(report))
+    if parts is None:
+        return None
+    whole = VideoReport()
+    for part in (VideoReport(**part) for part in parts):
+        whole.clips |= part.clips
+        whole.speakers |= part.speakers
+        whole.failed |= part.failed
+        whole.notes += part.notes
+        whole.seconds += part.seconds
+        whole.tracked_s += part.tracked_s
+        whole.processor_s += part.processor_s
+    return whole
 
 
 def _notes(video: str, file: Path, found: Mapping[str, Any], clips: Mapping[str, Any]) -> Iterator[str]:
@@ -118,7 +135,7 @@ def track_video(item: Item, settings: VideoSettings, frames: Path) -> dict[str, 
     from data_process.video.track import track
 
     video, model = item.inputs
-    begun = time.monotonic()
+    begun = time.process_time()
     looker = Landmarker(model, MOST_FACES, in_order=False)
     with _progress(item.id) as progress:
         overview = scout(video, looker, progress)
@@ -136,7 +153,7 @@ def track_video(item: Item, settings: VideoSettings, frames: Path) -> dict[str, 
     kept_s = sum(float(np.ptp(tracked.times_s[rows])) + tracked.step_s for rows in pieces)
     return {
         "seconds": seconds,
-        "wall_s": time.monotonic() - begun,
+        "processor_s": time.process_time() - begun,
         "lost_s": max(0.0, seconds - kept_s),
         "clips": len(pieces),
         "has_sound": sound.is_there,
@@ -172,7 +189,7 @@ def read_sound(video: Path, channel: Channel) -> np.ndarray:
     return read_audio(video, pick_channel(video, channel)[0])
 
 
-def keep_frame(folder: Path, picture: Picture, face: Face) -> None:
+def keep_frame(folder: Path, picture: Picture) -> None:
     """Write a frame as `<folder>/<milliseconds>.jpg`, for who asked for it."""
     from PIL import Image
 

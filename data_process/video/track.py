@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_process.video.face import Face, FaceTrack, Tracker, link
-from data_process.video.footage import Picture, pictures
+from data_process.video.decoded import Picture, pictures
+from data_process.video.face import FaceTrack, SeenFace, Tracker, link
 from data_process.video.head_pose import head_angles
 from data_process.video.scout import RIVAL, Overview, Shot, moved
 from data_process.video.tracked import Tracked
@@ -21,17 +21,17 @@ def track(
     overview: Overview,
     tracker_of: Callable[[int], Tracker],
     voice: Callable[[], tuple[np.ndarray, float] | None],
-    keep: Callable[[Picture, Face], object] | None = None,
+    keep: Callable[[Picture], object] | None = None,
     progress: Callable[[float], object] = lambda _: None,
 ) -> Tracked:
     """Follow the largest face of each shot, or the one who speaks.
 
     tracker_of: of how many faces → a tracker for one shot. voice: the sound's level, (steps,) so many a second, asked
-    for where a shot has several faces; None without sound. keep: told each frame in which a face is followed (without
+    for where a shot has several faces; None without sound. keep: told each picture with a face (without
     it nothing of the picture is left). Raises as pictures does.
     """
     frames = len(overview.times_s)
-    chosen: list[Face | None] = [None] * frames
+    chosen: list[SeenFace | None] = [None] * frames
     shots, rivals = np.zeros(frames, int), np.full(frames, np.nan, np.float32)
     for number, shot, found in _faces_by_shot(path, overview, tracker_of, keep, progress):
         shots[shot.first : shot.end] = number
@@ -79,20 +79,20 @@ def _faces_by_shot(
     path: Path,
     overview: Overview,
     tracker_of: Callable[[int], Tracker],
-    keep: Callable[[Picture, Face], object] | None,
+    keep: Callable[[Picture], object] | None,
     progress: Callable[[float], object],
-) -> Iterator[tuple[int, Shot, list[list[Face]]]]:
+) -> Iterator[tuple[int, Shot, list[list[SeenFace]]]]:
     """(number, shot, the faces of each of its frames)."""
     stream = pictures(path)
     for number, shot in enumerate(overview.shots):
-        found: list[list[Face]] = []
+        found: list[list[SeenFace]] = []
         tracker = tracker_of(shot.faces) if shot.faces else None
         try:
             while len(found) < shot.end - shot.first:
                 picture = next(stream)
                 found.append(_in_region(picture, shot, tracker) if tracker else [])
                 if keep and found[-1]:
-                    keep(picture, max(found[-1], key=lambda face: face.height))
+                    keep(picture)
                 progress(picture.time_s)
         except StopIteration:
             return  # the file has changed under us: what was seen of the shot is not whole
@@ -102,7 +102,7 @@ def _faces_by_shot(
         yield number, shot, found
 
 
-def _in_region(picture: Picture, shot: Shot, tracker: Tracker) -> list[Face]:
+def _in_region(picture: Picture, shot: Shot, tracker: Tracker) -> list[SeenFace]:
     rgb = picture.rgb()
     if shot.region is None:
         return tracker.faces(rgb, picture.time_s)
@@ -110,7 +110,9 @@ def _in_region(picture: Picture, shot: Shot, tracker: Tracker) -> list[Face]:
     return [moved(face, left, top) for face in tracker.faces(rgb[top:bottom, left:right], picture.time_s)]
 
 
-def _as_tracked(overview: Overview, shots: np.ndarray, chosen: Sequence[Face | None], rivals: np.ndarray) -> Tracked:
+def _as_tracked(
+    overview: Overview, shots: np.ndarray, chosen: Sequence[SeenFace | None], rivals: np.ndarray
+) -> Tracked:
     rows = np.array([index for index, face in enumerate(chosen) if face is not None], int)
     faces = [face for face in chosen if face is not None]
 

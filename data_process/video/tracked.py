@@ -16,7 +16,7 @@ class Tracked:
 
     times_s: np.ndarray  # (frames,)
     shots: np.ndarray  # (frames,) int: which shot each frame is of
-    changes: np.ndarray  # (frames,) of the picture, as footage's thumbnails differ
+    changes: np.ndarray  # (frames,) of the picture, as Picture.thumbnail differ
     scores: np.ndarray  # (frames, 52) float32, as the tracker gives them
     angles: np.ndarray  # (frames, 3) float32 radians, of head_pose.NAMES
     boxes: np.ndarray  # (frames, 4) float32 pixels

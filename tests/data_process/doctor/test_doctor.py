@@ -18,7 +18,8 @@ from config.errors import UserError
 from data_process.doctor import record
 from data_process.doctor.diagnosis_page import write_diagnosis_page
 from data_process.doctor.examine import examine
-from data_process.doctor.findings import Finding, Sides, judge
+from data_process.doctor.findings import judge
+from data_process.doctor.judgement import Finding, Sides
 from data_process.doctor.measure import Measured, measure, measure_curves
 from data_process.doctor.mend import Cut, cut_words, mend
 from data_process.doctor.report import Diagnosis, terminal_lines, write_findings

@@ -1,0 +1,74 @@
+"""What a tracker reads of a film of known curves: each channel by itself, then each turn of the head."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from data_process.video.head_pose import NAMES as HEAD
+from data_process.video.landmarker import Landmarker
+from data_process.video.scout import scout
+from data_process.video.track import track
+from data_process.video.tracked import Tracked
+from dataset.blendshapes import ARKIT
+
+FPS = 15.0
+RISE = (0.0, 0.5, 1.0, 1.0, 0.5)  # of a channel, frame by frame, before it is the next one's turn
+TURN_DEG = (20.0, 15.0, 15.0)  # yaw, pitch, roll
+TURN = np.sin(2 * np.pi * np.arange(10) / 10)
+FEWEST = 0.5  # r below which a channel is not read
+
+
+def known_columns() -> dict[str, np.ndarray]:
+    """The film's curves and head angles, by name, (frames,) each; it begins and ends at rest."""
+    rest = np.zeros((8, len(ARKIT) + len(HEAD)))
+    channels = [np.outer(RISE, row) for row in np.eye(len(ARKIT) + len(HEAD))[: len(ARKIT)]]
+    turns = [np.outer(TURN, row) for row in np.diag([*np.zeros(len(ARKIT)), *np.radians(TURN_DEG)])[len(ARKIT) :]]
+    rows = np.concatenate([rest, *channels, rest, *turns, rest])
+    return dict(zip((*ARKIT, *HEAD), rows.T, strict=True))
+
+
+def read_back(film: Path, model: Path) -> dict[str, tuple[float, float, str]]:
+    """Column → r and gain of what is read, and what else answers to it, of a film of known_columns."""
+    looker = Landmarker(model, in_order=False)
+    overview = scout(film, looker)
+    looker.close()
+    return compare(track(film, overview, partial(Landmarker, model), lambda: None))
+
+
+def compare(tracked: Tracked) -> dict[str, tuple[float, float, str]]:
+    """The same, of what was tracked: a frame a row of known_columns.
+
+    r: Pearson's over the whole film, so what a channel answers to others' motion counts against it. gain: by least
+    squares over its own frames, from its own rest. Frames without a face are left out.
+    """
+    known = known_columns()
+    read = dict(zip((*ARKIT, *HEAD), np.column_stack([tracked.scores, tracked.angles]).T, strict=True))
+    found = tracked.found[: len(known[ARKIT[0]])]
+    above = {name: column[: len(found)][found] - np.median(column[:8]) for name, column in read.items()}
+    result = {}
+    for name, column in known.items():
+        truth = column[: len(found)][found]
+        gains = {other: float(truth @ values / (truth @ truth)) for other, values in above.items() if other in ARKIT}
+        r = float(np.corrcoef(truth, above[name])[0, 1]) if above[name].std() > 1e-6 else 0.0
+        loudest = max((other for other in gains if other != name), key=lambda other: abs(gains[other]))
+        gain = float(truth @ above[name] / (truth @ truth))
+        result[name] = (r, gain, f"{loudest} {gains[loudest]:.2f}")
+    return result
+
+
+def table(readings: Mapping[str, Mapping[str, tuple[float, float, str]]]) -> str:
+    """Markdown: a row a channel, for each head its r, gain and what else answers."""
+    heads = list(readings)
+    lines = [
+        "| channel | " + " | ".join(f"{head}: r | gain | what else answers, by how much" for head in heads) + " |",
+        "|---|" + "---|---|---|" * len(heads),
+    ]
+    for name in (*ARKIT, *HEAD):
+        cells = [
+            f"{r:.2f}{'' if r >= FEWEST else ' ✗'} | {gain:.2f} | {other}"
+            for r, gain, other in (readings[head][name] for head in heads)
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
