@@ -3,4 +3,4 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = ROOT / "result" / "facegood_logmel" / "best.safetensors"  # what commands synthesize by unless told otherwise
+SHIPPED = ROOT / "result" / "voices" / "best.safetensors"  # what commands synthesize by unless told otherwise
