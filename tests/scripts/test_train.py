@@ -164,12 +164,13 @@ def test_sounds_are_learnt_beside_curves_and_only_training_holds_how(
         return tmp_path / name
 
     words = ("loss.phones=0.5", "train.ema=0.9")
-    whole = run("whole", *words, "train.epochs=6")
-    val = rows(whole, "val")
-    assert val[-1]["phones"] < 0.5 < 2 < val[0]["phones"]
+    whole = run("whole", *words, "train.epochs=8")
+    val, share = rows(whole, "val"), (loudness(75, 0) > 0.5).mean()
+    unheard = -(share * np.log(share) + (1 - share) * np.log(1 - share))  # of who only knows how often it is loud
+    assert val[-1]["phones"] < 0.9 * unheard < 2 < val[0]["phones"], "of a clip that was not trained on"
     assert val[0]["total"] == pytest.approx(val[0]["mse"] + 0.5 * val[0]["phones"], rel=1e-5)
-    run("broken", *words, "train.epochs=3")
-    assert_same_run(whole, run("broken", *words, "train.epochs=6", "--resume"))
+    run("broken", *words, "train.epochs=4")
+    assert_same_run(whole, run("broken", *words, "train.epochs=8", "--resume"))
     best, last = (load_file(whole / f"{name}.safetensors") for name in ("best", "last"))
     assert {name.split(".")[0] for name in best} == {"model"}
     assert last["heads.phones.weight"].shape == last["averaged_heads.phones.weight"].shape
