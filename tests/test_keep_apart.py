@@ -74,6 +74,8 @@ ROWS = [
     (f"{DOCTOR} --html wav/a.wav", SOURCE.format("wav/a.wav", "--html")),
     (f"{DOCTOR} --json manifest.csv", SOURCE.format("manifest.csv", "--json")),
     ("data_process.facegood --source . --out .", SOURCE.format(".", "--out")),
+    ("data_process.video.__main__ --source a.mp4 --out a.mp4", SOURCE.format("a.mp4", "--out")),
+    ("scripts.closed_loop --tracker a.bin --out a.bin", SOURCE.format("a.bin", "--out")),
     ("postprocess.face.ict_head --source . --out a.obj", SOURCE.format("a.obj", "--out")),
 ]  # fmt: skip
 

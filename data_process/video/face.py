@@ -43,7 +43,7 @@ class Tracker(Protocol):
         """Give back what it holds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceTrack:
     """One face along a shot: in which of its frames it is, and what it is there."""
 

@@ -1,5 +1,6 @@
 """MediaPipe's face landmarker: 478 points, 52 blend weights and a rotation of every face in a frame."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Landmarker:
 
         Raises UserError for a model that MediaPipe does not take.
         """
+        os.environ.setdefault("GLOG_minloglevel", "2")  # it talks about itself
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
 

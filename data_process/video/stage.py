@@ -14,6 +14,8 @@ from config.errors import UserError
 from config.files import written_whole
 from config.processes import Meeting
 from config.units import SAMPLE_RATE
+from data_process.doctor.curve_checks import dead_channels
+from data_process.doctor.sound_checks import sound_report
 from data_process.energy import PAUSE_MARGIN_S, inside, speech_stretches
 from data_process.stages import Item, run_stage
 from data_process.video.clean import Lids, clean, measure_lids, neutral_pose, without_neutral
@@ -306,6 +308,7 @@ def _write_clip(
             "doubled_frames": 0,
             "percent": False,
             "frames": even.frames,
+            "dead": list(dead_channels(even.curves())),
         },
         "neutral": {"layout": recording.layout, "frames": 1},
     }
@@ -315,8 +318,6 @@ def _write_clip(
 
 
 def _write_sound(output: Path, sound: np.ndarray, start_s: float, end_s: float) -> dict[str, Any]:
-    from data_process.doctor.sound_checks import sound_report
-
     piece = sound[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
     if not len(piece):
         raise UserError(f"{output.stem}: its sound ends at {len(sound) / SAMPLE_RATE:.2f} s, before the clip begins")

@@ -39,14 +39,29 @@ def track(
         if not tracks:
             continue
         times_s = overview.times_s[shot.first : shot.end]
-        followed = choose(tracks, times_s, voice() if len(tracks) > 1 else None)
-        for frame, face in zip(followed.frames, followed.faces, strict=True):
-            chosen[shot.first + frame] = face
+        followed = follow(tracks, times_s, voice() if len(tracks) > 1 else None)
+        for track_of in followed:
+            for frame, face in zip(track_of.frames, track_of.faces, strict=True):
+                chosen[shot.first + frame] = face
         for other in tracks:
-            if other is not followed and other.height >= RIVAL * followed.height:
+            if other not in followed and other.height >= RIVAL * followed[0].height:
                 at = shot.first + other.frames
                 rivals[at] = np.fmax(rivals[at], other.opening())
     return _as_tracked(overview, shots, chosen, rivals)
+
+
+def follow(tracks: Sequence[FaceTrack], times_s: np.ndarray, voice: tuple[np.ndarray, float] | None) -> list[FaceTrack]:
+    """The chosen face, and those of about its size that are there only while it is not: itself again, most likely.
+
+    times_s, voice: as choose's.
+    """
+    followed = [choose(tracks, times_s, voice)]
+    taken = set(followed[0].frames.tolist())
+    for other in sorted(tracks, key=lambda face: -face.size):
+        if other.height >= RIVAL * followed[0].height and taken.isdisjoint(other.frames.tolist()):
+            followed.append(other)
+            taken |= set(other.frames.tolist())
+    return followed
 
 
 def choose(tracks: Sequence[FaceTrack], times_s: np.ndarray, voice: tuple[np.ndarray, float] | None) -> FaceTrack:

@@ -33,7 +33,7 @@ def test_noise_goes_and_closures_stay() -> None:
     truth = np.column_stack([still, moving])
     read = truth + random.normal(0, NOISE, truth.shape)
     smoothed = smooth(read, np.array([NOISE, NOISE]))
-    assert (smoothed[:, 0] - still).std() < 0.75 * NOISE
+    assert (smoothed[:, 0] - still).std() < 0.8 * NOISE
     for start in (100, 300, 500):
         assert smoothed[start : start + 3, 1].min() < 0.05
     assert np.corrcoef(smoothed[:, 1], moving)[0, 1] > 0.99
@@ -55,7 +55,7 @@ def test_noise_is_found_under_motion() -> None:
     random = np.random.default_rng(1)
     slow = 0.5 + 0.3 * np.sin(2 * np.pi * 0.5 * np.arange(FRAMES) / 30)
     read = np.column_stack([slow, np.zeros(FRAMES)]) + random.normal(0, NOISE, (FRAMES, 2))
-    np.testing.assert_allclose(noise_levels(read), NOISE, rtol=0.15)
+    np.testing.assert_allclose(noise_levels(read), NOISE, rtol=0.2)
     assert (noise_levels(np.zeros((3, 2))) == 0).all()
 
 

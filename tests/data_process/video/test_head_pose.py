@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_process.video.head_pose import head_angles
-from data_process.video.landmarker import BONES, as_faces
+from data_process.video.landmarker import as_faces
 from dataset.blendshapes import ARKIT
 from postprocess.face.turning import TURNS, rotation
 
@@ -19,10 +19,8 @@ def test_angles_are_those_that_turn_a_head(turn: tuple[float, float, float]) -> 
 
 
 def test_a_result_is_read_by_name_in_pixels() -> None:
-    points = [SimpleNamespace(x=0.25, y=0.5, z=0.0) for _ in range(478)]
-    points[33], points[263] = SimpleNamespace(x=0.2, y=0.5, z=0.0), SimpleNamespace(x=0.4, y=0.5, z=0.0)
-    for one, other in BONES:
-        points[one], points[other] = SimpleNamespace(x=0.2, y=0.4, z=0.0), SimpleNamespace(x=0.3, y=0.4, z=0.0)
+    places = np.random.default_rng(0).random((478, 3))
+    points = [SimpleNamespace(x=x, y=y, z=z) for x, y, z in places]
     weights = [
         SimpleNamespace(category_name="_neutral", score=0.9),
         SimpleNamespace(category_name="jawOpen", score=0.5),
@@ -34,8 +32,10 @@ def test_a_result_is_read_by_name_in_pixels() -> None:
         face_landmarks=[points], face_blendshapes=[weights], facial_transformation_matrixes=[matrix]
     )
     (face,) = as_faces(result, width=200, height=100)
-    assert face.box == pytest.approx([40, 40, 80, 50])
+    pixels = places * (200, 100, 200)
+    assert face.box == pytest.approx([*pixels[:, :2].min(axis=0), *pixels[:, :2].max(axis=0)])
     assert dict(zip(ARKIT, face.scores.tolist(), strict=True))["JawOpen"] == 0.5
     assert face.scores.sum() == pytest.approx(0.75)
     assert np.degrees(head_angles(face.rotation[None]))[0] == pytest.approx([10, 0, 0])
-    assert face.build == pytest.approx(np.full(6, np.log(0.5)))
+    inner, outer = (np.linalg.norm(pixels[one] - pixels[other]) for one, other in ((133, 362), (33, 263)))
+    assert face.build[0] == pytest.approx(np.log(inner / outer), rel=1e-5)

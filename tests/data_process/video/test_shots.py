@@ -6,7 +6,7 @@ import pytest
 from data_process.video.face import link
 from data_process.video.scout import plan_shot
 from data_process.video.shots import find_cuts, find_jumps, split
-from data_process.video.track import choose
+from data_process.video.track import choose, follow
 from tests.data_process.video.faces import seen
 
 
@@ -66,6 +66,12 @@ def test_the_larger_face_is_followed_unless_the_other_one_speaks() -> None:
     assert choose(tracks, times_s, None).height == 90
     small = link([[seen(100, height=90), seen(300, height=30, jaw=spoken[i])] for i in range(120)])
     assert choose(small, times_s, (voice, 100.0)).height == 90
+
+
+def test_a_face_that_comes_back_elsewhere_is_followed_on() -> None:
+    gone = [[seen(100), seen(700, height=20)] for _ in range(40)] + [[seen(400)] for _ in range(20)]
+    followed = follow(link(gone), np.arange(60) / 30, None)
+    assert [track.frames[0] for track in followed] == [0, 40]
 
 
 def test_a_small_face_gets_a_region_and_a_large_one_the_frame() -> None:

@@ -76,6 +76,7 @@ def test_sound_is_cut_where_the_clip_is(tmp_path: Path) -> None:
     assert (rate, len(whole)) == (16_000, 32_000)
     assert [found[clip]["video"]["start_s"] for clip in found] == pytest.approx([0, 70 / 30, 4])  # type: ignore[index]
     assert [read_recording(corpus.place("bs", clip)).frames for clip in found] == [50, 42, 50]
+    assert "TongueOut" in found["me_1"]["bs"]["dead"] and "JawOpen" not in found["me_1"]["bs"]["dead"]  # type: ignore[index]
     assert found["me_1"]["video"]["lost_share"] == pytest.approx(10 / 120)  # type: ignore[index]
 
 
