@@ -43,7 +43,7 @@ def microphone_blocks(device: str | None) -> Iterator[np.ndarray]:
     except OSError as error:
         raise UserError(f"--mic {device or ''}".rstrip() + f": {error}") from None
     with stream:
-        yield from _at_16_khz((blocks.get() for _ in itertools.count()), rate)
+        yield from at_16_khz((blocks.get() for _ in itertools.count()), rate)
 
 
 def pcm_blocks(path: Path, rate: int) -> Iterator[np.ndarray]:
@@ -57,11 +57,11 @@ def pcm_blocks(path: Path, rate: int) -> Iterator[np.ndarray]:
     if path == STDIN:
         if sys.stdin is None or sys.stdin.isatty():
             raise UserError("--pcm -: nothing is piped in: ffmpeg -i a.mp3 -f s16le -ar 16000 -ac 1 - | …")
-        yield from _at_16_khz(_pcm(sys.stdin.buffer, rate), rate)
+        yield from at_16_khz(_pcm(sys.stdin.buffer, rate), rate)
         return
     try:
         with path.open("rb") as file:
-            yield from _at_16_khz(_pcm(file, rate), rate)
+            yield from at_16_khz(_pcm(file, rate), rate)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
 
@@ -84,7 +84,8 @@ def _pcm(file: BinaryIO, rate: int) -> Iterator[np.ndarray]:
         yield to_float(np.frombuffer(data[:whole], "<i2"))
 
 
-def _at_16_khz(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+def at_16_khz(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    """Blocks (samples,) of a rate in Hz → the same sound at 16 kHz."""
     if rate == SAMPLE_RATE:
         yield from blocks
         return

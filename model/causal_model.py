@@ -157,6 +157,14 @@ def load_causal(path: str | Path) -> CausalModel:
     return CausalModel(read_header(path, metadata), weights, str(path))
 
 
+def can_stream(path: Path) -> bool:
+    """Whether a checkpoint is one that streams; an ensemble's folder is none. Raises UserError as load_causal does."""
+    if path.is_dir():
+        return False
+    header = read_header(path, read_tensors(path, "numpy")[1])
+    return delays_of(header.config, header.fps) is not None
+
+
 def layer_norm(x: np.ndarray) -> np.ndarray:
     """(…, W) → the same shape, of mean 0 and variance 1 along W."""
     centred = x - x.mean(axis=-1, keepdims=True)

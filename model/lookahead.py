@@ -70,6 +70,11 @@ class Delays:
             raise UserError(f"--lookahead_ms {lookahead_ms:g}: the checkpoint is trained for {least:g} to {most:g}")
         return self._within(lookahead_ms)
 
+    def heard_ms(self, delay: int) -> float:
+        """How much sound after a frame is heard before it is told at this delay in steps."""
+        half_window = self.grid.window_size - self.grid.window_size // 2
+        return float((delay * self.grid.spacing + half_window) * 1000 / SAMPLE_RATE)
+
     def _within(self, lookahead_ms: float) -> int:
         """The last step whose window ends within this time after the frame's, however its centre is rounded."""
         half_window = self.grid.window_size - self.grid.window_size // 2 + Fraction(1, 2)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from config.errors import UserError
-from config.places import SHIPPED
+from config.places import LIVE
 from config.units import SAMPLE_RATE, frame_count
 from dataset.audio import StreamResampler
 from dataset.blendshapes import ARKIT
@@ -90,7 +90,7 @@ class StreamingSynthesizer:
 
     def __init__(
         self,
-        source: str | Path | CausalModel = SHIPPED,
+        source: str | Path | CausalModel = LIVE,
         domain: str | None = None,
         lookahead_ms: float | None = None,
         rate: int = SAMPLE_RATE,
@@ -100,6 +100,16 @@ class StreamingSynthesizer:
         self.model = source if isinstance(source, CausalModel) else load_causal(source)
         self.voice, self.rate = self.model.voice(domain, lookahead_ms), rate
         self.interrupt()
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self.model.fps
+
+    @property
+    def lookahead_ms(self) -> float:
+        """How much sound after a frame is heard before it is told; of the two, the part that no computer shortens."""
+        return self.model.delays.heard_ms(self.voice.delay)
 
     def push(self, samples: np.ndarray) -> list[TimedCurves]:
         """Hear (samples,) float32 in [-1, 1]: the frames that can be told now, none or more, in order.

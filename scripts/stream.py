@@ -6,7 +6,8 @@ Sound comes from a file, a microphone or a pipe; curves that are there already, 
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import parser, run
 from config.errors import UserError
 from config.files import keep_apart
-from config.places import SHIPPED
+from config.places import LIVE
 from config.units import SAMPLE_RATE
 from dataset.audio import open_sound
-from dataset.face_frame import FaceFrame, face_frame
+from dataset.face_frame import FaceFrame
 from dataset.live_sound import STDIN, microphone_blocks, pcm_blocks, short_blocks
 from dataset.recordings.layouts import read_recording
-from postprocess.send.live import LiveStream, Piece, replayed, send_at_once, synthesized
+from postprocess.send.live import CurveStream, LiveStream, Piece, replayed, send_at_once, synthesized
 from postprocess.send.outputs import SCHEMES, Outputs, files_of, parse_address
 from postprocess.send.player import Player, SilentPlayer, open_player
 from postprocess.send.sender import SendSettings
@@ -33,6 +34,7 @@ python scripts/stream.py --wav_path a.wav --to livelink://127.0.0.1 --to vmc://1
 python scripts/stream.py --wav_path a.wav --no_pace --to csv:out.csv
 python scripts/stream.py --csv take.csv --wav_path take.wav --to vmc://127.0.0.1:39539?names=camel
 python scripts/stream.py --mic --to livelink://127.0.0.1:11111 --out_fps 60
+python scripts/stream.py --serve ws://127.0.0.1:8765 --page
 ffmpeg -i a.mp3 -f s16le -ar 16000 -ac 1 - | python scripts/stream.py --pcm - --rate 16000 --to ws://127.0.0.1:8765
 """
 LOOPBACK = "127.0.0.1"
@@ -43,15 +45,20 @@ USUAL_MIC = ""
 
 def main() -> None:
     given = parse()
-    settings = SendSettings(given.out_fps, given.subject, given.host, patient=given.no_pace)
+    stream = None if given.csv else curve_stream(given.ckpt_path, given.domain, given.lookahead_ms, given.wav_path)
+    lookahead_ms = stream.lookahead_ms if stream else 0.0
+    settings = SendSettings(given.out_fps, given.subject, given.host, lookahead_ms, given.no_pace)
     began = time.monotonic()
     with Outputs(given.to, settings) as outputs:
         count = Count(outputs)
-        if given.no_pace:
-            send_at_once(pieces_of(given), settings.fps, count.send)
+        if given.serve:
+            assert stream is not None
+            serve(given.serve, stream, settings, page_of(given), count.send)
+        elif given.no_pace:
+            send_at_once(pieces_of(given, stream), settings.fps, count.send)
         else:
             player = player_of(given)
-            LiveStream(pieces_of(given), settings.fps, player).run(count.send, given.audio_delay_ms / 1000)
+            LiveStream(pieces_of(given, stream), settings.fps, player).run(count.send, given.audio_delay_ms / 1000)
     took = f"{count.frames:,} frames in {time.monotonic() - began:.1f} s to {', '.join(given.to)}"
     print(took, file=sys.stderr)  # stdout may be one of them
 
@@ -64,15 +71,29 @@ def parse() -> argparse.Namespace:
     add("--wav_path", type=Path, help="sound file; with --csv, the sound of those curves")
     add("--mic", nargs="?", const=USUAL_MIC, metavar="DEVICE", help="a microphone: its number, or a part of its name")
     add("--pcm", type=Path, metavar="PATH", help="signed 16-bit little-endian mono; - is stdin")
+    add("--serve", metavar="URL", help="WebSocket, ws://127.0.0.1:8765, that agents send PCM to and watchers see it at")
+    add(
+        "--page", action="store_true", help="with --serve: a page there to see and hear it"
+    )
     add("--csv", type=Path, help="curves of any layout that are sent as they are")
-    add("--to", action="append", metavar="URL", required=True, help="where frames go; once for each place, see above")
+    add("--to", action="append", metavar="URL", default=[], help="where frames go; once for each place, see above")
     add("--rate", type=int, default=SAMPLE_RATE, help="samples a second of --pcm")
     add("--no_pace", action="store_true", help="as fast as it goes, not when the sound is heard")
     add("--out_fps", type=int, choices=(30, 60), default=30, help="frames a second that are sent")
     add("--subject", default="face", metavar="NAME", help="whose face it is, for tools that tell several apart")
     add("--audio_delay_ms", type=float, default=0.0, help="how much later than here the sound is heard: the face waits")
-    add("--host", default=LOOPBACK, help="where to listen, for ifacialmocap://; 0.0.0.0: to other machines too")
-    add("--ckpt_path", type=Path, default=SHIPPED, help="checkpoint, or an ensemble's folder of them")
+    add("--host", default=LOOPBACK, help="where to listen, for ifacialmocap:// and --serve; 0.0.0.0: to other machines")
+    add(
+        "--ckpt_path",
+        type=Path,
+        default=LIVE,
+        help="checkpoint; one that cannot stream, or an ensemble's folder, for a wav",
+    )
+    add(
+        "--lookahead_ms",
+        type=float,
+        help="of sound after a frame that it waits for (default: the most it knows)",
+    )
     add("--domain", help="recording set to sound like; by default the one that the wav's name belongs to, or the first")
     given = options.parse_args()
     check(given)
@@ -81,10 +102,18 @@ def parse() -> argparse.Namespace:
 
 def check(given: argparse.Namespace) -> None:
     """Raises UserError for no source or several, and for options that make no sense."""
-    sources = [f"--{name}" for name in ("csv", "mic", "pcm", "wav_path") if getattr(given, name) is not None]
+    sources = [f"--{name}" for name in ("csv", "mic", "pcm", "serve", "wav_path") if getattr(given, name) is not None]
     if len(sources) != 1 and sources != ["--csv", "--wav_path"]:
         told = f"{' and '.join(sources)}: give only" if sources else "no source: give"
-        raise UserError(f"{told} one of --wav_path, --mic, --pcm and --csv (which may have its sound by --wav_path)")
+        raise UserError(
+            f"{told} one of --wav_path, --mic, --pcm, --serve and --csv (which may have its sound by --wav_path)"
+        )
+    if given.serve is None and not given.to:
+        raise UserError("nowhere to send frames: give --to, once for each place")
+    if given.page and given.serve is None:
+        raise UserError("--page: is shown by --serve ws://127.0.0.1:8765")
+    if given.no_pace and given.serve is not None:
+        raise UserError("--no_pace: what agents say to --serve is heard as it goes; leave it out")
     if not 0 <= given.audio_delay_ms <= MOST_DELAY_MS:
         raise UserError(f"--audio_delay_ms {given.audio_delay_ms:g}: must be from 0 to {MOST_DELAY_MS:g}")
     for url in given.to:
@@ -93,6 +122,27 @@ def check(given: argparse.Namespace) -> None:
     keep_apart([given.wav_path, given.csv, pcm, given.ckpt_path], [("--to", path) for path in files_of(given.to)])
     if given.host != LOOPBACK:
         print(f"--host {given.host}: other machines may reach what listens here", file=sys.stderr)
+
+
+def page_of(given: argparse.Namespace) -> str | None:
+    """The page of --page, as HTML."""
+    if not given.page:
+        return None
+    from postprocess.face.heads import DEFAULT_HEAD, read_head
+    from postprocess.viewer.live_page import live_page
+
+    return live_page(read_head(DEFAULT_HEAD), given.subject)
+
+
+def serve(url: str, stream: CurveStream, settings: SendSettings, page: str | None, send: Callable[..., None]) -> None:
+    """Until Ctrl-C; at a WebSocket agents speak and watchers see it, and what is sent goes by the time it is heard."""
+    from postprocess.send.live_server import LiveServer
+
+    with LiveServer(url, replace(settings, fps=stream.fps), page) as server:
+        live = LiveStream(server.pieces(stream), settings.fps, SilentPlayer())
+        server.interrupted = live.interrupt
+        print(f"agents speak at {url}" + (f", the face is at http{url[2:]}" if page else ""), file=sys.stderr)
+        live.run(send)
 
 
 class Count:
@@ -114,13 +164,13 @@ def player_of(given: argparse.Namespace) -> Player:
     return SilentPlayer() if given.wav_path is None and given.pcm is None else open_player()
 
 
-def pieces_of(given: argparse.Namespace) -> Iterator[Piece]:
-    """What a command line asks for; read and loaded once it is asked for, while the face is at rest."""
-    if given.csv is not None:
+def pieces_of(given: argparse.Namespace, stream: CurveStream | None) -> Iterator[Piece]:
+    """What a command line asks for; read once it is asked for, while the face is at rest. stream: None for curves."""
+    if stream is None:
         recording = read_recording(given.csv, required=())
         yield from replayed(recording, sound_of(given) if given.wav_path else ())
     else:
-        yield from synthesized(sound_of(given), WholeSound(given.ckpt_path, given.domain, given.wav_path))
+        yield from synthesized(sound_of(given), stream)
 
 
 def sound_of(given: argparse.Namespace) -> "Iterator[np.ndarray]":
@@ -134,31 +184,56 @@ def sound_of(given: argparse.Namespace) -> "Iterator[np.ndarray]":
             yield from short_blocks(sound.blocks)
 
 
-class WholeSound:
-    """The place of the streaming synthesizer until it is there: hears all of the sound before it says anything."""
+def curve_stream(ckpt_path: Path, domain: str | None, lookahead_ms: float | None, wav_path: Path | None) -> CurveStream:
+    """What tells curves of sound. Raises UserError for sound that comes live and a checkpoint that cannot stream."""
+    from dataset.split import named_domain
+    from model.causal_model import can_stream, load_causal
 
-    def __init__(self, ckpt_path: Path, domain: str | None, wav_path: Path | None) -> None:
+    if can_stream(ckpt_path):
+        from model.streaming import StreamingSynthesizer
+
+        model = load_causal(ckpt_path)
+        named = named_domain(wav_path.stem, model.header.config.data.domains) if wav_path else None
+        return StreamingSynthesizer(model, domain or named, lookahead_ms)
+    if wav_path is None:
+        told = "hears whole windows, which only a --wav_path has; one of config/live.yml streams"
+        raise UserError(f"{ckpt_path}: {told}")
+    return WholeSound(ckpt_path, domain, lookahead_ms, wav_path)
+
+
+class WholeSound:
+    """A checkpoint that cannot stream: hears all of a wav before it says anything."""
+
+    def __init__(self, ckpt_path: Path, domain: str | None, lookahead_ms: float | None, wav_path: Path) -> None:
         from model.synthesis import Synthesizer
 
         self._synthesizer = Synthesizer(ckpt_path)
-        self._synthesizer.check(domain, None)
-        self._domain = domain or (self._synthesizer.named_domain(wav_path.stem) if wav_path else None)
+        self._synthesizer.check(domain, None, lookahead_ms)
+        self._domain = domain or self._synthesizer.named_domain(wav_path.stem)
+        self.fps = self._synthesizer.fps
+        self.lookahead_ms = lookahead_ms or 0.0  # which an ensemble of checkpoints that stream may be asked for
+        self._asked_ms = lookahead_ms
         self._heard: list[np.ndarray] = []
 
-    def push(self, samples: "np.ndarray") -> Sequence[FaceFrame]:
+    def push(self, samples: "np.ndarray") -> "Sequence[tuple[float, np.ndarray]]":
         """(samples,) → nothing yet."""
         self._heard.append(samples)
         return ()
 
-    def flush(self) -> Sequence[FaceFrame]:
+    def interrupt(self) -> None:
+        """Forget what was heard."""
+        self._heard.clear()
+
+    def flush(self) -> "Sequence[tuple[float, np.ndarray]]":
         """All frames."""
         import numpy as np
 
         from dataset.blendshapes import to_arkit
 
-        curves = self._synthesizer.synthesize(np.concatenate(self._heard), self._domain)
-        rows: Iterable[np.ndarray] = to_arkit(curves, self._synthesizer.channels)
-        return [face_frame(index / self._synthesizer.fps, row) for index, row in enumerate(rows)]
+        sound = np.concatenate(self._heard)
+        self.interrupt()
+        curves = self._synthesizer.synthesize(sound, self._domain, lookahead_ms=self._asked_ms)
+        return [(index / self.fps, row) for index, row in enumerate(to_arkit(curves, self._synthesizer.channels))]
 
 
 if __name__ == "__main__":

@@ -27,27 +27,38 @@ class Piece(NamedTuple):
     sound: np.ndarray  # (samples,) float32 at 16 kHz; of a stream without sound, silence as long as its frames
 
 
-class StreamingSynthesizer(Protocol):
-    """Makes frames of sound as it comes."""
+class CurveStream(Protocol):
+    """Tells curves of sound as it comes: (time in s, (52,) in ARKIT's order) a frame."""
 
-    def push(self, samples: np.ndarray) -> Sequence[FaceFrame]:
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+
+    @property
+    def lookahead_ms(self) -> float:
+        """How much sound after a frame is heard before it is told."""
+
+    def push(self, samples: np.ndarray) -> Sequence[tuple[float, np.ndarray]]:
         """(samples,) float32 at 16 kHz → the frames that can be told now, from the stream's start on."""
 
-    def flush(self) -> Sequence[FaceFrame]:
-        """The stream has ended → its last frames."""
+    def flush(self) -> Sequence[tuple[float, np.ndarray]]:
+        """The stream has ended → its last frames. What is pushed next is another, from 0 s on."""
+
+    def interrupt(self) -> None:
+        """Forget what was heard. What is pushed next is another stream."""
 
 
-def synthesized(blocks: Iterable[np.ndarray], synthesizer: StreamingSynthesizer) -> Iterator[Piece]:
+def synthesized(blocks: Iterable[np.ndarray], stream: CurveStream) -> Iterator[Piece]:
     """blocks: (samples,) float32 at 16 kHz each. Sound is handed on once the frames that go with it are there."""
     held = np.zeros(0, np.float32)
     handed = 0
     for block in blocks:
-        frames = synthesizer.push(block)
+        frames = [face_frame(*told) for told in stream.push(block)]
         held = np.concatenate([held, block])
         ready = min(len(held), max(0, round(frames[-1].time_s * SAMPLE_RATE) - handed)) if frames else 0
         yield Piece(frames, held[:ready])
         held, handed = held[ready:], handed + ready
-    yield Piece(synthesizer.flush(), held)
+    yield Piece([face_frame(*told) for told in stream.flush()], held)
 
 
 def replayed(recording: Recording, blocks: Iterable[np.ndarray] = ()) -> Iterator[Piece]:

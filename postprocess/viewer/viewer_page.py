@@ -57,17 +57,22 @@ def about(showing: Showing, head: Head, channels: Sequence[str]) -> dict[str, An
         "groups": [{"title": title, "names": names} for title, names in PANELS.items()],
         "shapes": head.channels,
         "peaksHz": PEAKS_HZ,
-        "studio": {
-            "fieldOfViewDeg": VIEWER_FIELD_OF_VIEW_DEG,
-            "lights": {name: light._asdict() for name, light in VIEWER_LIGHTS.items()},
-            "ambient": VIEWER_AMBIENT._asdict(),
-        },
+        "studio": studio(),
     }
 
 
-def script() -> Markup:
+def studio() -> dict[str, Any]:
+    """The view and the lights, JSON-able."""
+    return {
+        "fieldOfViewDeg": VIEWER_FIELD_OF_VIEW_DEG,
+        "lights": {name: light._asdict() for name, light in VIEWER_LIGHTS.items()},
+        "ambient": VIEWER_AMBIENT._asdict(),
+    }
+
+
+def script(names: Sequence[str] = SCRIPTS) -> Markup:
     """The modules as one, which a page that may load nothing can hold: without what they import and export."""
-    modules = (TEMPLATE.with_name(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    modules = (TEMPLATE.with_name(f"{name}.js").read_text(encoding="utf-8") for name in names)
     return Markup("\n".join(re.sub(r"^import [^;]*;\n|^export ", "", module, flags=re.MULTILINE) for module in modules))
 
 

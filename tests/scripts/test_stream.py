@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from config.places import SHIPPED
 from dataset.blendshapes import read_curves, write_curves
 from dataset.recordings.layouts import read_recording
 from scripts import stream
-from tests.helpers import CAPTURES, DEMO, ROOT, needs_shared, posix_only, random_curves, write_speech
+from tests.helpers import CAPTURES, CAUSAL, DEMO, ROOT, needs_shared, posix_only, random_curves, write_speech
 from tests.receivers import UdpEar, read_live_link
 
 Main = Callable[..., None]
@@ -28,21 +29,50 @@ def test_a_wav_as_fast_as_it_goes_has_the_curves_of_synthesize(tmp_path: Path, r
     from model.synthesis import Synthesizer
 
     wav, out = DEMO / "wav" / "en_001.flac", tmp_path / "out.csv"
-    run_main(stream, "--wav_path", wav, "--no_pace", "--to", f"csv:{out}")
+    run_main(stream, "--wav_path", wav, "--ckpt_path", SHIPPED, "--no_pace", "--to", f"csv:{out}")
     synthesizer = Synthesizer()
     expected = synthesizer.synthesize(wav).clip(0, 1)
     np.testing.assert_allclose(read_curves(out, synthesizer.channels), expected, atol=1e-6)
     assert read_recording(out).fps == 30
 
 
-def test_pcm_says_the_same_as_its_wav(tmp_path: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def live(make_checkpoint: Callable[..., Path]) -> Path:
+    return make_checkpoint(*CAUSAL)
+
+
+@pytest.mark.parametrize("lookahead_ms", ["40", None])
+def test_a_stream_tells_the_curves_of_the_whole_file(
+    lookahead_ms: str | None, live: Path, tmp_path: Path, run_main: Main
+) -> None:
+    from model.synthesis import Synthesizer
+
+    wav, out, asked = tmp_path / "a.wav", tmp_path / "out.jsonl", ("--lookahead_ms", lookahead_ms)
+    write_speech(wav, 1.0)
+    words = ("--wav_path", wav, "--ckpt_path", live, *(asked if lookahead_ms else ()), "--no_pace")
+    run_main(stream, *words, "--to", f"jsonl:{out}", "--to", f"csv:{tmp_path / 'out.csv'}")
+    synthesizer, ms = Synthesizer(live), None if lookahead_ms is None else float(lookahead_ms)
+    expected = synthesizer.synthesize(wav, lookahead_ms=ms).clip(0, 1)
+    sent = read_recording(tmp_path / "out.csv").at_rate(synthesizer.fps)
+    assert abs(sent.frames - len(expected)) <= 1
+    header = json.loads(out.read_text(encoding="utf-8").splitlines()[0])
+    assert (ms or 200) - 20 < header["lookahead_ms"] <= (ms or 200)
+
+
+@pytest.mark.parametrize("source", ["--mic", "--pcm=-"])
+def test_live_sound_wants_a_checkpoint_that_streams(source: str, refusal: Refusal) -> None:
+    said = refusal(stream, source, "--ckpt_path", SHIPPED, "--to", "csv:a.csv")
+    assert said == f"{SHIPPED}: hears whole windows, which only a --wav_path has; one of config/live.yml streams"
+
+
+def test_pcm_says_the_same_as_its_wav(live: Path, tmp_path: Path, run_main: Main) -> None:
     import soundfile
 
     wav, pcm = tmp_path / "a.wav", tmp_path / "a.pcm"
     write_speech(wav, 1.0)
     pcm.write_bytes(soundfile.read(wav, dtype="int16")[0].astype("<i2").tobytes())
     for source, place in ((("--wav_path", wav), "wav.csv"), (("--pcm", pcm), "pcm.csv")):
-        run_main(stream, *source, "--no_pace", "--to", f"csv:{tmp_path / place}")
+        run_main(stream, *source, "--ckpt_path", live, "--no_pace", "--to", f"csv:{tmp_path / place}")
     assert (tmp_path / "wav.csv").read_bytes() == (tmp_path / "pcm.csv").read_bytes()
 
 
