@@ -72,9 +72,7 @@ def parse() -> argparse.Namespace:
     add("--mic", nargs="?", const=USUAL_MIC, metavar="DEVICE", help="a microphone: its number, or a part of its name")
     add("--pcm", type=Path, metavar="PATH", help="signed 16-bit little-endian mono; - is stdin")
     add("--serve", metavar="URL", help="WebSocket, ws://127.0.0.1:8765, that agents send PCM to and watchers see it at")
-    add(
-        "--page", action="store_true", help="with --serve: a page there to see and hear it"
-    )
+    add("--page", action="store_true", help="with --serve: a page there to see and hear it")
     add("--csv", type=Path, help="curves of any layout that are sent as they are")
     add("--to", action="append", metavar="URL", default=[], help="where frames go; once for each place, see above")
     add("--rate", type=int, default=SAMPLE_RATE, help="samples a second of --pcm")
