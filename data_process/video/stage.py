@@ -1,5 +1,6 @@
 """Videos to a corpus, in two stages: what is slow, tracking, is not done again when what follows it changes."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -167,8 +168,8 @@ def _progress(label: str, seconds: float | None = None) -> Iterator[Callable[[fl
     """A bar of the seconds of one video, which goes when it is done."""
     from tqdm import tqdm
 
-    with tqdm(total=seconds and round(seconds, 1), desc=label, unit="s", leave=False, position=1) as bar:
-        yield lambda time_s: bar.update(round(time_s - bar.n, 2))
+    with tqdm(total=seconds and math.ceil(seconds), desc=label, unit="s", leave=False, position=1) as bar:
+        yield lambda time_s: bar.update(int(time_s) - bar.n)
 
 
 class _Voice:

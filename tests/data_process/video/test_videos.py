@@ -214,4 +214,6 @@ def test_what_is_tracked_is_not_tracked_again(address: Path, monkeypatch: pytest
     monkeypatch.setattr(stage, "track_video", never)
     words = ("--source", address.parent / "speaker", "--out", address, "--out_fps", 25, "--tracker", MODEL, "--jobs", 1)
     run_main(video_command, *words)
-    assert read_recording(Corpus(address).place("bs", "address")).frames == pytest.approx(62, abs=2)
+    found = Corpus(address).read_prepared().clips["address"]["bs"]
+    assert read_recording(Corpus(address).place("bs", "address")).frames == found["frames"]
+    assert found["frames"] == pytest.approx(25 * found["seconds"], abs=0.51)
