@@ -108,7 +108,7 @@ class StreamingSynthesizer:
 
     @property
     def lookahead_ms(self) -> float:
-        """How much sound after a frame is heard before it is told; of the two, the part that no computer shortens."""
+        """How much sound after a frame is heard before it is told."""
         return self.model.delays.heard_ms(self.voice.delay)
 
     def push(self, samples: np.ndarray) -> list[TimedCurves]:

@@ -8,8 +8,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,23 @@ from config.load import load_config
 from config.units import SAMPLE_RATE
 from tests import helpers
 from tests.helpers import DEMO, ROOT, Corpus, run_command
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium that draws WebGL on the CPU."""
+    if CHROMIUM is None:
+        pytest.skip("needs a Chromium: install chromium, chromium-browser or google-chrome")
+    from playwright.sync_api import sync_playwright
+
+    offline = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+    drawn = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox", "--disable-quic")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*offline, *drawn])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,19 @@ def needs_case(name: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not (CASES / name).exists(), reason=f"needs ../shared/cases/{name}, which is not there")
 
 
+# Configs
+
+CAUSAL = (  # a small decoder that streams, as overrides
+    "model.lookahead_ms=[0,200]",
+    "model.encoder_layers=0",
+    "model.decoder_layers=0",
+    "model.positional=none",
+    "model.conv_layers=3",
+    "model.conv_kernel=5",
+    "features.logmel.steps_per_frame=3",
+    "features.logmel.context_steps=1",
+)
+
 # Systems
 
 KILLED_STATUS = 9  # of a process that a test kills by os._exit(9): no handler runs, nothing is flushed, on Windows too

@@ -20,18 +20,8 @@ from model.encoders import build_encoder
 from model.lookahead import FRAMES_BEFORE
 from model.streaming import StreamingSynthesizer, TimedCurves, push_all, stream_curves
 from model.synthesis import Synthesizer
-from tests.helpers import refused
+from tests.helpers import CAUSAL, refused
 
-CAUSAL = (
-    "model.lookahead_ms=[0,200]",
-    "model.encoder_layers=0",
-    "model.decoder_layers=0",
-    "model.positional=none",
-    "model.conv_layers=3",
-    "model.conv_kernel=5",
-    "features.logmel.steps_per_frame=3",
-    "features.logmel.context_steps=1",
-)
 FPS = 25
 Make = Callable[..., Path]
 

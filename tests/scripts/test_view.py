@@ -36,7 +36,6 @@ FPS, FRAMES, OPEN = 30.0, 91, 60  # the target's mouth is shut until frame 60, t
 RATE_HZ = 16_000
 JAW, SMILE = ARKIT.index("JawOpen"), ARKIT.index("MouthSmileLeft")
 NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def plate(name: str, width: float, height: float, depth: float, colour: float, **offsets: Any) -> Part:
@@ -264,21 +263,6 @@ def test_bad_input(clip: Path, refusal: Callable[..., str], tmp_path: Path) -> N
 
 
 # What a browser makes of it
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium that draws WebGL on the CPU."""
-    if CHROMIUM is None:
-        pytest.skip("needs a Chromium: install chromium, chromium-browser or google-chrome")
-    from playwright.sync_api import sync_playwright
-
-    offline = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
-    drawn = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox", "--disable-quic")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*offline, *drawn])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

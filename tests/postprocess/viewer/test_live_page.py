@@ -1,0 +1,90 @@
+"""The live page in a real browser, fed through a WebSocket: it sees and hears the same, at the same time."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.sync.client import connect
+
+from config.units import SAMPLE_RATE
+from postprocess.face.heads import DEFAULT_HEAD, read_head
+from postprocess.send.live import LiveStream
+from postprocess.send.live_server import LiveServer
+from postprocess.send.player import SilentPlayer
+from postprocess.send.sender import SendSettings
+from postprocess.viewer.live_page import live_page
+from tests.loud_jaw import LoudJaw
+from tests.receivers import free_port
+
+HEADER = '{"rate": 16000, "channels": 1}'
+# When the pieces are scheduled, and what the page then says is heard: [time on the audio clock, sample number, s].
+SCHEDULED = """
+window.scheduled = [];
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (time) {
+  window.context = this.context;
+  window.scheduled.push([time, this.buffer.length, this.buffer.getChannelData(0).reduce((a, b) => Math.max(a, b), 0)]);
+  start.call(this, time);
+};
+"""
+HEARD = """() => {
+  const { currentTime, outputLatency, baseLatency } = window.context;
+  const shown = parseFloat(document.querySelector("#time").textContent);
+  return [currentTime - (outputLatency || baseLatency || 0) - window.scheduled[0][0], shown];
+}"""
+JAW = """() => parseFloat(
+  document.querySelector("[data-channel=JawOpen]").parentElement.querySelector(".value").textContent
+)"""
+
+
+@pytest.fixture
+def place() -> Iterator[str]:
+    """Where a server listens, whose jaw is as open as the sound is loud."""
+    settings = SendSettings(LoudJaw.fps, "ada", lookahead_ms=LoudJaw.lookahead_ms)
+    with LiveServer(f"ws://127.0.0.1:{free_port()}", settings, live_page(read_head(DEFAULT_HEAD), "ada")) as server:
+        live = LiveStream(server.pieces(LoudJaw()), LoudJaw.fps, SilentPlayer())
+        server.interrupted = live.interrupt
+        threading.Thread(target=live.run, args=(lambda *_: None,), daemon=True).start()
+        yield f"127.0.0.1:{server.port}"
+
+
+def speech(seconds: float) -> bytes:
+    """Loud and silent by turns of a second, and loud first."""
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    loud = 0.2 * np.sin(2 * np.pi * 200 * time) * (time % 2 < 1)
+    return np.round(loud * 32767).astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_speaks_when_it_is_heard(width: int, place: str, browser: Any) -> None:
+    troubles: list[str] = []
+    context = browser.new_context(viewport={"width": width, "height": 800}, device_scale_factor=0.5)
+    tab = context.new_page()
+    tab.on("pageerror", lambda error: troubles.append(str(error)))
+    tab.add_init_script(SCHEDULED)
+    tab.goto(f"http://{place}/")
+    tab.wait_for_function("document.querySelector('#state').textContent === 'listening'")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    if tab.is_visible("#sound"):
+        tab.click("#sound")
+    tab.wait_for_selector("#sound", state="hidden")
+    still = tab.locator("#heads").screenshot()
+    with connect(f"ws://{place}/") as agent:
+        agent.send(HEADER)
+        agent.send(speech(6))
+        agent.send('{"end": true}')
+        tab.wait_for_function(f"({JAW})() > 0.7")
+        assert tab.inner_text("#state") == "speaking"
+        assert tab.locator("#heads").screenshot() != still
+        on_clock, shown = tab.evaluate(HEARD)
+        assert abs(on_clock - shown) < 0.2  # a busy machine draws late; a sample of the moment, not of its accuracy
+        times, lengths, _ = np.array(tab.evaluate("window.scheduled")).T
+        follow = np.flatnonzero(np.abs(np.diff(times) - lengths[:-1] / SAMPLE_RATE) > 1e-6)
+        assert len(follow) <= 3  # gaps where a busy machine was late, and none else
+        tab.wait_for_function(f"({JAW})() < 0.1")
+        agent.send('{"interrupt": true}')
+        tab.wait_for_function("document.querySelector('#state').textContent === 'listening'")
+    context.close()
+    assert troubles == []
