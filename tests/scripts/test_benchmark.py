@@ -5,13 +5,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from config.errors import UserError
-from model.bench import machine, timed_stages
+from model.bench import live_timings, machine, timed_stages
+from model.bench.live_timings import LiveFigure
 from model.bench.machine import Machine
 from model.bench.timings import Timing
+from postprocess.send import lateness
 from scripts import benchmark
+from tests.helpers import CAUSAL
 
 ABACUS = Machine("abacus", 2, 2, "3.11", "2.0", sgemm_gflop_per_s=100.0, copy_gb_per_s=30.0)
 STAGES = [
@@ -62,6 +66,36 @@ def test_a_stage_without_a_baseline_is_only_timed(
     shown = capsys.readouterr().out
     assert "12.500" in shown and "nap: asleep, median of 50\n" in shown
     assert "timed 1 stage\n" in shown
+
+
+def test_a_live_voice_beside_its_targets(
+    make_checkpoint: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    run_main: Callable[..., None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of weights at random; the stream starts in a process of its own."""
+    for name, small in (("MINUTES", 0), ("FRAMES", 10), ("STREAMS", 2)):
+        monkeypatch.setattr(live_timings, name, small)
+    monkeypatch.setattr(lateness, "packet_delays_ms", lambda seconds: np.arange(101.0))
+    out = tmp_path / "live.json"
+    run_main(benchmark, "--live", "--quick", "--ckpt_path", make_checkpoint(*CAUSAL), "--json", out)
+    written, shown = json.loads(out.read_text(encoding="utf-8")), capsys.readouterr().out
+    assert written["from a frame's time to its packet, 99 %"] == 99
+    assert 180 < written["look-ahead"] <= 200
+    assert 0 < written["a frame, median"] <= written["a frame, 99 %"]
+    assert all(name in shown for name in written) and "≤ 2 ms" in shown and "≥ 2 streams" in shown
+
+
+def test_a_figure_tells_whether_its_target_is_met() -> None:
+    rows = [LiveFigure("a", 1.5, "ms", most=2), LiveFigure("b", 40, "streams", least=50), LiveFigure("c", 7, "MB")]
+    assert [row.cells()[2:] for row in rows] == [["≤ 2 ms", ""], ["≥ 50 streams", "missed"], ["", ""]]
+
+
+def test_packets_are_told_as_late_as_they_leave() -> None:
+    late_ms = lateness.packet_delays_ms(1, fps=10)
+    assert len(late_ms) == 10 and late_ms.min() > -1
 
 
 def test_an_unknown_stage_is_refused_before_anything_is_timed(run_main: Callable[..., None]) -> None:

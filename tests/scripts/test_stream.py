@@ -155,7 +155,10 @@ def test_a_source_that_fails_midway_says_so(tmp_path: Path, refusal: Refusal) ->
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("", "no source: give one of --wav_path, --mic, --pcm, --serve and --csv (which may have its sound by --wav_path)"),
+        (
+            "",
+            "no source: give one of --wav_path, --mic, --pcm, --serve and --csv (which may have",
+        ),
         ("--mic --pcm -", "--mic and --pcm: give only one of --wav_path, --mic, --pcm, --serve and --csv"),
         ("--csv a.csv --audio_delay_ms -1", "--audio_delay_ms -1: must be from 0 to 5000"),
         ("--csv a.csv --to csv:a.csv", "a.csv: is a source too; write to another place with --to"),

@@ -1,0 +1,35 @@
+"""How much later than its sound is heard a frame's packet leaves."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from config.units import SAMPLE_RATE
+from dataset.blendshapes import ARKIT
+from dataset.face_frame import FaceFrame, face_frame
+from postprocess.send.live import LiveStream, Piece
+from postprocess.send.outputs import Outputs
+from postprocess.send.player import SilentPlayer
+from postprocess.send.sender import SendSettings
+
+PLACES = ("livelink://127.0.0.1:9", "vmc://127.0.0.1:9")  # nobody need be there
+
+
+def packet_delays_ms(seconds: float, fps: float = 60.0) -> np.ndarray:
+    """(frames,) from a frame's time to when its packets, to PLACES, are handed to the system."""
+    player, late_s = SilentPlayer(), list[float]()
+    with Outputs(PLACES, SendSettings(fps)) as outputs:
+
+        def send(*due: FaceFrame) -> None:
+            outputs.send(*due)
+            now_s = player.position_s()
+            late_s.extend(now_s - frame.time_s for frame in due if not frame.is_held)
+
+        LiveStream(_pieces(seconds, fps), fps, player).run(send)
+    return 1000 * np.array(late_s)
+
+
+def _pieces(seconds: float, fps: float) -> Iterator[Piece]:
+    for second in range(round(seconds)):
+        times = second + np.arange(round(fps)) / fps
+        yield Piece([face_frame(time_s, np.zeros(len(ARKIT))) for time_s in times], np.zeros(SAMPLE_RATE, np.float32))
