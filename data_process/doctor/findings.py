@@ -90,11 +90,9 @@ def drift_ms(clip: Measured) -> float:
 
 
 def _fault_ms(clip: Measured) -> float:
-    """The clip's lag, which is told, less what is no fault: in a film of a face a mouth is ahead of its sound."""
+    """The clip's lag, which is told; 0 for a lead that is natural."""
     assert clip.lag is not None
-    if clip.video is None or clip.lag.ms >= 0:
-        return clip.lag.ms
-    return min(clip.lag.ms + NATURAL_LEAD_MS, 0.0)
+    return 0.0 if -NATURAL_LEAD_MS <= clip.lag.ms <= 0 else clip.lag.ms
 
 
 def is_steady(clip: Measured) -> bool:

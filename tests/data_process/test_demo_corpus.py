@@ -75,7 +75,7 @@ def test_the_face_moves_with_the_sound(name: str) -> None:
     jaw = jaw[: len(jaw) // 3 * 3].reshape(-1, 3).mean(axis=1)
     assert np.corrcoef(level, jaw)[0, 1] > 0.3
     face = read_curves(file, FACE)
-    assert face[0].max() < 0.01 and face[-1].max() < 0.01 and jaw.max() > 0.2
+    assert face[0].max() < 0.1 and face[-1].max() < 0.01 and jaw.max() > 0.2
     assert read_curves(file, ("JawOpen",)).max() <= 0.62
 
 

@@ -80,7 +80,9 @@ def test_equal_outputs_and_curves(
     header, decoder = load_decoder(tmp_path / "ours" / "best.safetensors")
     assert (header.channels, header.fps, header.feature_size) == (FACE, 25.0, SIZE)
     assert header.config.windows.window_frames == 55 and header.config.features.context == "window"
-    assert len(decoder.state_dict()) == 2 + 12 + 18 + 2, "nothing of HuBERT, the text encoder and the discriminator"
+    assert len(decoder.state_dict()) == one_hot + 2 + 12 + 18 + 2, (
+        "nothing of HuBERT, the text encoder, the discriminator"
+    )
     features, domain = torch.randn(4, 55, SIZE), torch.tensor([0, 1, 0, 1])
     with torch.no_grad():
         expected, normalised = model(features, domain), decoder(features, domain)

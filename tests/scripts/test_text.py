@@ -88,12 +88,12 @@ def test_curves_follow_the_transcript_and_without_one_the_middle(
     assert np.corrcoef(jaw, truth)[0, 1] > 0.9 and np.ptp(jaw) > 3 * np.ptp(alone)
 
 
-def noting(forward: Callable[..., torch.Tensor], texts: list[tuple[torch.Tensor, ...]]) -> Callable[..., torch.Tensor]:
-    """The decoder's forward, which also notes the text streams that it is given."""
+def noting(hidden: Callable[..., torch.Tensor], texts: list[tuple[torch.Tensor, ...]]) -> Callable[..., torch.Tensor]:
+    """The decoder's `hidden`, which also notes the text streams that it is given."""
 
-    def noted(features: torch.Tensor, domain: torch.Tensor, *text: torch.Tensor) -> torch.Tensor:
-        texts.append(text)
-        return forward(features, domain, *text)
+    def noted(features: torch.Tensor, domain: torch.Tensor, *more: torch.Tensor | None) -> torch.Tensor:
+        texts.append(tuple(part for part in more if part is not None))
+        return hidden(features, domain, *more)
 
     return noted
 
@@ -107,7 +107,7 @@ def test_training_and_synthesis_read_alike(
     validate = run_state.RunState.validate
 
     def spied(run: run_state.RunState) -> dict[str, float]:
-        monkeypatch.setattr(run.decoder, "forward", noting(run.decoder.forward, seen))
+        monkeypatch.setattr(run.decoder, "hidden", noting(run.decoder.hidden, seen))
         return validate(run)
 
     monkeypatch.setattr(run_state.RunState, "validate", spied)
@@ -115,7 +115,7 @@ def test_training_and_synthesis_read_alike(
     validated = [torch.cat([part.flatten() for part in parts]) for parts in zip(*seen, strict=True)]
     synthesizer = Synthesizer(folder / "last.safetensors")
     decoder = synthesizer.members[0].decoder
-    monkeypatch.setattr(decoder, "forward", noting(decoder.forward, read))
+    monkeypatch.setattr(decoder, "hidden", noting(decoder.hidden, read))
     synthesizer.synthesize(corpus / "wav" / "a1.wav", overlap=0, words=words_of(0))
     synthesized = [torch.cat([part.flatten() for part in parts]) for parts in zip(*read, strict=True)]
     whole = text_stream(words_of(0), FRAMES, FPS)

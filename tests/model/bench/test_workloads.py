@@ -34,10 +34,11 @@ def test_the_plain_loader_gives_what_the_loader_gives(context: str, tmp_path: Pa
 
 def test_a_run_on_noise_takes_a_training_step(tmp_path: Path) -> None:
     run = training_on_noise(tmp_path, 2, 3.0, "train.batch_size=2")
-    before = [weight.clone() for weight in run.decoder.parameters()]
+    learnt = [weight for weight in run.decoder.parameters() if weight.requires_grad]
+    before = [weight.clone() for weight in learnt]
     step(run, next(run.batches()))
     assert run.step == 1 and set(run.losses[0]) == {"dtw", "total"}
-    assert not any(map(torch.equal, before, run.decoder.parameters()))
+    assert not any(map(torch.equal, before, learnt))
 
 
 def test_a_run_takes_a_step_on_plain_layers(tmp_path: Path) -> None:
@@ -54,6 +55,7 @@ def test_the_plain_decoder_is_the_reference_decoder() -> None:
         {
             name.replace("encoder.0.", "encoder.").replace("decoder.0.", "decoder.").replace("head.linear", "head.0"): v
             for name, v in ours.state_dict().items()
+            if name != "domain.weight"  # one-hots, which the plain one makes itself
         }
     )
     given = torch.randn(2, 55, 1024), torch.tensor([0, 1])
