@@ -8,7 +8,8 @@ import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 
 const PAST_S = 5; // that the curves show
-const FUTURE_S = 3; // a server is two seconds ahead at most
+const NEXT_S = 3; // and of what is to come: a server is two seconds ahead
+const FUTURE_S = 30; // that is kept: a page that was held up lags behind its server
 const PEAKS_A_FRAME = 10;
 const AGAIN_MS = 1000;
 const SAMPLE_BYTES = 2;
@@ -121,7 +122,7 @@ class LivePage {
     this.passage = new Passage(this.about, fps, () => this.timeline.build());
     this.timeline ??= new Timeline(this.passage.showing, this.passage, () => {});
     Object.assign(this.timeline, { showing: this.passage.showing, clock: this.passage });
-    this.timeline.look(0, this.passage.duration);
+    this.timeline.look(0, PAST_S + NEXT_S);
     this.timeline.build();
     this.sound.reached = this.sound.end = 0;
   }
