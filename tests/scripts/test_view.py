@@ -25,6 +25,7 @@ from postprocess.face.gltf import write_head
 from postprocess.face.heads import read_head
 from postprocess.face.mesh import Head, Mesh, Part
 from postprocess.life.enlivener import HEAD
+from postprocess.viewer import live_page
 from postprocess.viewer.bundle import ARRAYS, packed
 from postprocess.viewer.geometry import head_arrays
 from postprocess.viewer.showing import labels_of, read_takes, target_of
@@ -121,9 +122,10 @@ def unpacked(text: str, places: dict[str, Any]) -> dict[str, np.ndarray]:
 
 def test_every_module_is_on_the_page_after_those_that_it_imports() -> None:
     modules = {file.stem: file.read_text(encoding="utf-8") for file in TEMPLATE.parent.glob("*.js")}
-    assert set(SCRIPTS) == set(modules)
-    for place, name in enumerate(SCRIPTS):
-        assert set(re.findall(r'from "\./(\w+)\.js"', modules[name])) <= set(SCRIPTS[:place])
+    assert {*SCRIPTS, *live_page.SCRIPTS} == set(modules)
+    for scripts in (SCRIPTS, live_page.SCRIPTS):
+        for place, name in enumerate(scripts):
+            assert set(re.findall(r'from "\./(\w+)\.js"', modules[name])) <= set(scripts[:place])
 
 
 def test_arrays_come_back_as_they_were() -> None:
@@ -324,27 +326,27 @@ def test_the_mouth_opens_with_the_curve(pair: Path, opened: Callable[..., Any]) 
 def test_the_head_turns_as_its_angles_say(
     clip: Path, opened: Callable[..., Any], run_main: Callable[..., None]
 ) -> None:
-    """To its own left, upwards, and to its right shoulder: where the dark mouth goes."""
+    """To its own left, upwards, and to its right shoulder: where its dark mouth and hair go."""
     columns = {name: np.zeros(91) for name in ("JawOpen", *HEAD)}
     columns["JawOpen"] += 1
     for place, name in enumerate(HEAD):
         columns[name][60 + 10 * place : 70 + 10 * place] = 0.35
     rest = {name: np.zeros(91) for name in ARKIT if name != "JawOpen"}
     write_columns(clip / "turning.csv", {**rest, **columns})
-    run_main(script, "--csv", clip / "turning.csv", "--head", clip / "head.glb", "--out", clip / "turning.html")
+    run_main(script, "--csv", clip / "turning.csv", "--out", clip / "turning.html")
     tab = opened(clip / "turning.html")
 
-    def mouth(frame: int) -> tuple[np.ndarray, float]:
-        """The middle of the mouth, right and down in pixels, and how much higher its right end is in the picture."""
+    def hair_and_mouth(frame: int) -> tuple[np.ndarray, np.ndarray]:
+        """The middle of each, right and down in pixels: what is dark above and below the eyes."""
         seek(tab, frame)
         grey = np.asarray(Image.open(BytesIO(tab.screenshot(clip=tab.locator("#heads").bounding_box()))).convert("L"))
-        dark = np.argwhere(grey[60:-20] < 60)
-        return dark.mean(axis=0)[::-1], float(-np.polyfit(dark[:, 1], dark[:, 0], 1)[0])
+        above, below = grey[len(grey) // 6 : len(grey) * 2 // 5], grey[len(grey) * 3 // 5 :]
+        return np.argwhere(above < 90).mean(axis=0)[::-1], np.argwhere(below < 50).mean(axis=0)[::-1]
 
-    (at, level), (yawed, _), (pitched, _), (_, rolled) = (mouth(frame) for frame in (30, 65, 75, 85))
-    assert yawed[0] - at[0] > 1 and abs(yawed[1] - at[1]) < abs(yawed[0] - at[0])
-    assert pitched[1] < at[1] - 0.5
-    assert abs(level) < 0.02 < 0.15 < rolled
+    (hair, mouth), (_, yawed), (_, pitched), (rolled, _) = map(hair_and_mouth, (30, 65, 75, 85))
+    assert yawed[0] - mouth[0] > 1 and abs(yawed[1] - mouth[1]) < abs(yawed[0] - mouth[0])
+    assert pitched[1] < mouth[1] - 0.5
+    assert rolled[0] < hair[0] - 3
 
 
 def test_of_a_full_body_the_page_opens_on_the_face(clip: Path, opened: Callable[..., Any]) -> None:
