@@ -1,5 +1,6 @@
 """How much later than its sound is heard a frame's packet leaves."""
 
+import socket
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,20 +13,23 @@ from postprocess.send.outputs import Outputs
 from postprocess.send.player import SilentPlayer
 from postprocess.send.sender import SendSettings
 
-PLACES = ("livelink://127.0.0.1:9", "vmc://127.0.0.1:9")  # nobody need be there
+FORM = "livelink://127.0.0.1:{}"
 
 
 def packet_delays_ms(seconds: float, fps: float = 60.0) -> np.ndarray:
-    """(frames,) from a frame's time to when its packets, to PLACES, are handed to the system."""
+    """(frames,) from a frame's time to when its packet is handed to the system, to one that takes none of them."""
     player, late_s = SilentPlayer(), list[float]()
-    with Outputs(PLACES, SendSettings(fps)) as outputs:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        outputs = Outputs([FORM.format(deaf.getsockname()[1])], SendSettings(fps))
 
         def send(*due: FaceFrame) -> None:
             outputs.send(*due)
             now_s = player.position_s()
             late_s.extend(now_s - frame.time_s for frame in due if not frame.is_held)
 
-        LiveStream(_pieces(seconds, fps), fps, player).run(send)
+        with outputs:
+            LiveStream(_pieces(seconds, fps), fps, player).run(send)
     return 1000 * np.array(late_s)
 
 
