@@ -65,8 +65,8 @@ def test_the_page_speaks_when_it_is_heard(width: int, place: str, browser: Any) 
     tab.on("pageerror", lambda error: troubles.append(str(error)))
     tab.add_init_script(SCHEDULED)
     tab.goto(f"http://{place}/")
-    tab.wait_for_function("document.querySelector('#state').textContent === 'listening'")
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab.wait_for_function("() => document.querySelector('#state').textContent === 'listening'")
+    assert tab.evaluate("() => document.documentElement.scrollWidth") <= width
     if tab.is_visible("#sound"):
         tab.click("#sound")
     tab.wait_for_selector("#sound", state="hidden")
@@ -75,16 +75,16 @@ def test_the_page_speaks_when_it_is_heard(width: int, place: str, browser: Any) 
         agent.send(HEADER)
         agent.send(speech(6))
         agent.send('{"end": true}')
-        tab.wait_for_function(f"({JAW})() > 0.7")
+        tab.wait_for_function(f"() => ({JAW})() > 0.7")
         assert tab.inner_text("#state") == "speaking"
         assert tab.locator("#heads").screenshot() != still
         on_clock, shown = tab.evaluate(HEARD)
         assert abs(on_clock - shown) < 0.2  # a busy machine draws late; a sample of the moment, not of its accuracy
-        times, lengths, _ = np.array(tab.evaluate("window.scheduled")).T
+        times, lengths, _ = np.array(tab.evaluate("() => window.scheduled")).T
         follow = np.flatnonzero(np.abs(np.diff(times) - lengths[:-1] / SAMPLE_RATE) > 1e-6)
         assert len(follow) <= 3  # gaps where a busy machine was late, and none else
-        tab.wait_for_function(f"({JAW})() < 0.1")
+        tab.wait_for_function(f"() => ({JAW})() < 0.1")
         agent.send('{"interrupt": true}')
-        tab.wait_for_function("document.querySelector('#state').textContent === 'listening'")
+        tab.wait_for_function("() => document.querySelector('#state').textContent === 'listening'")
     context.close()
     assert troubles == []
