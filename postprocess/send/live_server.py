@@ -55,12 +55,13 @@ class Utterance:
 
     def __init__(self, header: object, generation: int) -> None:
         told = header if isinstance(header, dict) else {}
-        self.rate, self.channels, self.generation = told.get("rate"), told.get("channels"), generation
+        rate, channels = told.get("rate"), told.get("channels")
         lowest, highest = RATES_HZ
-        if type(self.rate) is not int or not lowest <= self.rate <= highest:
+        if type(rate) is not int or not lowest <= rate <= highest:
             raise BadClientError(f"rate: a whole number from {lowest} to {highest}, as in {HEADER_FORM}")
-        if type(self.channels) is not int or not 1 <= self.channels <= MOST_CHANNELS:
+        if type(channels) is not int or not 1 <= channels <= MOST_CHANNELS:
             raise BadClientError(f"channels: a whole number from 1 to {MOST_CHANNELS}, as in {HEADER_FORM}")
+        self.rate, self.channels, self.generation = rate, channels, generation
         self._messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._taken_bytes = self._heard_bytes = 0  # each changed by one thread
 

@@ -36,7 +36,7 @@ def tracks(seconds: float = 6.0, fps: float = 30.0, lost: tuple[int, int] = (0, 
     times_s = np.arange(frames) / fps
     scores = np.full((frames, 52), 0.1, np.float32)
     scores[:, ARKIT.index("JawOpen")] += 0.4 * (np.sin(2 * np.pi * times_s) > 0.5)
-    angles, boxes = np.zeros((frames, 3), np.float32), np.tile(np.float32([100, 100, 180, 220]), (frames, 1))
+    angles, boxes = np.zeros((frames, 3), np.float32), np.tile(np.array([100, 100, 180, 220], np.float32), (frames, 1))
     angles[:, 0] = 0.2
     builds = np.zeros((frames, 6), np.float32)
     for column in (scores, angles, boxes, builds):
