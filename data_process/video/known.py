@@ -60,11 +60,13 @@ def compare(tracked: Tracked) -> dict[str, tuple[float, float, str]]:
 
 HEADING = f"""# What a face tracker reads of a face whose curves are known
 
-`python scripts/closed_loop.py --out result/closed_loop.md`: a film of each channel by itself, 0 to 1 and back in a third of a second, then of each
-turn of the head, drawn by the renderer and tracked by MediaPipe's face landmarker, nothing cleaned. r: correlation over the whole film, so that what
-a channel answers to the others' motion counts against it; gain: what is read for each unit; ✗: r below {FEWEST:g}. A drawn head is no person:
-its lids, brows and teeth are read worse than a face's, so the gains calibrate nothing. What it does show: which side is left, which way
-angles run, what no blend weight of this tracker answers to (TongueOut, CheekPuff, JawForward, cheeks and nose), and what is mixed up with what.
+`python scripts/closed_loop.py --out result/closed_loop.md`: a film of each channel by itself, 0 to 1 and back in a
+third of a second, then of each turn of the head, drawn by the renderer and tracked by MediaPipe's face landmarker,
+nothing cleaned. r: correlation over the whole film, so that what a channel answers to the others' motion counts
+against it; gain: what is read for each unit; ✗: r below {FEWEST:g}. A drawn head is no person: its lids, brows and
+teeth are read worse than a face's, so the gains calibrate nothing. What it does show: which side is left, which way
+angles run, what no blend weight of this tracker answers to (TongueOut, CheekPuff, JawForward, cheeks and nose), and
+what is mixed up with what.
 
 """
 
