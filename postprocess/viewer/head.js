@@ -19,7 +19,6 @@ export class Mesh {
     this.low = [...arrays.frame.slice(0, 3)]; // what is shown: the head, of a body the part around its face
     this.high = [...arrays.frame.slice(3)];
     this.neck = [...arrays.neck];
-    this.bottom = this.rest.reduce((found, value, i) => (i % 3 === 1 ? Math.min(found, value) : found), Infinity);
   }
 
   // How far its farthest vertex is from a place.
@@ -221,7 +220,6 @@ export class Painter {
       perspective(2 * Math.atan(2 * Math.tan(this.angle / 2)), width / (2 * height), near, away + this.deep),
     );
     gl.uniform1f(places.texel, 1 / SHADE_TEXELS);
-    gl.uniform1f(places.bottom, this.mesh.bottom);
     gl.drawElements(gl.TRIANGLES, this.mesh.triangles.length, this.index, 0);
     gl.disable(gl.SCISSOR_TEST);
   }

@@ -15,7 +15,7 @@ layout(location = 2) in vec3 colour;
 layout(location = 3) in float roughness;
 uniform mat4 view, projection, toLight;
 centroid out vec3 seen, facing, paint, shaded;
-centroid out float rough, height;
+centroid out float rough;
 vec3 linear(vec3 code) { return mix(code / 12.92, pow((code + 0.055) / 1.055, vec3(2.4)), step(0.04045, code)); }
 void main() {
   vec4 place = view * vec4(position, 1.0);
@@ -24,7 +24,6 @@ void main() {
   facing = mat3(view) * normal;
   paint = linear(colour);
   rough = roughness;
-  height = position.y;
   shaded = (toLight * vec4(position + normal * 0.0012, 1.0)).xyz * 0.5 + 0.5;
 }`;
 
@@ -32,10 +31,10 @@ export const FRAGMENT = `#version 300 es
 precision highp float;
 precision highp sampler2DShadow;
 centroid in vec3 seen, facing, paint, shaded;
-centroid in float rough, height;
+centroid in float rough;
 uniform sampler2DShadow shade;
 uniform vec3 key, keyDirection, fill, fillDirection, rim, rimDirection, above, below;
-uniform float texel, bottom;
+uniform float texel;
 out vec4 drawn;
 
 // Twenty places on a disc, by the golden angle; each is itself a filtered comparison of four texels.
@@ -69,7 +68,9 @@ vec3 wrapped(float cosine) {
 
 void main() {
   vec3 n = normalize(facing), v = normalize(-seen);
-  if (!gl_FrontFacing && dot(n, v) < 0.0) n = -n; // slivers in a fold are seen from behind, yet belong to the front
+  // Edge-on from behind, depth is too coarse: what lies behind skin, as a mouth's inside does, would show as specks.
+  if (!gl_FrontFacing && dot(n, v) > -0.25) discard;
+  if (!gl_FrontFacing) n = -n;
   float reaching = lightReaching();
   vec3 soft = mix(vec3(1.0), pow(vec3(reaching), vec3(0.75, 1.0, 1.1)), 0.85);
   vec3 ambient = mix(below, above, n.y * 0.5 + 0.5);
@@ -82,6 +83,5 @@ void main() {
   vec3 light = paint * diffuse * 0.62 + shine * 0.5;
   light = light * (1.0 + light / 6.0) / (1.0 + light * 0.55); // what is bright bends towards white, not past it
   vec3 code = mix(light * 12.92, 1.055 * pow(max(light, 0.0), vec3(1.0 / 2.4)) - 0.055, step(0.0031308, light));
-  float there = smoothstep(bottom, bottom + 0.035, height); // the neck fades out
-  drawn = vec4(min(code, 1.0) * there, there);
+  drawn = vec4(min(code, 1.0), 1.0);
 }`;

@@ -9,7 +9,7 @@ from postprocess.face.sculptor.skin import CAVITY_RINGS, CREASE, FIRST_LIP, LIP_
 
 BLUSH = np.array([0.66, 0.26, 0.19])
 LIP = np.array([0.50, 0.155, 0.135])
-MOUTH_INSIDE = np.array([0.30, 0.06, 0.055])
+MOUTH_INSIDE = np.array([0.46, 0.115, 0.10])
 
 
 def open_sky(skin: Skin) -> np.ndarray:
@@ -60,7 +60,7 @@ def _paint_mouth(skin: Skin, colours: np.ndarray) -> None:
         else:
             depth = CAVITY_RINGS[FIRST_LIP - 1 - ring][0]
             colour = np.tile(mixed(ramp(np.array(depth), 0.5, 4), LIP * 0.5, MOUTH_INSIDE), (columns, 1))
-            colour = colour * (1 - 0.85 * ramp(np.array(depth), 4, 40))
+            colour = colour * (1 - 0.80 * ramp(np.array(depth), 8, 56))
         for side in (indices, skin.mirror[indices]):
             colours[side] = colour
 

@@ -12,7 +12,7 @@ HAIR = np.array([0.082, 0.040, 0.022])
 LASH = np.array([0.016, 0.010, 0.008])
 SCLERA = np.array([0.74, 0.72, 0.70])
 IRIS_DARK, IRIS_LIGHT = np.array([0.085, 0.042, 0.017]), np.array([0.36, 0.19, 0.075])
-ENAMEL, GUM = np.array([0.86, 0.77, 0.64]), np.array([0.42, 0.13, 0.12])
+ENAMEL, GUM = np.array([0.97, 0.85, 0.69]), np.array([0.50, 0.17, 0.155])
 TONGUE, TONGUE_GROOVE = np.array([0.52, 0.17, 0.165]), np.array([0.38, 0.10, 0.10])
 IRIS_RADIANS, PUPIL_RADIANS = 0.49, 0.205  # as seen from the eyeball's centre
 
@@ -210,7 +210,7 @@ def teeth(arch: Arch) -> Piece:
 
 
 # From a tooth's edge to its neck: share of the height, of the width, of the thickness.
-TOOTH_ROWS = ((0.0, 0.84, 0.62), (0.07, 0.95, 0.85), (0.35, 0.99, 0.98), (0.75, 0.93, 1.05), (1.12, 0.8, 1.0))
+TOOTH_ROWS = ((0.0, 0.93, 0.72), (0.06, 0.98, 0.88), (0.35, 1.0, 0.98), (0.75, 0.98, 1.02), (1.12, 0.9, 1.0))
 
 
 def _tooth(arch: Arch, number: int, place: float) -> Piece:
@@ -218,16 +218,16 @@ def _tooth(arch: Arch, number: int, place: float) -> Piece:
     tangent = (ahead - foot) / np.linalg.norm(ahead - foot)
     out = np.array([-tangent[2], 0, tangent[0]])
     turn = turns(8) + np.pi / 8
-    square = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** 0.6
-    deep = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.7
+    square = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** 0.25
+    deep = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.25  # a flat front: deep grooves look like braces
     edge = arch.edge_y + arch.height * (1 - arch.lengths[number]) * 0.5
     rows, colours = [], []
     for share, wide, thick in TOOTH_ROWS:
         level = edge + share * (arch.edge_y + arch.height - edge)
         across = 0.5 * arch.widths[number] * wide * square[:, None] * tangent
         rows.append(foot + (0, level, 0) + across + 2.4 * (thick * deep[:, None] - 1) * out)
-        warmth = np.array([1, 0.95, 0.88]) if share > 0.6 else np.ones(3)
-        colours.append(np.tile(ENAMEL * warmth * (1 - 0.10 * number), (len(turn), 1)))
+        warmth = np.array([1, 0.95, 0.89]) if share > 0.6 else np.ones(3)
+        colours.append(np.tile(ENAMEL * warmth * (1 - 0.05 * number), (len(turn), 1)))
     return grid(np.array(rows), np.array(colours), caps=(0,))
 
 

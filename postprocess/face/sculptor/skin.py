@@ -34,6 +34,7 @@ CAVITY_RINGS = (
 FIRST_LIP, FIRST_LID = len(CAVITY_RINGS), 2  # the rings of the mouth and of the eye that are seen, from here on
 CREASE = FIRST_LID + LID_RINGS.index(1.0)  # the fold over the upper lid
 NECK_RINGS = 8
+NECK_EDGE_MM = 1.2  # how far its lower edge is rounded off, so that its shade stays at the cut
 NECK_COLUMNS = 20  # on half of it
 FACE_SPACING_MM, BACK_SPACING_MM = 3.7, 12.0
 
@@ -144,7 +145,7 @@ def _lid_outline(s: float, across: np.ndarray, up: np.ndarray) -> tuple[np.ndarr
 
 
 def neck_rings() -> np.ndarray:
-    """(NECK_RINGS, NECK_COLUMNS, 3): from under the chin down, from the front to the back."""
+    """(NECK_RINGS + 1, NECK_COLUMNS, 3): from under the chin down to the cut, from the front to the back."""
     angle = np.linspace(0, np.pi, NECK_COLUMNS)
     directions = np.stack([np.sin(angle), np.zeros_like(angle), np.cos(angle)], 1)
     directions[[0, -1], 0] = 0
@@ -158,6 +159,7 @@ def neck_rings() -> np.ndarray:
         flare = 1 + 0.25 * ramp(np.array(down), 0.45, 1.15) * np.sin(angle)
         ring[:, [0, 2]] = axis[:, [0, 2]] + (ring - axis)[:, [0, 2]] * flare[:, None]
         rings.append(ring)
+    rings.append(rings[-1] - NECK_EDGE_MM * directions - (0, NECK_EDGE_MM, 0))
     result = np.array(rings)
     result[:, [0, -1], 0] = 0
     return result
