@@ -14,8 +14,7 @@ class LoudJaw:
     fps, lookahead_ms = 25.0, 40.0
 
     def __init__(self) -> None:
-        self._held = np.zeros(0, np.float32)
-        self.interrupt()
+        self._held, self._number = np.zeros(0, np.float32), 0
 
     def push(self, samples: np.ndarray) -> list[tuple[float, np.ndarray]]:
         self._held = np.concatenate([self._held, samples])

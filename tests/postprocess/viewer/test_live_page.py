@@ -77,7 +77,7 @@ def test_the_page_speaks_when_it_is_heard(width: int, place: str, browser: Any) 
         agent.send('{"end": true}')
         tab.wait_for_function(f"() => ({JAW})() > 0.7")
         assert tab.inner_text("#state") == "speaking"
-        assert tab.locator("#heads").screenshot() != still
+        assert any(tab.locator("#heads").screenshot() != still for _ in range(10))  # loud and silent by turns
         on_clock, shown = tab.evaluate(HEARD)
         assert abs(on_clock - shown) < 0.2  # a busy machine draws late; a sample of the moment, not of its accuracy
         times, lengths, _ = np.array(tab.evaluate("() => window.scheduled")).T
