@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import parser, run
 from config.errors import UserError
 from config.files import keep_apart
-from config.places import LIVE
+from config.places import LIVE, SHIPPED
 from config.units import SAMPLE_RATE
 from dataset.audio import open_sound
 from dataset.face_frame import FaceFrame
@@ -84,8 +84,8 @@ def parse() -> argparse.Namespace:
     add(
         "--ckpt_path",
         type=Path,
-        default=LIVE,
-        help="checkpoint; one that cannot stream, or an ensemble's folder, for a wav",
+        help="checkpoint that streams, by default result/live's where config/live.yml was trained; for a wav any, "
+        "by default the shipped one",
     )
     add(
         "--lookahead_ms",
@@ -94,6 +94,7 @@ def parse() -> argparse.Namespace:
     )
     add("--domain", help="recording set to sound like; by default the one that the wav's name belongs to, or the first")
     given = options.parse_args()
+    given.ckpt_path = given.ckpt_path or (LIVE if LIVE.is_file() else SHIPPED)
     check(given)
     return given
 
