@@ -137,6 +137,8 @@ def measure(files: ClipFiles, fps: float, prepared: Mapping[str, Mapping[str, An
         sound = replace(sound, levels={name: told.get(name, level) for name, level in sound.levels.items()})
     if recording is not None:
         rate = recording.fps or fps
+        if "video" in prepared:
+            neutral = None  # its curves are already without
         pose = dict(zip(neutral.names, neutral.values.mean(axis=0).tolist(), strict=True)) if neutral else {}
         spoken = speech_frames(stretches, recording.frames, rate) if audio is not None else None
         curves = measure_curves(recording, rate, spoken, pose)
