@@ -10,11 +10,10 @@ from types import ModuleType
 from typing import BinaryIO
 
 import numpy as np
-import soxr
 
 from config.errors import UserError
 from config.units import SAMPLE_RATE
-from dataset.audio import RATES_HZ, to_float
+from dataset.audio import RATES_HZ, StreamResampler, to_float
 
 BLOCK_S = 0.02
 MOST_WAITING = 250  # blocks of a microphone that no one fetches: five seconds
@@ -86,13 +85,9 @@ def _pcm(file: BinaryIO, rate: int) -> Iterator[np.ndarray]:
 
 def at_16_khz(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
     """Blocks (samples,) of a rate in Hz → the same sound at 16 kHz."""
-    if rate == SAMPLE_RATE:
-        yield from blocks
-        return
-    resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-    for block in blocks:
-        yield resampler.resample_chunk(block)
-    yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+    resampler = StreamResampler(rate)
+    yield from map(resampler.push, blocks)
+    yield resampler.flush()
 
 
 def import_sounddevice() -> ModuleType:
