@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,21 @@ from dataset.recordings.timing import USUAL_FPS
 from dataset.stats import Stats, load_stats
 from dataset.textgrid import read_grid
 from dataset.transcript import read_tsv
-from postprocess.score.floors import LATE_FRAMES, MEAN_FACE, late, mean_face, viseme_face
+from postprocess.score.floors import LATE_FRAMES, MEAN_FACE, TARGET, VISEME_FACE, late, mean_face, viseme_face
 from postprocess.score.lips import lip_scores
 from postprocess.score.matching import ClipRates, CurvePair, Missing, match, read_pair, read_repeats
 from postprocess.score.metrics import (
     CurveScores,
-    Intervals,
+    OverClips,
     PartScores,
     clip_scores,
     diversity,
-    intervals,
-    mean_scores,
     nested,
 )
 from postprocess.score.speech_metrics import Speech, SpeechScores, silent_frames, speech_scores
 from postprocess.score.upper_face import UpperFaceScores, upper_face_scores
 
 TRANSCRIPT_SUFFIXES = (".tsv", ".textgrid")
-TARGET = "target"
 LIVELIEST = 8
 TOLERATED_FRAMES = 2  # windows and rounding make lengths differ by so much without a fault
 
@@ -64,30 +61,13 @@ class ClipScores(CurveScores, SpeechScores, UpperFaceScores, total=False):
 
 
 @dataclass(frozen=True)
-class Scored:
+class Scored(OverClips[ClipScores]):
     """What an evaluation found."""
 
-    clips: dict[str, ClipScores]
-    floors: dict[str, dict[str, ClipScores]]  # name → the scores of each clip that has such curves
     fps: dict[str, float]  # each clip's
     missing: Missing
     remarks: Sequence[str]  # what a reader of the scores should know
     curves: Mapping[str, Callable[[], CurvePair]]  # what reads those of a clip
-
-    @cached_property
-    def mean(self) -> ClipScores:
-        """Over the clips."""
-        return mean_scores(list(self.clips.values()))
-
-    @cached_property
-    def ends(self) -> Intervals:
-        """The intervals of the means."""
-        return intervals(list(self.clips.values()))
-
-    @cached_property
-    def floor_means(self) -> dict[str, ClipScores]:
-        """Name of a floor → its mean over the clips that have one."""
-        return {name: mean_scores(list(scores.values())) for name, scores in self.floors.items()}
 
     @property
     def frames(self) -> int:
@@ -184,7 +164,7 @@ def floor_curves(
     if stats and stats_path:
         yield MEAN_FACE, mean_face(stats, curves.names, frames, stats_path)
     if speech.words is not None:
-        yield "viseme animator", viseme_face(phones(speech.words), curves.names, frames, curves.rates.target)
+        yield VISEME_FACE, viseme_face(phones(speech.words), curves.names, frames, curves.rates.target)
     yield TARGET, target
     for by in LATE_FRAMES:
         yield f"target {by} late", late(target, by)

@@ -14,7 +14,7 @@ from dataset.viseme_animator import Phone, animate
 from dataset.visemes import BY_LETTER
 
 LATE_FRAMES = (1, 2)
-MEAN_FACE = "mean face"
+MEAN_FACE, VISEME_FACE, TARGET = "mean face", "viseme animator", "target"  # as tables name them
 
 
 def mean_face(stats: Stats, names: tuple[str, ...], frames: int, source: Path) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Scores of predicted curves against recorded ones: pure functions on arrays, each with its formula and source."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
-from typing import Any, TypeAlias, TypedDict, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypedDict, TypeVar, cast
 
 import numpy as np
 
@@ -311,6 +313,29 @@ def intervals(clips: Sequence[Scores], resamples: int = RESAMPLES, seed: int = 0
     drawn = np.random.default_rng(seed).integers(len(clips), size=(resamples, len(clips)))
     times = np.stack([(drawn == index).sum(axis=1) for index in range(len(clips))], axis=1)
     return {path: _interval(values, times) for path, values in _by_path(clips).items()}
+
+
+@dataclass(frozen=True)
+class OverClips(Generic[AnyScores]):
+    """The scores of clips, and of what stands beside them."""
+
+    clips: dict[str, AnyScores]
+    floors: dict[str, dict[str, AnyScores]]  # name → the scores of each clip that has such curves
+
+    @cached_property
+    def mean(self) -> AnyScores:
+        """Over the clips."""
+        return mean_scores(list(self.clips.values()))
+
+    @cached_property
+    def ends(self) -> Intervals:
+        """The intervals of the means."""
+        return intervals(list(self.clips.values()))
+
+    @cached_property
+    def floor_means(self) -> dict[str, AnyScores]:
+        """Name of a floor → its mean over the clips that have one."""
+        return {name: mean_scores(list(scores.values())) for name, scores in self.floors.items()}
 
 
 def nested(by_path: Mapping[str, Any]) -> dict[str, Any]:

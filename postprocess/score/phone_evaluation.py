@@ -17,12 +17,11 @@ from dataset.stats import Stats, load_stats
 from dataset.textgrid import read_phones
 from dataset.transcript import Word
 from postprocess.clocks import at_rate_of
-from postprocess.score.floors import MEAN_FACE, mean_face, viseme_face
-from postprocess.score.metrics import Intervals, intervals, mean_scores, nested
+from postprocess.score.floors import MEAN_FACE, TARGET, VISEME_FACE, mean_face, viseme_face
+from postprocess.score.metrics import Intervals, OverClips, intervals, nested
 from postprocess.score.phone_metrics import PhoneScores, phone_scores
 
 PHONE_SUFFIXES = (".tsv", ".textgrid")
-TARGET = "target"
 
 
 @dataclass(frozen=True)
@@ -39,28 +38,11 @@ class PhoneScoring:
 
 
 @dataclass(frozen=True)
-class PhoneScored:
-    """What was found."""
+class PhoneScored(OverClips[PhoneScores]):
+    """What was found; the target is one of the floors."""
 
-    clips: dict[str, PhoneScores]
-    floors: dict[str, dict[str, PhoneScores]]  # name → each clip's; "target" is one of them
     frames: int
     remarks: Sequence[str]
-
-    @cached_property
-    def mean(self) -> PhoneScores:
-        """Over the clips."""
-        return mean_scores(list(self.clips.values()))
-
-    @cached_property
-    def ends(self) -> Intervals:
-        """The intervals of the means."""
-        return intervals(list(self.clips.values()))
-
-    @cached_property
-    def floor_means(self) -> dict[str, PhoneScores]:
-        """Name of a floor → its mean over the clips that have one."""
-        return {name: mean_scores(list(scores.values())) for name, scores in self.floors.items()}
 
     @cached_property
     def floor_ends(self) -> dict[str, Intervals]:
@@ -122,7 +104,7 @@ def phone_floors(
     if other:
         repeated = np.resize(other.values, (round(frames / curves.fps * other.fps), len(other.names)))
         yield "another clip", Curves(repeated, other.names, other.fps)
-    yield "viseme animator", Curves(viseme_face(phones, ARKIT, frames, curves.fps), ARKIT, curves.fps)
+    yield VISEME_FACE, Curves(viseme_face(phones, ARKIT, frames, curves.fps), ARKIT, curves.fps)
 
 
 def _matched(scoring: PhoneScoring, stats: Stats | None) -> tuple[dict[str, Path], dict[str, Path], list[str]]:

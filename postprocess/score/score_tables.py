@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from postprocess.score.evaluation import Scored
+from postprocess.score.floors import TARGET
 from postprocess.score.metrics import Intervals, Scores, nested
-from postprocess.score.phone_evaluation import TARGET, PhoneScored
+from postprocess.score.phone_evaluation import PhoneScored
 
 Rows = list[list[str]]
 """A table: its head, then a row a line, all of one length."""
