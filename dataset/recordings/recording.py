@@ -82,8 +82,15 @@ class Recording:
 
     def angles_deg(self) -> dict[str, np.ndarray]:
         """The angles in degrees, (frames,) each. The file does not tell its unit: no face turns past π radians."""
-        is_degrees = any(np.abs(angle).max(initial=0) > np.pi for angle in self.angles.values())
-        return {name: angle if is_degrees else np.degrees(angle) for name, angle in self.angles.items()}
+        return self.angles if self._is_degrees else {name: np.degrees(angle) for name, angle in self.angles.items()}
+
+    def angles_rad(self) -> dict[str, np.ndarray]:
+        """The same in radians."""
+        return {name: np.radians(angle) for name, angle in self.angles.items()} if self._is_degrees else self.angles
+
+    @property
+    def _is_degrees(self) -> bool:
+        return any(np.abs(angle).max(initial=0) > np.pi for angle in self.angles.values())
 
     def columns(self) -> dict[str, np.ndarray]:
         """The 52 channels and the angles that there are, by name, (frames,) each: what a corpus's csv holds."""

@@ -89,11 +89,11 @@ def read_pair(pair: Matched, assumed_fps: float) -> CurvePair:
     rates = ClipRates(prediction.fps or assumed_fps, target.fps or assumed_fps)
     names = tuple(name for name in ARKIT if name in prediction.names and name in target.names)
     target = at_rate_of(target, assumed_fps, rates.target)
-    of_target, target_angles = np.ascontiguousarray(target.select(names)), target.angles
+    of_target, target_angles = np.ascontiguousarray(target.select(names)), target.angles_rad()
     del target  # a recording of millions of frames is not held beside what is taken of it
     prediction = at_rate_of(prediction, assumed_fps, rates.target)
     of_prediction = np.ascontiguousarray(prediction.select(names))
-    return CurvePair(of_prediction, of_target, names, rates, prediction.angles, target_angles)
+    return CurvePair(of_prediction, of_target, names, rates, prediction.angles_rad(), target_angles)
 
 
 def read_repeats(clip: str, repeats: Sequence[Mapping[str, Path]], assumed_fps: float, fps: float) -> list[np.ndarray]:

@@ -41,6 +41,13 @@ def test_angles_are_turns_from_the_usual_bearing() -> None:
     assert set(TURNS) == set(ANGLES[:3])
 
 
+def test_angles_are_told_apart_by_their_size() -> None:
+    degrees, radians = turning({"HeadYaw": np.array([0.0, 30])}), turning({"HeadYaw": np.array([0, np.pi / 6])})
+    for told in (degrees, radians):
+        np.testing.assert_allclose(told.angles_deg()["HeadYaw"], [0, 30])
+        np.testing.assert_allclose(told.angles_rad()["HeadYaw"], [0, np.pi / 6])
+
+
 @pytest.mark.parametrize("turn", [(30.0, 0, 0), (0, 20, 0), (0, 0, 15), (25, -10, 40)])
 def test_quaternions_are_the_rotation(turn: tuple[float, float, float]) -> None:
     (found,) = quaternions(np.array([turn]))
