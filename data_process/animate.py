@@ -6,8 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import parser, run
-from config.errors import UserError
-from data_process.stages import stage_arguments
+from data_process.stages import check_out_fps, stage_arguments
 from dataset.corpus import Corpus
 from dataset.recordings.timing import USUAL_FPS
 
@@ -23,8 +22,7 @@ def parse() -> Namespace:
     options.add_argument("--out_fps", type=float, default=USUAL_FPS, help="frames a second of bs/*.csv")
     stage_arguments(options)
     arguments = options.parse_args()
-    if not 1 <= arguments.out_fps <= 240:
-        raise UserError(f"--out_fps {arguments.out_fps:g}: give a rate from 1 to 240")
+    check_out_fps(arguments.out_fps)
     return arguments
 
 

@@ -23,6 +23,7 @@ from config.errors import UserError
 from config.files import written_whole
 from config.units import SAMPLE_RATE
 from data_process.rule_curves import DECIMALS, blink_seed, sounding
+from data_process.stages import check_out_fps
 from dataset.blendshapes import write_curves
 from dataset.corpus import Corpus
 from dataset.recordings.timing import USUAL_FPS
@@ -390,8 +391,7 @@ def parse() -> Namespace:
     command.add_argument("--out_fps", type=float, default=USUAL_FPS, help="frames a second of bs/*.csv")
     renamed(command, "--fps", "--out_fps")
     arguments = command.parse_args()
-    if not 1 <= arguments.out_fps <= 240:
-        raise UserError(f"--out_fps {arguments.out_fps:g}: give a rate from 1 to 240")
+    check_out_fps(arguments.out_fps)
     return arguments
 
 

@@ -234,6 +234,12 @@ def stage_arguments(arguments: ArgumentParser) -> None:
     arguments.add_argument("--strict", action="store_true", help="stop at the first clip that fails")
 
 
+def check_out_fps(fps: float) -> None:
+    """Raises UserError for a rate that no curves are drawn at."""
+    if not 1 <= fps <= 240:
+        raise UserError(f"--out_fps {fps:g}: give a rate from 1 to 240")
+
+
 def positive_number(text: str) -> int:
     """Of the command line. Raises ValueError for what is none."""
     number = int(text)

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from config.command import parser, run
 from config.errors import UserError
 from config.files import keep_apart
-from data_process.stages import stage_arguments
+from data_process.stages import check_out_fps, stage_arguments
 from data_process.voices.casting import LANGUAGES, plan
 from dataset.corpus import Corpus
 from dataset.recordings.timing import USUAL_FPS
@@ -37,8 +37,7 @@ def parse() -> argparse.Namespace:
     arguments = options.parse_args()
     if not 0 < arguments.minutes <= 10_000:
         raise UserError(f"--minutes {arguments.minutes:g}: give minutes of speech, up to 10000")
-    if not 1 <= arguments.out_fps <= 240:
-        raise UserError(f"--out_fps {arguments.out_fps:g}: give a rate from 1 to 240")
+    check_out_fps(arguments.out_fps)
     if arguments.seed < 0:
         raise UserError(f"--seed {arguments.seed}: give a number from 0 on")
     return arguments
