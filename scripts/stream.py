@@ -6,7 +6,7 @@ Sound comes from a file, a microphone or a pipe; curves that are there already, 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +45,7 @@ USUAL_MIC = ""
 
 def main() -> None:
     given = parse()
-    stream = None if given.csv else curve_stream(given.ckpt_path, given.domain, given.lookahead_ms, given.wav_path)
+    stream = None if given.csv else stream_of(given)
     lookahead_ms = stream.lookahead_ms if stream else 0.0
     settings = SendSettings(given.out_fps, given.subject, given.host, lookahead_ms, given.no_pace)
     began = time.monotonic()
@@ -123,6 +123,13 @@ def check(given: argparse.Namespace) -> None:
         print(f"--host {given.host}: other machines may reach what listens here", file=sys.stderr)
 
 
+def stream_of(given: argparse.Namespace) -> CurveStream:
+    """What tells curves of the sound; imported when there is one."""
+    from model.curve_streams import curve_stream
+
+    return curve_stream(given.ckpt_path, given.domain, given.lookahead_ms, given.wav_path)
+
+
 def page_of(given: argparse.Namespace) -> str | None:
     """The page of --page, as HTML."""
     if not given.page:
@@ -181,58 +188,6 @@ def sound_of(given: argparse.Namespace) -> "Iterator[np.ndarray]":
     else:
         with open_sound(given.wav_path) as sound:
             yield from short_blocks(sound.blocks)
-
-
-def curve_stream(ckpt_path: Path, domain: str | None, lookahead_ms: float | None, wav_path: Path | None) -> CurveStream:
-    """What tells curves of sound. Raises UserError for sound that comes live and a checkpoint that cannot stream."""
-    from dataset.split import named_domain
-    from model.causal_model import can_stream, load_causal
-
-    if can_stream(ckpt_path):
-        from model.streaming import StreamingSynthesizer
-
-        model = load_causal(ckpt_path)
-        named = named_domain(wav_path.stem, model.header.config.data.domains) if wav_path else None
-        return StreamingSynthesizer(model, domain or named, lookahead_ms)
-    if wav_path is None:
-        told = "hears whole windows, which only a --wav_path has; one of config/live.yml streams"
-        raise UserError(f"{ckpt_path}: {told}")
-    return WholeSound(ckpt_path, domain, lookahead_ms, wav_path)
-
-
-class WholeSound:
-    """A checkpoint that cannot stream: hears all of a wav before it says anything."""
-
-    def __init__(self, ckpt_path: Path, domain: str | None, lookahead_ms: float | None, wav_path: Path) -> None:
-        from model.synthesis import Synthesizer
-
-        self._synthesizer = Synthesizer(ckpt_path)
-        self._synthesizer.check(domain, None, lookahead_ms)
-        self._domain = domain or self._synthesizer.named_domain(wav_path.stem)
-        self.fps = self._synthesizer.fps
-        self.lookahead_ms = lookahead_ms or 0.0  # which an ensemble of checkpoints that stream may be asked for
-        self._asked_ms = lookahead_ms
-        self._heard: list[np.ndarray] = []
-
-    def push(self, samples: "np.ndarray") -> "Sequence[tuple[float, np.ndarray]]":
-        """(samples,) → nothing yet."""
-        self._heard.append(samples)
-        return ()
-
-    def interrupt(self) -> None:
-        """Forget what was heard."""
-        self._heard.clear()
-
-    def flush(self) -> "Sequence[tuple[float, np.ndarray]]":
-        """All frames."""
-        import numpy as np
-
-        from dataset.blendshapes import to_arkit
-
-        sound = np.concatenate(self._heard)
-        self.interrupt()
-        curves = self._synthesizer.synthesize(sound, self._domain, lookahead_ms=self._asked_ms)
-        return [(index / self.fps, row) for index, row in enumerate(to_arkit(curves, self._synthesizer.channels))]
 
 
 if __name__ == "__main__":

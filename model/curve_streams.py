@@ -1,0 +1,59 @@
+"""Curves of a sound as it comes, by whichever checkpoint: one that streams, or one that must hear the whole."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from config.errors import UserError
+from dataset.blendshapes import to_arkit
+from dataset.split import named_domain
+from model.causal_model import can_stream, load_causal
+from model.streaming import StreamingSynthesizer, TimedCurves
+
+
+class WholeSound:
+    """A checkpoint that cannot stream: hears all of a wav before it says anything."""
+
+    def __init__(self, ckpt_path: Path, domain: str | None, lookahead_ms: float | None, wav_path: Path) -> None:
+        from model.synthesis import Synthesizer  # torch, which a stream does without
+
+        self._synthesizer = Synthesizer(ckpt_path)
+        self._synthesizer.check(domain, None, lookahead_ms)
+        self._domain = domain or self._synthesizer.named_domain(wav_path.stem)
+        self.fps = self._synthesizer.fps
+        self.lookahead_ms = lookahead_ms or 0.0  # which an ensemble of checkpoints that stream may be asked for
+        self._asked_ms = lookahead_ms
+        self._heard: list[np.ndarray] = []
+
+    def push(self, samples: np.ndarray) -> Sequence[TimedCurves]:
+        """(samples,) → nothing yet."""
+        self._heard.append(samples)
+        return ()
+
+    def interrupt(self) -> None:
+        """Forget what was heard."""
+        self._heard.clear()
+
+    def flush(self) -> Sequence[TimedCurves]:
+        """All frames."""
+        sound = np.concatenate(self._heard)
+        self.interrupt()
+        curves = self._synthesizer.synthesize(sound, self._domain, lookahead_ms=self._asked_ms)
+        return [
+            TimedCurves(index / self.fps, row) for index, row in enumerate(to_arkit(curves, self._synthesizer.channels))
+        ]
+
+
+def curve_stream(
+    ckpt_path: Path, domain: str | None, lookahead_ms: float | None, wav_path: Path | None
+) -> StreamingSynthesizer | WholeSound:
+    """What tells curves of sound. Raises UserError for sound that comes live and a checkpoint that cannot stream."""
+    if can_stream(ckpt_path):
+        model = load_causal(ckpt_path)
+        named = named_domain(wav_path.stem, model.header.config.data.domains) if wav_path else None
+        return StreamingSynthesizer(model, domain or named, lookahead_ms)
+    if wav_path is None:
+        told = "hears whole windows, which only a --wav_path has; one of config/live.yml streams"
+        raise UserError(f"{ckpt_path}: {told}")
+    return WholeSound(ckpt_path, domain, lookahead_ms, wav_path)
