@@ -5,7 +5,7 @@ convolution still needs of the frames before.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,25 +15,28 @@ from scipy.special import erf
 from config.errors import UserError
 from dataset.blendshapes import ARKIT, indices
 from model.header import AVERAGED, WEIGHTS, Header, read_header, read_tensors
-from model.lookahead import delays_of
+from model.lookahead import HEARD_STEPS, delays_of
 
 NORM_EPSILON = 1e-5  # torch's, of a layer norm
 
 
 @dataclass
 class Layer:
-    """A residual convolution: its norm's scale and offset (W,), its weight (kernel · W, W) and bias (W,)."""
+    """A residual convolution: its norm's scale and offset (delays, W), its weight (kernel · W, W) and bias (W,)."""
 
     scale: np.ndarray
     offset: np.ndarray
     weight: np.ndarray
     bias: np.ndarray
 
-    def __call__(self, x: np.ndarray, before: np.ndarray) -> np.ndarray:
-        """x: (S, T, W); before: (S, kernel - 1, W), the normed frames before, which become the last ones of x."""
+    def __call__(self, x: np.ndarray, before: np.ndarray, delays: list[int]) -> np.ndarray:
+        """x: (S, T, W); before: (S, kernel - 1, W), the normed frames before, which become the last ones of x.
+
+        delays: each stream's, counted from the lowest.
+        """
         streams, frames, width = x.shape
         kernel = len(self.weight) // width
-        normed = np.concatenate([before, layer_norm(x) * self.scale + self.offset], axis=1)
+        normed = np.concatenate([before, layer_norm(x) * self.scale[delays, None] + self.offset[delays, None]], axis=1)
         before[:] = normed[:, frames:]
         taps = np.lib.stride_tricks.sliding_window_view(normed, kernel, axis=1)  # (S, T, W, kernel)
         flat = taps.swapaxes(2, 3).reshape(streams * frames, kernel * width)
@@ -76,26 +79,32 @@ class CausalModel:
         if size != steps:
             raise UserError(f"{name}: takes features of {size} values, but its config's have {steps}")
         normalises = model.normalise_features
-        self.feature_mean = of("normalise.mean", size) if normalises else np.zeros(size, np.float32)
-        self.feature_std = of("normalise.std", size) if normalises else np.ones(size, np.float32)
-        self.project = np.ascontiguousarray(of("project.linear.weight", model.width, size * self.delays.frames).T)
+        per_frame = self.delays.grid.settings.steps_per_frame
+        means = of("normalise.mean", size) if normalises else np.zeros(size, np.float32)
+        stds = of("normalise.std", size) if normalises else np.ones(size, np.float32)
+        delays = range(self.delays.lowest, self.delays.highest + 1)
+        places = [np.asarray(self.delays.heard(delay)) + self.delays.grid.settings.context_steps for delay in delays]
+        self.step_means, self.step_stds = (
+            np.stack([values.reshape(per_frame, -1)[place % per_frame].reshape(-1) for place in places])
+            for values in (means, stds)
+        )
+        heard = HEARD_STEPS * self.delays.grid.settings.bands
+        self.project = np.ascontiguousarray(of("project.linear.weight", model.width, heard).T)
         self.project_bias = of("project.linear.bias", model.width)
         self.delay_vectors = of("project.delay.weight", self.delays.count, model.width)
         domains, columns = len(self.header.config.data.domains), self.header.config.domain_size
         self.domain_vectors = of("domain.weight", domains, columns) if columns else np.zeros((domains, 0), np.float32)
-        self.layers = [
-            Layer(
-                of(f"front.{number}.norm.weight", width),
-                of(f"front.{number}.norm.bias", width),
-                np.ascontiguousarray(
-                    of(f"front.{number}.conv.weight", width, width, kernel).transpose(2, 1, 0).reshape(-1, width)
-                ),
-                of(f"front.{number}.conv.bias", width),
-            )
-            for number in range(model.conv_layers)
-        ]
+        self.layers = [self._layer(of, f"front.{number}", width, kernel) for number in range(model.conv_layers)]
         self.head = of("head.linear.weight", len(self.channels), width).T
         self.head_bias = of("head.linear.bias", len(self.channels))
+
+    def _layer(self, of: Callable[..., np.ndarray], name: str, width: int, kernel: int) -> Layer:
+        by_delay, shift = np.split(of(f"{name}.film.weight", self.delays.count, 2 * width), 2, axis=1)
+        scale, offset = of(f"{name}.norm.weight", width), of(f"{name}.norm.bias", width)
+        weight = of(f"{name}.conv.weight", width, width, kernel).transpose(2, 1, 0).reshape(-1, width)
+        by_delay = 1 + by_delay
+        bias = of(f"{name}.conv.bias", width)
+        return Layer(scale * by_delay, offset * by_delay + shift, np.ascontiguousarray(weight), bias)
 
     @property
     def domains(self) -> list[str]:
@@ -119,13 +128,13 @@ class CausalModel:
     def curves(self, steps: np.ndarray, voices: list[Voice], memories: list[np.ndarray]) -> np.ndarray:
         """Curves (S, T, channels) of the next T frames of S streams, whose memories go on with them.
 
-        steps: (S, T, delays.steps · bands) log-mel steps from delays.first_step of each frame on; what a stream's delay
-        does not hear may be anything.
+        steps: (S, T, HEARD_STEPS · bands), the newest log-mel steps that each stream hears for each frame.
         """
-        x = self._projected(steps, voices)
+        delays = [voice.delay - self.delays.lowest for voice in voices]
+        x = self._projected(steps, voices, delays)
         for number, layer in enumerate(self.layers):
             before = np.stack([memory[number] for memory in memories])
-            x = layer(x, before)
+            x = layer(x, before, delays)
             for memory, carried in zip(memories, before, strict=True):
                 memory[number] = carried
         normalised = x @ self.head + self.head_bias
@@ -133,18 +142,11 @@ class CausalModel:
             normalised = np.tanh(normalised)
         return normalised * self.scale + self.mean
 
-    def _projected(self, steps: np.ndarray, voices: list[Voice]) -> np.ndarray:
-        """(S, T, delays.steps · bands) → (S, T, W): the projected steps that are heard, and each stream's domain."""
-        (streams, frames, _), delays = steps.shape, self.delays
-        by_frame = (steps.reshape(streams, frames, delays.frames, -1) - self.feature_mean) / self.feature_std
-        by_step = by_frame.reshape(streams, frames, delays.steps, -1)
-        heard = [voice.delay - delays.first_step + 1 for voice in voices]
-        for stream, count in zip(by_step, heard, strict=True):
-            stream[:, count:] = 0
-        flat = by_step[:, :, : max(heard)].reshape(streams * frames, -1)
-        told = (flat @ self.project[: flat.shape[1]]).reshape(streams, frames, -1) + self.project_bias
-        told += np.stack([self.delay_vectors[voice.delay - delays.lowest] for voice in voices])[:, None]
-        domains = np.stack([voice.domain for voice in voices])[:, None].repeat(frames, axis=1)
+    def _projected(self, steps: np.ndarray, voices: list[Voice], delays: list[int]) -> np.ndarray:
+        """(S, T, HEARD_STEPS · bands) → (S, T, W): the projected steps, and each stream's domain."""
+        normalised = (steps - self.step_means[delays, None]) / self.step_stds[delays, None]
+        told = normalised @ self.project + (self.project_bias + self.delay_vectors[delays, None])
+        domains = np.stack([voice.domain for voice in voices])[:, None].repeat(steps.shape[1], axis=1)
         return np.concatenate([told, domains], axis=2)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from config.schema import Config, Model, Text
 from dataset.text_units import NONE, UNITS
-from model.causal_layers import CausalConvLayer, HeardSteps
+from model.causal_layers import CausalConvLayer, CausalFront, HeardSteps
 from model.layers import ConvLayer, DecoderLayer, Dropout, EncoderLayer
 from model.lookahead import Delays, delays_of
 
@@ -18,7 +18,7 @@ class Decoder(nn.Module):
     A domain is a vector, at first its one-hot, which is concatenated to the projected features.
     The reference decoder is projection → one-hot → one encoder layer → one decoder layer (target: the encoder's output,
     memory: the encoder's input) → head; the rest of `model:` in the config adds to it.
-    With delays, a frame depends on the past and a look-ahead alone, and features begin and end as HeardSteps says.
+    With delays, a frame depends on the past and a look-ahead alone, and features have the delays' margin around T.
     """
 
     def __init__(
@@ -40,9 +40,11 @@ class Decoder(nn.Module):
         )
         self.domain = domain_vectors(domains, domain_size) if domain_size else None
         self.text = TextEmbedding(text.embedding, text.drop) if text else None
-        convolution = CausalConvLayer if delays else ConvLayer
-        self.front = nn.Sequential(
-            *(convolution(width, config.conv_kernel, config.dropout) for _ in range(config.conv_layers))
+        shape = width, config.conv_kernel, config.dropout
+        self.front = (
+            CausalFront((CausalConvLayer(*shape, delays.count) for _ in range(config.conv_layers)), delays.ahead)
+            if delays
+            else nn.Sequential(*(ConvLayer(*shape) for _ in range(config.conv_layers)))
         )
         self.position = SinusoidalPosition(width) if config.positional == "sinusoidal" else nn.Identity()
         self.encoder = nn.ModuleList(_layers(EncoderLayer, config.encoder_layers, width, config))
@@ -77,8 +79,8 @@ class Decoder(nn.Module):
         unit, position: (B, T), a text stream as dataset.text_stream gives it; None: without a transcript.
         delay: (B,) int64, steps as model.lookahead counts them; None: drawn in training, else the highest.
         """
-        x = self.normalise(features)
-        x = self.project(x, delay) if self.delays else self.project(x)
+        told = () if self.delays is None else (self._number(self.delays, features, delay),)
+        x = self.project(self.normalise(features), *told)
         B, T, _ = x.shape
         if self.domain:
             vector = domain if domain.is_floating_point() else self.domain(domain)
@@ -87,13 +89,22 @@ class Decoder(nn.Module):
             if unit is None or position is None:
                 unit, position = features.new_full((B, T), NONE), features.new_zeros(B, T)
             x = torch.cat([x, self.text(unit, position)], dim=-1)
-        memory = encoded = self.position(self.front(x))
+        memory = encoded = self.position(self.front(x, *told))
         for layer in self.encoder:
             encoded = layer(encoded)
         decoded = encoded
         for layer in self.decoder:
             decoded = layer(decoded, memory)
         return decoded
+
+    def _number(self, delays: Delays, features: Tensor, delay: Tensor | None) -> Tensor:
+        """(B,) int64: which of the delays each example is told at."""
+        if delay is not None:
+            return delay - delays.lowest
+        examples = (len(features),)
+        if self.training:
+            return torch.randint(delays.count, examples, device=features.device)
+        return torch.full(examples, delays.count - 1, device=features.device)
 
 
 def _layers(kind: type[EncoderLayer | DecoderLayer], count: int, width: int, config: Model) -> list[nn.Module]:

@@ -13,7 +13,7 @@ from config.schema import Config
 from config.units import SAMPLE_RATE
 from model.mel import StepGrid
 
-FRAMES_BEFORE = 2  # whose steps the first layer sees beside the frame's own; the causal convolutions see further back
+HEARD_STEPS = 6  # the newest ones, that the first layer sees at once; the causal convolutions see further back
 
 
 @dataclass(frozen=True)
@@ -37,29 +37,29 @@ class Delays:
         return self.highest - self.lowest + 1
 
     @property
-    def frames_after(self) -> int:
-        """Frames after a frame that hold the steps of the highest delay."""
-        return max(0, math.ceil((self.highest - self.grid.settings.context_steps) / self.grid.settings.steps_per_frame))
-
-    @property
-    def frames(self) -> int:
-        """Frames whose features a frame's curves are told from: those before, its own and those after."""
-        return FRAMES_BEFORE + 1 + self.frames_after
+    def ahead(self) -> int:
+        """Frames by which the newest step may lead; so many are run before the first, so that it has heard its own."""
+        return self._frames(self.highest)
 
     @property
     def margin(self) -> tuple[int, int]:
         """Frames before and after a run of frames whose features its curves are told from."""
-        return FRAMES_BEFORE, self.frames_after
+        return self.ahead + self._frames(HEARD_STEPS - 1 - self.lowest), self.ahead
+
+    @property
+    def frames(self) -> int:
+        """Frames whose steps the first layer sees for a frame, at one delay or another: before, its own and after."""
+        return sum(self.margin) + 1 - self.ahead
 
     @property
     def first_step(self) -> int:
         """The first of their steps, counted from the frame's own."""
-        return -FRAMES_BEFORE * self.grid.settings.steps_per_frame - self.grid.settings.context_steps
+        before = self.margin[0] - self.ahead
+        return -before * self.grid.settings.steps_per_frame - self.grid.settings.context_steps
 
-    @property
-    def steps(self) -> int:
-        """How many steps they hold."""
-        return self.frames * self.grid.settings.steps_per_frame
+    def heard(self, delay: int) -> range:
+        """The steps, counted from a frame's own, that the first layer sees at a delay."""
+        return range(delay - HEARD_STEPS + 1, delay + 1)
 
     def at(self, lookahead_ms: float | None) -> int:
         """The delay in steps that a look-ahead allows; None: the highest. Raises UserError for one not trained for."""
@@ -74,6 +74,11 @@ class Delays:
         """How much sound after a frame is heard before it is told at this delay in steps."""
         half_window = self.grid.window_size - self.grid.window_size // 2
         return float((delay * self.grid.spacing + half_window) * 1000 / SAMPLE_RATE)
+
+    def _frames(self, steps: int) -> int:
+        """How many frames to one side hold so many steps, beside the frame's own."""
+        settings = self.grid.settings
+        return max(0, math.ceil((steps - settings.context_steps) / settings.steps_per_frame))
 
     def _within(self, lookahead_ms: float) -> int:
         """The last step whose window ends within this time after the frame's, however its centre is rounded."""

@@ -12,6 +12,7 @@ from config.units import SAMPLE_RATE, frame_count
 from dataset.audio import StreamResampler
 from dataset.blendshapes import ARKIT
 from model.causal_model import CausalModel, Voice, load_causal
+from model.lookahead import HEARD_STEPS
 
 RATES_HZ = (8_000, 48_000)  # lowest and highest of a live sound
 MOST_SAMPLES = 10 * SAMPLE_RATE  # that are heard at a time, so that a long sound in one piece takes no more memory
@@ -31,8 +32,11 @@ class Ear:
     def __init__(self, model: CausalModel, voice: Voice) -> None:
         self.model, self.delays, self.grid, self.voice = model, model.delays, model.delays.grid, voice
         self.memory = model.memory()
-        self.frame = self.samples = 0  # the next frame to be told; 16 kHz samples heard
-        self._step = self.delays.first_step  # the next to be heard
+        self.frame, self.samples = (
+            -self.delays.ahead,
+            0,
+        )  # the next to be told, at first of silence; 16 kHz samples heard
+        self._step = self.frame * self.grid.settings.steps_per_frame + self.delays.heard(voice.delay)[0]  # the next one
         self._steps = np.zeros((0, self.grid.settings.bands), np.float32)  # from the next frame's first on
         self._first = self.grid.start(self._step)  # the sample that _sound begins with: at first silence before it all
         self._sound = np.zeros(-self._first, np.float32)
@@ -63,19 +67,19 @@ class Ear:
     @property
     def due(self) -> int:
         """How many frames can be told."""
-        spare = len(self._steps) - (self.voice.delay - self.delays.first_step + 1)
+        spare = len(self._steps) - HEARD_STEPS
         return spare // self.grid.settings.steps_per_frame + 1 if spare >= 0 else 0
 
     def take(self, frames: int) -> np.ndarray:
-        """What `frames` frames that are due are told from: (frames, delays.steps · bands)."""
-        per_frame, steps = self.grid.settings.steps_per_frame, self.delays.steps
-        wanted = (frames - 1) * per_frame + steps
-        held = self._steps[:wanted]
-        padded = np.pad(held, ((0, wanted - len(held)), (0, 0)))
-        stacked = np.lib.stride_tricks.sliding_window_view(padded, steps, axis=0)[::per_frame]  # (frames, bands, steps)
+        """What `frames` frames that are due are told from: (frames, HEARD_STEPS · bands)."""
+        per_frame = self.grid.settings.steps_per_frame
+        heard = np.lib.stride_tricks.sliding_window_view(
+            self._steps, HEARD_STEPS, axis=0
+        )  # (steps, bands, HEARD_STEPS)
+        taken = heard[: frames * per_frame : per_frame].swapaxes(1, 2).reshape(frames, -1)
         self._steps = self._steps[frames * per_frame :].copy()
         self.frame += frames
-        return stacked.swapaxes(1, 2).reshape(frames, -1)
+        return taken
 
 
 class StreamingSynthesizer:
@@ -167,7 +171,7 @@ def _tell(ears: Sequence[Ear]) -> list[list[TimedCurves]]:
         curves = np.zeros((len(now), frames, len(ARKIT)), np.float32)
         curves[:, :, model.places] = model.curves(steps, [ear.voice for ear in now], [ear.memory for ear in now])
         for number, first, rows in zip(active, firsts, curves, strict=True):
-            told[number] += [TimedCurves((first + place) / model.fps, row) for place, row in enumerate(rows)]
+            told[number] += [TimedCurves(frame / model.fps, row) for frame, row in enumerate(rows, first) if frame >= 0]
     return told
 
 

@@ -168,7 +168,7 @@ def test_every_shipped_config_makes_a_decoder_and_its_losses(path: Path) -> None
     config = load_config(path)
     channels, frames = len(GROUPS[config.model.channels]), config.windows.window_frames
     decoder = build_decoder(config, 24, channels)
-    heard = frames + (decoder.delays.frames - 1 if decoder.delays else 0)
+    heard = frames + (sum(decoder.delays.margin) if decoder.delays else 0)
     domain, phones = torch.tensor([0, len(config.data.domains) - 1]), torch.ones(2, frames, dtype=torch.int8)
     batch = Batch(torch.randn(2, heard, 24), torch.randn(2, frames, channels), domain, phones=phones)
     prediction = Learner(decoder, config.loss)(batch.features, batch.domain)
