@@ -199,7 +199,8 @@ class Loss(Section):
     mse: Weight
     l1: Weight
     velocity: Weight
-    phones: Weight = 0.0  # runs and checkpoints of before have none
+    phones: Weight = 0.0  # runs and checkpoints of before have none, nor the next
+    closure: Weight = 0.0
     dtw_mode: Literal["exact", "fastdtw"]
     dtw_band: Frames | None
 

@@ -28,7 +28,7 @@ from model import checkpoint
 from model.checkpoint import Header, prefixed, unprefixed, with_domains
 from model.decoder import FeatureNorm, build_decoder
 from model.learner import Learner
-from model.losses import TOTAL, compute_losses
+from model.losses import TOTAL, compute_losses, lip_gap
 from model.run_data import RunData
 from model.run_log import METRICS, PICTURE, TENSORBOARD, RunLog
 from model.transfer import freeze, start_from, with_domain_size
@@ -57,6 +57,8 @@ class RunState:
         self.config = config = with_domain_size(config, resumed=last)
         self.accelerator = accelerator
         self.data = RunData(config, accelerator)
+        self.lips = lip_gap(self.data.stats.select(GROUPS[config.model.channels]), config.model.curve_scale)
+        self.lips = self.lips._replace(moves=self.lips.moves.to(accelerator.device))
         # Of all epochs; domain weights with fractions may make an epoch a batch longer or shorter.
         self.total_steps = config.train.epochs * len(self.data.epoch_examples(0))
         torch.manual_seed(config.run.seed)
@@ -139,7 +141,7 @@ class RunState:
         sums = torch.zeros(len(names), device=self.accelerator.device)
         for batch in self.data.validation_batches():
             prediction = self.averaged(batch.features, batch.domain, batch.unit, batch.position)
-            losses = compute_losses(prediction, batch, self.config.loss)
+            losses = compute_losses(prediction, batch, self.config.loss, self.lips)
             sums += torch.stack([losses[name] for name in names]) * len(batch.domain)
         return dict(zip(names, (self.accelerator.reduce(sums) / len(self.data.val)).tolist(), strict=True))
 

@@ -41,7 +41,7 @@ def train(config: Config, resume: bool = False) -> None:
 def step(run: RunState, batch: Batch[Tensor]) -> None:
     """One batch: model → losses → backward → clip → step → log."""
     prediction = run.model(batch.features, batch.domain, batch.unit, batch.position)
-    losses = compute_losses(prediction, batch, run.config.loss)
+    losses = compute_losses(prediction, batch, run.config.loss, run.lips)
     run.accelerator.backward(losses[TOTAL])
     if run.config.train.clip_norm:
         run.accelerator.clip_grad_norm_(run.model.parameters(), run.config.train.clip_norm)

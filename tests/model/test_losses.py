@@ -1,13 +1,20 @@
+import math
+
+import numpy as np
 import pytest
 import torch
 
 from config.load import ROOT, load_config
 from config.schema import LOSS_NAMES, Loss
+from dataset.blendshapes import ARKIT
+from dataset.lip_gap import GAP_MM, gap_moves
 from dataset.phone_classes import CLASSES, UNKNOWN
+from dataset.stats import Stats
 from dataset.windows import Batch
 from model import losses as losses_module
 from model.learner import Prediction
-from model.losses import LOSSES, compute_losses
+from model.losses import LOSSES, compute_losses, lip_gap
+from postprocess.score.lips import MEASURES, linear_map
 
 
 def loss_of(**weights: object) -> Loss:
@@ -48,6 +55,27 @@ def test_each_loss_by_hand(curves: tuple[torch.Tensor, torch.Tensor]) -> None:
     )
     losses["total"].backward()
     assert prediction.grad is not None and (prediction.grad != 0).all()
+
+
+def test_lips_that_part_where_they_are_shut_cost_and_others_hardly() -> None:
+    """Jaw and MouthClose alone, of stds 0.2 and 0.1, of mean 0.1 and 0: at rest 2.852 mm, by hand."""
+    channels, one = ("JawOpen", "MouthClose"), np.ones(2)
+    stats = Stats(channels, np.array([0.1, 0.0]), np.array([0.2, 0.1]), 0 * one, one, frames=9, clips=("a",))
+    lips = lip_gap(stats, "channel")
+    target = torch.tensor([[[-0.5, 0.0], [1.0, 0.0]]])  # 0 mm, 0.3 * 28.52 = 8.556 mm
+    wide, narrow = torch.tensor([[[0.0, 0.0], [1.5, 0.0]]]), torch.tensor([[[-1.0, 1.0], [0.0, 0.0]]])
+    nothing, loss = torch.zeros(1, 0), loss_of(closure=1.0)
+    costs = [
+        compute_losses(Prediction(p), Batch(nothing, target, nothing), loss, lips)["closure"] for p in (wide, narrow)
+    ]
+    assert costs[0].item() == pytest.approx((2.852**2 + 2.852**2 * math.exp(-8.556)) / 2, rel=1e-4)
+    assert costs[1].item() == 0  # lips shut too far are no business of this loss
+
+
+def test_the_gap_is_our_head_s() -> None:
+    gap = linear_map().moves[:, MEASURES.index("gap")]
+    np.testing.assert_allclose(gap_moves(ARKIT), gap, atol=0.006)
+    assert set(GAP_MM) <= set(ARKIT) and linear_map().rest[0] == 0
 
 
 def test_equal_curves_lose_nothing(curves: tuple[torch.Tensor, torch.Tensor]) -> None:
