@@ -4,4 +4,4 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "result" / "voices" / "best.safetensors"  # what commands synthesize by unless told otherwise
-LIVE = ROOT / "result" / "live" / "best.safetensors"  # and what they stream by, where it was trained
+LIVE = ROOT / "result" / "live" / "best.safetensors"  # and what they stream by

@@ -48,11 +48,15 @@ class WholeSound:
 def curve_stream(
     ckpt_path: Path, domain: str | None, lookahead_ms: float | None, wav_path: Path | None
 ) -> StreamingSynthesizer | WholeSound:
-    """What tells curves of sound. Raises UserError for sound that comes live and a checkpoint that cannot stream."""
+    """What tells curves of sound, from lookahead_ms of it, None: model.lookahead.USUAL_MS where it streams.
+
+    Raises UserError for sound that comes live and a checkpoint that cannot stream.
+    """
     if can_stream(ckpt_path):
         model = load_causal(ckpt_path)
         named = named_domain(wav_path.stem, model.header.config.data.domains) if wav_path else None
-        return StreamingSynthesizer(model, domain or named, lookahead_ms)
+        ahead_ms = model.delays.usual_ms if lookahead_ms is None else lookahead_ms
+        return StreamingSynthesizer(model, domain or named, ahead_ms)
     if wav_path is None:
         told = "hears whole windows, which only a --wav_path has; one of config/live.yml streams"
         raise UserError(f"{ckpt_path}: {told}")

@@ -13,6 +13,7 @@ from config.schema import Config
 from config.units import SAMPLE_RATE
 from model.mel import StepGrid
 
+USUAL_MS = 100.0  # of a live show; what it costs and gains: result/live/README.md
 HEARD_STEPS = 6  # the newest ones, that the first layer sees at once; the causal convolutions see further back
 
 
@@ -69,6 +70,12 @@ class Delays:
         if not least <= lookahead_ms <= most:
             raise UserError(f"--lookahead_ms {lookahead_ms:g}: the checkpoint is trained for {least:g} to {most:g}")
         return self._within(lookahead_ms)
+
+    @property
+    def usual_ms(self) -> float:
+        """USUAL_MS, or what is nearest to it among the look-aheads trained for."""
+        least, most = self.lookahead_ms
+        return min(max(USUAL_MS, least), most)
 
     def heard_ms(self, delay: int) -> float:
         """How much sound after a frame is heard before it is told at this delay in steps."""

@@ -15,12 +15,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.command import parser, run
 from config.errors import UserError
 from config.files import keep_apart
-from config.places import LIVE, SHIPPED
+from config.places import LIVE
 from config.units import SAMPLE_RATE
 from dataset.audio import open_sound
 from dataset.face_frame import FaceFrame
 from dataset.live_sound import STDIN, microphone_blocks, pcm_blocks, short_blocks
 from dataset.recordings.layouts import read_recording
+from model.lookahead import USUAL_MS
 from postprocess.send.live import CurveStream, LiveStream, Piece, replayed, send_at_once, synthesized
 from postprocess.send.outputs import SCHEMES, Outputs, files_of, parse_address
 from postprocess.send.player import Player, SilentPlayer, open_player
@@ -81,20 +82,10 @@ def parse() -> argparse.Namespace:
     add("--subject", default="face", metavar="NAME", help="whose face it is, for tools that tell several apart")
     add("--audio_delay_ms", type=float, default=0.0, help="how much later than here the sound is heard: the face waits")
     add("--host", default=LOOPBACK, help="where to listen, for ifacialmocap:// and --serve; 0.0.0.0: to other machines")
-    add(
-        "--ckpt_path",
-        type=Path,
-        help="checkpoint that streams, by default result/live's where config/live.yml was trained; for a wav any, "
-        "by default the shipped one",
-    )
-    add(
-        "--lookahead_ms",
-        type=float,
-        help="of sound after a frame that it waits for (default: the most it knows)",
-    )
+    add("--ckpt_path", type=Path, default=LIVE, help="one of config/live.yml, which streams; for a wav any")
+    add("--lookahead_ms", type=float, help=f"of sound after a frame that it waits for (default: {USUAL_MS:g})")
     add("--domain", help="recording set to sound like; by default the one that the wav's name belongs to, or the first")
     given = options.parse_args()
-    given.ckpt_path = given.ckpt_path or (LIVE if LIVE.is_file() else SHIPPED)
     check(given)
     return given
 
