@@ -41,6 +41,11 @@ class Stats:
         rows = {row: getattr(self, row)[places] for row in _ROWS}
         return Stats(wanted, **rows, frames=self.frames, clips=self.clips)
 
+    @property
+    def moving(self) -> frozenset[str]:
+        """The channels that move in training."""
+        return frozenset(name for name, std in zip(self.channels, self.std, strict=True) if std > 0)
+
     def scale(self, kind: str) -> np.ndarray:
         """(len(channels),) float32 by which normalised curves are multiplied, 0 for a channel that never moves.
 

@@ -24,6 +24,8 @@ class WholeSound:
         self.fps = self._synthesizer.fps
         self.lookahead_ms = lookahead_ms or 0.0  # which an ensemble of checkpoints that stream may be asked for
         self._asked_ms = lookahead_ms
+        stats = [member.header.stats.select(self._synthesizer.channels) for member in self._synthesizer.members]
+        self.moving = frozenset[str]().union(*(one.moving for one in stats))
         self._heard: list[np.ndarray] = []
 
     def push(self, samples: np.ndarray) -> Sequence[TimedCurves]:

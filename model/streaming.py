@@ -115,6 +115,11 @@ class StreamingSynthesizer:
         """How much sound after a frame is heard before it is told."""
         return self.model.delays.heard_ms(self.voice.delay)
 
+    @property
+    def moving(self) -> frozenset[str]:
+        """The channels that it moves."""
+        return self.model.header.stats.select(self.model.channels).moving
+
     def push(self, samples: np.ndarray) -> list[TimedCurves]:
         """Hear (samples,) float32 in [-1, 1]: the frames that can be told now, none or more, in order.
 

@@ -66,7 +66,8 @@ def prepare(
         tqdm.write(f"{part.file.stem} ({frames} frames): eyes of {clip} ({found} frames){note}")
         return fit(clips[clip], numbers)[:, indices(EYE, part.channels)]
 
-    return Step("added eyes to", EYE, change, tuple(files.values()))
+    live = "add_eye takes the eyes of a clip as long as this one; enliven needs not know how long it is"
+    return Step("added eyes to", EYE, change, tuple(files.values()), live=live)
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ from config.errors import UserError
 from config.files import by_stem, find
 from dataset.phones import closures
 from dataset.recordings.timing import USUAL_FPS
-from dataset.transcript import Word, read_tsv
+from dataset.transcript import read_tsv
 from postprocess.clocks import frame_numbers
 from postprocess.step_command import step_command
-from postprocess.steps import Fps, InputPath, Selection, Step, check_fps
+from postprocess.steps import Fps, InputPath, Selection, Step, check_fps, of_clip
 
 EXAMPLES = """
 python postprocess/close_lips.py --input csvs/ --output closed/ --transcript_path data/mine/tsv
@@ -28,7 +28,7 @@ CHANNELS = ("JawOpen", "MouthClose", *PARTING)
 JAW_SHARE = 0.6  # how much of its opening the jaw gives up in a closure; the lips do the rest
 
 
-def gate(times: list[tuple[float, float]], frames: int, fps: float, reach: int = 2) -> np.ndarray:
+def closedness(times: list[tuple[float, float]], frames: int, fps: float, reach: int = 2) -> np.ndarray:
     """(start s, end s) of the closures → (frames,): 1 within them, 0 more than `reach` frames away, a raised cosine
     between. Frame i stands at i / fps; a closure between two frames is moved to the nearest one."""
     weight = np.zeros(frames)
@@ -76,23 +76,16 @@ def prepare(
     def change(part: Selection) -> np.ndarray:
         if "JawOpen" not in part.channels:
             raise UserError(f"{part.file}, line 1: no column for JawOpen; the lips cannot be closed without it")
-        words = _transcript(part.file, transcript_path, transcripts)
+        words = read_tsv(of_clip(part.file, transcript_path, transcripts, "transcript"))
         times = [(phone.start_s, phone.end_s) for phone in closures(words)]
         own_fps = part.recording.fps or fps
         numbers = frame_numbers(part.recording, own_fps)
-        weight = gate(times, numbers[-1] + 1, own_fps, reach)[numbers]
+        weight = closedness(times, numbers[-1] + 1, own_fps, reach)[numbers]
         with_jaw = JAW_SHARE if "MouthClose" in part.channels else 1.0
         return close_lips(part.curves, part.channels, share * weight, with_jaw)
 
-    return Step("closed lips in", CHANNELS, change, tuple(transcripts.values()))
-
-
-def _transcript(file: Path, path: Path, transcripts: dict[str, Path]) -> list[Word]:
-    """The words of a file; path: what was given, one transcript for all or where they are by stem."""
-    own = path if path.is_file() else transcripts.get(file.stem)
-    if own is None:
-        raise UserError(f"{path}: no {file.stem}.tsv, the transcript of {file}")
-    return read_tsv(own)
+    live = "close_lips needs a transcript, and live words are not known before they are said"
+    return Step("closed lips in", CHANNELS, change, tuple(transcripts.values()), live=live)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ What moves already is left alone. Equal seeds give equal faces, and each clip it
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,15 +16,16 @@ from pydantic import Field
 from config.command import run
 from config.errors import UserError
 from config.files import by_stem, find
-from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
 from dataset.blendshapes import ARKIT
 from dataset.recordings.timing import USUAL_FPS
 from dataset.transcript import read_tsv
-from postprocess.clocks import frame_numbers
-from postprocess.life.enlivener import HEAD, Enlivener, Manner, enliven, living_face
+from postprocess.flow import Flow, Frames, Live, Opening, Waiting
+from postprocess.life.enlivener import DELAY_S, HEAD, LIVING, Enlivener, Manner, lively, with_living
 from postprocess.life.mood import read_moods
+from postprocess.life.prosody import STEP_S
+from postprocess.sounds import WavPath, sound_of_clip, sounds_at
 from postprocess.step_command import step_command
-from postprocess.steps import Fps, InputPath, Selection, Step, check_fps
+from postprocess.steps import Fps, InputPath, Step, check_fps, flowing, of_clip
 
 EXAMPLES = """
 python postprocess/enliven.py --input csvs/ --output alive/ --wav_path wavs/
@@ -34,7 +36,7 @@ MOST = 4.0  # times the usual
 
 
 def prepare(
-    wav_path: Annotated[InputPath, Field(description="the sound, or a folder of them, matched by name")],
+    wav_path: WavPath = None,
     transcript_path: Annotated[
         InputPath | None, Field(description="a tsv or a folder of them: who speaks when, where the sound is not clean")
     ] = None,
@@ -61,27 +63,49 @@ def prepare(
         if not 0 <= amount <= MOST:
             raise UserError(f"--{name} {amount:g}: must be from 0 to {MOST:g}")
     moods = read_moods(mood)
-    sounds = by_stem(find(wav_path, (*SOUND_SUFFIXES, *TRACK_SUFFIXES)))
+    sounds = sounds_at(wav_path)
     transcripts = by_stem(find(transcript_path, (".tsv",))) if transcript_path else {}
 
-    def change(part: Selection) -> np.ndarray:
-        rate = part.recording.fps or fps
-        sound = _of_clip(part.file, wav_path, sounds, "sound")
-        words = read_tsv(_of_clip(part.file, transcript_path, transcripts, "transcript")) if transcript_path else None
-        numbers = frame_numbers(part.recording, rate)
-        living = living_face(sound, Enlivener(seed, part.file.stem, rate, manner, moods, words), int(numbers[-1]) + 1)
-        return enliven(part.curves, part.channels, living[numbers], part.recording.angles)
+    def begin(clip: Opening) -> Flow:
+        words = None
+        if transcript_path and clip.file:
+            words = read_tsv(of_clip(clip.file, transcript_path, transcripts, "transcript"))
+        return Enlivening(Enlivener(seed, clip.name, clip.fps, manner, moods, words), clip)
 
     moods_file = (Path(mood),) if mood.lower().endswith(".tsv") else ()
-    return Step("enlivened", ARKIT, change, (*sounds.values(), *transcripts.values(), *moods_file), HEAD)
+    reads = (*sounds.values(), *transcripts.values(), *moods_file)
+    sound_of = partial(sound_of_clip, given=wav_path, found=sounds)
+    return flowing("enlivened", ARKIT, Live(begin, sound_s=DELAY_S + STEP_S), reads, HEAD, fps, sound_of)
 
 
-def _of_clip(file: Path, given: Path, found: dict[str, Path], kind: str) -> Path:
-    """The file that goes with curves; given: one for all of them, or where they are by stem."""
-    own = given if given.is_file() else found.get(file.stem)
-    if own is None:
-        raise UserError(f"{given}: no {kind} called {file.stem}, which goes with {file}")
-    return own
+class Enlivening(Waiting):
+    """An upper face by the sound, added to the frames of a clip."""
+
+    def __init__(self, enlivener: Enlivener, clip: Opening) -> None:
+        super().__init__()
+        self._enlivener, self._fps = enlivener, clip.fps
+        self._names, self._left_alone = (*clip.channels, *HEAD), lively(clip.moving)
+        self._living, self._first = np.zeros((0, len(LIVING))), 0  # from this number of the clip's frames on
+
+    def hear(self, sound: np.ndarray) -> None:
+        """sound: (samples,)"""
+        self._living = np.concatenate([self._living, self._enlivener.hear(sound)])
+
+    def _numbers(self, times_s: np.ndarray) -> np.ndarray:
+        return np.rint(times_s * self._fps).astype(int) - self._first
+
+    def _known(self, times_s: np.ndarray) -> int:
+        return int(np.searchsorted(self._numbers(times_s), len(self._living)))
+
+    def _end(self, last_s: float) -> None:
+        frames = self._first + int(self._numbers(np.array(last_s))) + 1
+        self._living = np.concatenate([self._living, self._enlivener.finish(frames)])
+
+    def _changed(self, frames: Frames) -> np.ndarray:
+        numbers = self._numbers(frames.times_s)
+        changed = with_living(frames.values, self._names, self._living[numbers], self._left_alone)
+        self._living, self._first = self._living[numbers[-1] :], self._first + int(numbers[-1])
+        return changed
 
 
 def main() -> None:

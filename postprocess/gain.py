@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from config.command import run
 from config.errors import UserError
 from dataset.blendshapes import ARKIT
+from postprocess.flow import EachFrame, Flow, Live, Opening
 from postprocess.step_command import step_command
-from postprocess.steps import InputPath, Selection, Step, resolve_channels, training_row
+from postprocess.steps import InputPath, Step, flowing, resolve_channels, training_row
 
 EXAMPLES = """
 python postprocess/gain.py --input csvs/ --output louder/ --table gains.yml
@@ -70,11 +71,11 @@ def prepare(
     wanted = tuple(name for name in ARKIT if name in gains)
     means = training_row(around, "mean", wanted, "take it out of the table") if around else dict.fromkeys(wanted, 0.0)
 
-    def change(part: Selection) -> np.ndarray:
-        middle = np.array([means[name] for name in part.channels])
-        return gain(part.curves, [gains[name] for name in part.channels], middle)
+    def begin(clip: Opening) -> Flow:
+        middle = np.array([means[name] for name in clip.channels])
+        return EachFrame(lambda curves: gain(curves, [gains[name] for name in clip.channels], middle))
 
-    return Step("scaled", wanted, change, (around,) if around else ())
+    return flowing("scaled", wanted, Live(begin), (around,) if around else ())
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Smooth curves in time with a Savitzky–Golay filter: jitter goes, peaks keep their height."""
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,9 @@ from pydantic import Field
 
 from config.command import run
 from config.errors import UserError
+from postprocess.flow import Frames, Live, Waiting
 from postprocess.step_command import step_command
-from postprocess.steps import Channels, Step, resolve_channels
+from postprocess.steps import Channels, Step, flowing, resolve_channels, run_through
 
 EXAMPLES = """
 python postprocess/smooth.py --input csvs/ --output smoothed/
@@ -24,17 +26,44 @@ def smooth(curves: np.ndarray, window: int = 9, order: int = 4) -> np.ndarray:
     """curves: (frames, channels) → the same shape, each channel filtered along time; nothing is clamped.
 
     Each frame becomes the value there of the polynomial of degree `order` that fits the `window` frames (odd, more
-    than order) around it best (Savitzky & Golay 1964); the first and last half window take theirs from the polynomial
-    of the outermost whole window. A clip shorter than the window shrinks it to the largest odd length that fits; when
-    that is not more than the order, a polynomial meets every frame and the clip passes through.
+    than order) around it best (Savitzky & Golay 1964): at the ends of a clip those of them that are there, and where
+    these are no more than the order, it passes through.
     """
-    from scipy.signal import savgol_filter
+    return run_through(Smoothing(window, order), Frames(np.arange(len(curves)), curves)).values
 
-    frames = len(curves)
-    fitting = min(window, frames - 1 + frames % 2)
-    if fitting <= order:
-        return curves.copy()
-    return savgol_filter(curves, fitting, order, axis=0)
+
+class Smoothing(Waiting):
+    """`smooth` on frames as they come: each once the half window after it is there."""
+
+    def __init__(self, window: int, order: int) -> None:
+        super().__init__()
+        self._half, self._order = window // 2, order
+        self._before = np.zeros((0, 0))  # the half window of frames before those that wait
+
+    def _known(self, times_s: np.ndarray) -> int:
+        return max(0, len(times_s) - self._half)
+
+    def _end(self, last_s: float) -> None: ...
+
+    def _changed(self, frames: Frames) -> np.ndarray:
+        """The frames that still wait are those after."""
+        after = self._waiting.values
+        around = np.concatenate([part for part in (self._before, frames.values, after) if len(part)])
+        first, count = len(self._before), len(frames.values)
+        smoothed = np.empty(frames.values.shape)
+        for place in range(first, first + count):
+            start, end = max(0, place - self._half), min(len(around), place + self._half + 1)
+            smoothed[place - first] = fitting_weights(place - start, end - 1 - place, self._order) @ around[start:end]
+        self._before = around[max(0, first + count - self._half) : first + count]
+        return smoothed
+
+
+@cache
+def fitting_weights(before: int, after: int, order: int) -> np.ndarray:
+    """(before + 1 + after,) of a frame, so many before it and after it: their sum is the fitted polynomial there."""
+    places = np.arange(-before, after + 1)
+    powers = np.vander(places, min(order, before + after) + 1, increasing=True)
+    return np.linalg.pinv(powers)[0]
 
 
 def prepare(
@@ -47,7 +76,8 @@ def prepare(
         raise UserError(f"--window {window}: must be an odd number of frames")
     if not 0 <= order < window:
         raise UserError(f"--order {order}: must be from 0 to {window - 1}, less than --window")
-    return Step("smoothed", resolve_channels(channels), lambda part: smooth(part.curves, window, order))
+    live = Live(lambda _: Smoothing(window, order), frames=window // 2)
+    return flowing("smoothed", resolve_channels(channels), live)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Steps of post-processing: what one is, the settings that it takes, and running them on a file or a folder."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -12,11 +12,14 @@ from pydantic import ConfigDict, Field, ValidationError, validate_call
 from config.errors import UserError
 from config.files import by_stem, csv_named, keep_apart, output_path
 from config.suggest import nearest
+from dataset.audio import open_sound
 from dataset.blendshapes import ARKIT, GROUPS, canonical
 from dataset.recordings.layout_writers import write_like_source
 from dataset.recordings.layouts import find_recordings, read_recording
 from dataset.recordings.recording import Recording
+from dataset.recordings.timing import USUAL_FPS
 from dataset.stats import load_stats
+from postprocess.flow import Flow, Frames, Live, Opening, joined, moving
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Selection:
         """(frames, len(channels))"""
         return self.recording.select(self.channels)
 
+    def opening(self, fps: float) -> Opening:
+        """What is known before its first frame. fps: of a file that tells none."""
+        told = dict(zip(self.recording.names, self.recording.values.T, strict=True)) | self.recording.angles
+        return Opening(self.file.stem, self.channels, self.recording.fps or fps, moving(told), self.file)
+
 
 class Step(NamedTuple):
     """One change to curves, ready to run. A module of this room makes it by a function `prepare`, whose typed and
@@ -42,6 +50,39 @@ class Step(NamedTuple):
     change: Callable[[Selection], np.ndarray]  # → (frames, len(channels) + len(turns)) to stand in their place
     reads: tuple[Path, ...] = ()  # files besides those that it changes
     turns: tuple[str, ...] = ()  # of blendshapes.ANGLES, those that it gives besides: the last columns of its change
+    live: Live | str = "it takes the whole clip"  # how it runs on frames as they come, or why it cannot
+
+
+def flowing(
+    done: str,
+    wanted: tuple[str, ...],
+    live: Live,
+    reads: tuple[Path, ...] = (),
+    turns: tuple[str, ...] = (),
+    fps: float = USUAL_FPS,
+    sound_of: Callable[[Path], Path] | None = None,
+) -> Step:
+    """A step that runs on frames as they come; on a file, all of its frames do.
+
+    fps: of files that tell none. sound_of: a file of curves → the sound that the step listens to.
+    """
+
+    def change(part: Selection) -> np.ndarray:
+        flow = live.begin(part.opening(fps))
+        if sound_of is not None:
+            with open_sound(sound_of(part.file)) as sound:
+                for block in sound.blocks:
+                    flow.hear(block)
+        recording, still = part.recording.with_rate(fps), np.zeros(part.recording.frames)
+        columns = np.column_stack([part.curves, *(recording.angles.get(name, still) for name in turns)])
+        return run_through(flow, Frames(recording.clock_s(), columns)).values
+
+    return Step(done, wanted, change, reads, turns, live)
+
+
+def run_through(flow: Flow, frames: Frames) -> Frames:
+    """All frames of a clip, changed."""
+    return joined(flow.push(frames), flow.flush())
 
 
 InputPath = Annotated[Path, Field(strict=False)]
@@ -67,6 +108,17 @@ def check_fps(fps: float) -> None:
         raise UserError(f"--fps {fps:g}: must be more than 0")
 
 
+def of_clip(file: Path, given: Path, found: Mapping[str, Path], kind: str) -> Path:
+    """The file that goes with curves. given: one for all of them, or where they are, found by stem.
+
+    Raises UserError where there is none, naming both.
+    """
+    own = given if given.is_file() else found.get(file.stem)
+    if own is None:
+        raise UserError(f"{given}: no {kind} called {file.stem}, which goes with {file}")
+    return own
+
+
 def resolve_channels(words: Sequence[str] | None, option: str = "--channels") -> tuple[str, ...]:
     """Channel names, in ARKIT order, for group names and blendshape names in any spelling; None means face.
 
@@ -84,15 +136,15 @@ def _unknown(word: str, option: str) -> str:
     raise UserError(f'{option}: "{word}" is no group and no ARKit blendshape{hint}')
 
 
-def training_row(path: Path, row: Literal["mean", "max"], wanted: Sequence[str], mend: str) -> dict[str, float]:
-    """Channel → its mean or maximum over the training clips, from a stats.json or a checkpoint.
+def training_row(path: Path, row: Literal["mean", "min", "max"], wanted: Sequence[str], mend: str) -> dict[str, float]:
+    """Channel → its mean, minimum or maximum over the training clips, from a stats.json or a checkpoint.
 
     Raises UserError, with the mend, when the stats lack a wanted channel.
     """
     stats = load_stats(path)
     for name in wanted:
         if name not in stats.channels:
-            raise UserError(f"{path}: no training {row}{'imum' * (row == 'max')} for {name}; {mend}")
+            raise UserError(f"{path}: no training {row}{'imum' * (row != 'mean')} for {name}; {mend}")
     return dict(zip(stats.channels, getattr(stats, row).tolist(), strict=True))
 
 

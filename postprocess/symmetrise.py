@@ -12,8 +12,9 @@ from pydantic import Field
 from config.command import run
 from config.errors import UserError
 from dataset.blendshapes import ARKIT
+from postprocess.flow import EachFrame, Live
 from postprocess.step_command import step_command
-from postprocess.steps import Channels, Step, resolve_channels
+from postprocess.steps import Channels, Step, flowing, resolve_channels
 
 EXAMPLES = """
 python postprocess/symmetrise.py --input csvs/ --output even/
@@ -53,8 +54,8 @@ def prepare(
     """The step of post-processing with these settings. Raises UserError for a share outside 0 to 1."""
     if not 0 <= share <= 1:
         raise UserError(f"--share {share:g}: must be from 0 to 1")
-    wanted = resolve_channels(channels)
-    return Step("symmetrised", wanted, lambda part: symmetrise(part.curves, part.channels, by, share))
+    live = Live(lambda clip: EachFrame(lambda curves: symmetrise(curves, clip.channels, by, share)))
+    return flowing("symmetrised", resolve_channels(channels), live)
 
 
 def main() -> None:

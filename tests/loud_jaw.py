@@ -11,7 +11,7 @@ JAW = ARKIT.index("JawOpen")
 class LoudJaw:
     """Tells frame n of the loudest sample in its time; 4 · loudness, at most 1."""
 
-    fps, lookahead_ms = 25.0, 40.0
+    fps, lookahead_ms, moving = 25.0, 40.0, frozenset({"JawOpen"})
 
     def __init__(self) -> None:
         self._held, self._number = np.zeros(0, np.float32), 0

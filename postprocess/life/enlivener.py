@@ -1,6 +1,6 @@
 """A living upper face from the sound as it comes in: the same frames whether it comes at once or in pieces."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from config.units import SAMPLE_RATE
 from dataset.audio import open_sound
 from dataset.blendshapes import ANGLES, ARKIT, BROW, EYE
 from dataset.transcript import Word
+from postprocess.flow import moving
 from postprocess.life.blinks import Blinks
 from postprocess.life.brows import Brows
 from postprocess.life.gaze import SHIFT_DEG, Gaze
@@ -25,7 +26,6 @@ LIVING = tuple(name for name in ARKIT if name in {*EYE, *BROW, *MOOD_CHANNELS}) 
 # The angle of an eye, in degrees, at a coefficient of 1: of two real Live Link Face takes, by regression.
 LOOK_DEG = {"In": 32.0, "Out": 37.0, "Up": 25.0, "Down": 35.0}
 LID_DOWN, LID_UP = 0.3, 0.35  # EyeBlink for each EyeLookDown, EyeWide for each EyeLookUp, of the same takes
-SEEN = 0.02  # a column that spans no more does not move, whatever a model leaves in it
 BLINK_SQUINT, BLINK_BROW = 0.3, 0.05  # what goes with a closed lid
 
 
@@ -172,22 +172,26 @@ def enliven(
     that are known. → (frames, len(names) + len(HEAD)): curves within 0 to 1 where anything is added, and the head's
     angles. A part of PARTS that moves already stays as it is; moods are added to whatever else there is.
     """
-    own = {**dict(zip(names, curves.T, strict=True)), **(angles or {})}
-    lively = {name for part in PARTS.values() if any(_moves(own.get(name)) for name in part) for name in part}
-    columns = [
-        column if name in lively or name not in LIVING else _added(column, living[:, LIVING.index(name)])
-        for name, column in zip(names, curves.T, strict=True)
-    ]
-    still = np.zeros(len(curves))
-    turns = [
-        own.get(name, still) if name in lively else own.get(name, still) + living[:, LIVING.index(name)]
-        for name in HEAD
-    ]
-    return np.column_stack([*columns, *turns])
+    own, still = {**dict(zip(names, curves.T, strict=True)), **(angles or {})}, np.zeros(len(curves))
+    everything = np.column_stack([curves, *(own.get(name, still) for name in HEAD)])
+    return with_living(everything, (*names, *HEAD), living, lively(moving(own)))
 
 
-def _moves(column: np.ndarray | None) -> bool:
-    return column is not None and bool(np.ptp(column) > SEEN)
+def lively(moves: Collection[str]) -> frozenset[str]:
+    """The channels and angles of those parts of which one is among these."""
+    return frozenset(name for part in PARTS.values() if any(one in moves for one in part) for name in part)
+
+
+def with_living(
+    values: np.ndarray, names: tuple[str, ...], living: np.ndarray, left_alone: Collection[str]
+) -> np.ndarray:
+    """(frames, len(names)), names of ARKIT and HEAD, with (frames, len(LIVING)) added but to those left alone."""
+    result = np.array(values)
+    for place, name in enumerate(names):
+        if name in LIVING and name not in left_alone:
+            by = living[:, LIVING.index(name)]
+            result[:, place] = result[:, place] + by if name in HEAD else _added(result[:, place], by)
+    return result
 
 
 def _added(column: np.ndarray, by: np.ndarray) -> np.ndarray:

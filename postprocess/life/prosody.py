@@ -47,20 +47,38 @@ class Cue(NamedTuple):
     lift: float  # semitones of the pitch above what is usual; 0 without a voice
 
 
-class Ear:
-    """Sound in, in any pieces; steps out, each once REACH_SAMPLES after its moment are there."""
+class Windows:
+    """Sound in, in any pieces; the sound around each step out, once it is there."""
 
     def __init__(self) -> None:
         self._left = np.zeros(REACH_SAMPLES)  # before the first sample there is silence
 
-    def hear(self, samples: np.ndarray) -> list[Heard]:
-        """samples: (any number,) at 16 kHz."""
+    def hear(self, samples: np.ndarray) -> np.ndarray:
+        """samples: (any number,) at 16 kHz → (steps, 2 · REACH_SAMPLES), of those steps that are now known."""
         sound = np.concatenate([self._left, samples])
         count = max(0, (len(sound) - 2 * REACH_SAMPLES) // STEP_SAMPLES + 1)
         self._left = sound[count * STEP_SAMPLES :]
         if not count:
+            return np.zeros((0, 2 * REACH_SAMPLES))
+        return np.lib.stride_tricks.sliding_window_view(sound, 2 * REACH_SAMPLES)[::STEP_SAMPLES][:count]
+
+    def silence(self, steps: int) -> np.ndarray:
+        """(samples,) of silence that make so many steps known."""
+        needed = (steps - 1) * STEP_SAMPLES + 2 * REACH_SAMPLES - len(self._left)
+        return np.zeros(max(0, needed) if steps > 0 else 0)
+
+
+class Ear:
+    """Level and pitch of each step."""
+
+    def __init__(self) -> None:
+        self._windows = Windows()
+
+    def hear(self, samples: np.ndarray) -> list[Heard]:
+        """samples: (any number,) at 16 kHz."""
+        windows = self._windows.hear(samples)
+        if not len(windows):
             return []
-        windows = np.lib.stride_tricks.sliding_window_view(sound, 2 * REACH_SAMPLES)[::STEP_SAMPLES][:count]
         return [Heard(*row) for row in np.column_stack([levels_db(windows), pitches_hz(windows)]).tolist()]
 
 

@@ -5,7 +5,8 @@ from typing import TypedDict
 
 import numpy as np
 
-from postprocess.life.enlivener import HEAD, LOOK_DEG, SEEN
+from postprocess.flow import SEEN
+from postprocess.life.enlivener import HEAD, LOOK_DEG
 
 LEAST_BLINK = 0.3  # of EyeBlink, by which a blink stands out of what is around it
 FULL_BLINK = 0.87  # of EyeBlink: the eye is closed

@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -27,8 +27,12 @@ class Piece(NamedTuple):
     sound: np.ndarray  # (samples,) float32 at 16 kHz; of a stream without sound, silence as long as its frames
 
 
+Told: TypeAlias = tuple[float, np.ndarray] | tuple[float, np.ndarray, np.ndarray]
+"""A frame: its time in s, (52,) in ARKIT's order, and (9,) degrees in ANGLES' order where they are known."""
+
+
 class CurveStream(Protocol):
-    """Tells curves of sound as it comes: (time in s, (52,) in ARKIT's order) a frame."""
+    """Tells curves of sound as it comes."""
 
     @property
     def fps(self) -> float:
@@ -38,10 +42,14 @@ class CurveStream(Protocol):
     def lookahead_ms(self) -> float:
         """How much sound after a frame is heard before it is told."""
 
-    def push(self, samples: np.ndarray) -> Sequence[tuple[float, np.ndarray]]:
+    @property
+    def moving(self) -> frozenset[str]:
+        """The channels that it moves."""
+
+    def push(self, samples: np.ndarray) -> Sequence[Told]:
         """(samples,) float32 at 16 kHz → the frames that can be told now, from the stream's start on."""
 
-    def flush(self) -> Sequence[tuple[float, np.ndarray]]:
+    def flush(self) -> Sequence[Told]:
         """The stream has ended → its last frames. What is pushed next is another, from 0 s on."""
 
     def interrupt(self) -> None:

@@ -51,7 +51,9 @@ def test_what_the_shipped_chain_offers_besides_can_be_read(tmp_path: Path) -> No
     offered = [line[1:].split("  #")[0] for line in lines if line.startswith("#  - ")]
     offered = [line.replace("data/mine", "dataset/demo") for line in offered]
     steps = read_chain(write(tmp_path, "\n".join(["steps:", *offered])))
-    assert [step.done for step in steps] == ["smoothed", "scaled", "closed lips in", "added eyes to", "enlivened"]
+    assert [step.done for step in steps] == [
+        "smoothed", "steadied", "gated", "scaled", "closed lips in", "added eyes to", "enlivened"
+    ]  # fmt: skip
     assert {line.split("-")[1].split(":")[0].strip() for line in offered} | {"deflate", "symmetrise"} == set(STEPS)
 
 

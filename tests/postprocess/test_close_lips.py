@@ -6,20 +6,22 @@ import pytest
 
 from dataset.blendshapes import ARKIT, FACE, read_csv
 from postprocess import close_lips as script
-from postprocess.close_lips import JAW_SHARE, close_lips, gate
+from postprocess.close_lips import JAW_SHARE, close_lips, closedness
 
 
 def test_the_gate_is_whole_inside_and_gone_beyond_its_reach() -> None:
-    np.testing.assert_allclose(gate([(0.4, 0.5)], 12, 10, reach=2), [0, 0, 0.25, 0.75, 1, 1, 0.75, 0.25, 0, 0, 0, 0])
-    np.testing.assert_array_equal(gate([(0.4, 0.4)], 7, 10, reach=0), [0, 0, 0, 0, 1, 0, 0])
-    np.testing.assert_allclose(gate([(0.0, 0.0), (0.3, 0.3)], 4, 10, reach=1), [1, 0.5, 0.5, 1])
+    np.testing.assert_allclose(
+        closedness([(0.4, 0.5)], 12, 10, reach=2), [0, 0, 0.25, 0.75, 1, 1, 0.75, 0.25, 0, 0, 0, 0]
+    )
+    np.testing.assert_array_equal(closedness([(0.4, 0.4)], 7, 10, reach=0), [0, 0, 0, 0, 1, 0, 0])
+    np.testing.assert_allclose(closedness([(0.0, 0.0), (0.3, 0.3)], 4, 10, reach=1), [1, 0.5, 0.5, 1])
 
 
 def test_the_gate_at_the_borders_and_between_frames() -> None:
-    np.testing.assert_array_equal(gate([], 3, 30), np.zeros(3))
-    assert gate([(9.0, 9.1)], 5, 30).max() == 0
-    assert gate([(0.26, 0.29)], 6, 10, reach=0).tolist() == [0, 0, 0, 1, 0, 0]  # nearest to no frame inside
-    assert gate([(0.0, 1.0)], 1, 30).tolist() == [1]
+    np.testing.assert_array_equal(closedness([], 3, 30), np.zeros(3))
+    assert closedness([(9.0, 9.1)], 5, 30).max() == 0
+    assert closedness([(0.26, 0.29)], 6, 10, reach=0).tolist() == [0, 0, 0, 1, 0, 0]  # nearest to no frame inside
+    assert closedness([(0.0, 1.0)], 1, 30).tolist() == [1]
 
 
 def test_by_hand_opening_shrinks_by_the_weight() -> None:
@@ -64,7 +66,8 @@ def test_refusals(tmp_path: Path, refusal: Callable[..., str], random_csv: Calla
     (tmp_path / "tsv").mkdir()
     (tmp_path / "tsv" / "a.tsv").write_text("0\t1\t妈\n")
     words = ["--input", tmp_path / "in", "--output", tmp_path / "out", "--transcript_path", tmp_path / "tsv"]
-    assert refusal(script, *words) == f"{tmp_path / 'tsv'}: no b.tsv, the transcript of {tmp_path / 'in' / 'b.csv'}"
+    lacking = f"{tmp_path / 'tsv'}: no transcript called b, which goes with {tmp_path / 'in' / 'b.csv'}"
+    assert refusal(script, *words) == lacking
     assert refusal(script, *words, "--fps", "0") == "--fps 0: must be more than 0"
     assert refusal(script, *words, "--reach", "-1") == "--reach -1: must be a number of frames from 0 up"
     assert refusal(script, *words, "--share", "2") == "--share 2: must be from 0 to 1"

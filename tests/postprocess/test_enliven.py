@@ -11,8 +11,7 @@ from dataset.blendshapes import ARKIT, EYE, FACE, indices, read_csv, write_curve
 from dataset.recordings.layouts import read_recording
 from postprocess import enliven as script
 from postprocess.chain import read_chain
-from postprocess.enliven import living_face
-from postprocess.life.enlivener import HEAD, LIVING, Enlivener
+from postprocess.life.enlivener import HEAD, LIVING, Enlivener, living_face
 from tests.helpers import CAPTURES, DEMO, needs_shared
 
 Main = Callable[..., None]

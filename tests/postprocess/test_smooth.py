@@ -18,9 +18,21 @@ def noise(frames: int, channels: int = 3) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("window", "order"), [(9, 4), (5, 2), (3, 0)])
-def test_equals_scipy(window: int, order: int) -> None:
-    curves = noise(50)
-    np.testing.assert_array_equal(smooth(curves, window, order), savgol_filter(curves, window, order, axis=0))
+def test_equals_scipy_where_a_whole_window_is_there(window: int, order: int) -> None:
+    curves, half = noise(50), window // 2
+    expected = savgol_filter(curves, window, order, axis=0)
+    np.testing.assert_allclose(smooth(curves, window, order)[half:-half], expected[half:-half], atol=1e-12)
+
+
+@pytest.mark.parametrize(("frames", "window", "order"), [(50, 9, 2), (50, 9, 4), (8, 9, 3), (3, 9, 1), (1, 9, 4)])
+def test_at_the_ends_the_frames_that_are_there_are_fitted(frames: int, window: int, order: int) -> None:
+    curves, half = noise(frames, 1), window // 2
+    smoothed = smooth(curves, window, order)
+    for place in [*range(half + 1), *range(frames - half - 1, frames)]:
+        if 0 <= place < frames:
+            around = np.arange(max(0, place - half), min(frames, place + half + 1))
+            fitted = np.polyfit(around, curves[around, 0], min(order, len(around) - 1))
+            assert smoothed[place, 0] == pytest.approx(np.polyval(fitted, place), abs=1e-9)
 
 
 def test_centre_weights_are_those_of_the_1964_paper() -> None:
@@ -36,17 +48,6 @@ def test_a_quartic_passes_unchanged_and_jitter_shrinks() -> None:
     np.testing.assert_allclose(smooth(quartic), quartic, atol=1e-12)
     curves = noise(300)
     assert np.abs(np.diff(smooth(curves), axis=0)).mean() < 0.7 * np.abs(np.diff(curves, axis=0)).mean()
-
-
-@pytest.mark.parametrize(("frames", "fitting"), [(9, 9), (8, 7), (7, 7), (6, 5)])
-def test_a_short_clip_shrinks_the_window_to_the_largest_odd_length(frames: int, fitting: int) -> None:
-    curves = noise(frames)
-    np.testing.assert_array_equal(smooth(curves), savgol_filter(curves, fitting, 4, axis=0))
-
-
-@pytest.mark.parametrize("frames", [1, 2, 4])
-def test_a_clip_of_no_more_frames_than_the_order_passes_through(frames: int) -> None:
-    np.testing.assert_array_equal(smooth(noise(frames)), noise(frames))
 
 
 def test_five_frames_meet_a_quartic_exactly() -> None:
@@ -66,7 +67,7 @@ def test_a_folder_keeps_names_lengths_and_the_columns_outside_the_face(
         after = read_csv(tmp_path / "out" / f"{name}.csv")
         assert after.header == ARKIT
         face = indices(ARKIT, FACE)
-        np.testing.assert_allclose(after.select(FACE), savgol_filter(before[:, face], 9, 4, axis=0), atol=6e-7)
+        np.testing.assert_allclose(after.select(FACE), smooth(before[:, face]), atol=6e-7)
         np.testing.assert_array_equal(np.delete(after.values, face, 1), np.delete(before, face, 1))
     assert capsys.readouterr().out == f"smoothed 2 files, 42 frames: {tmp_path / 'out'}\n"
 
