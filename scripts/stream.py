@@ -35,6 +35,7 @@ python scripts/stream.py --wav_path a.wav --to livelink://127.0.0.1 --to vmc://1
 python scripts/stream.py --wav_path a.wav --no_pace --to csv:out.csv
 python scripts/stream.py --csv take.csv --wav_path take.wav --to vmc://127.0.0.1:39539?names=camel
 python scripts/stream.py --mic --to livelink://127.0.0.1:11111 --out_fps 60
+python scripts/stream.py --mic --to vmc://127.0.0.1 --config config/post.yml --seed 7
 python scripts/stream.py --serve ws://127.0.0.1:8765 --page
 ffmpeg -i a.mp3 -f s16le -ar 16000 -ac 1 - | python scripts/stream.py --pcm - --rate 16000 --to ws://127.0.0.1:8765
 """
@@ -76,6 +77,8 @@ def parse() -> argparse.Namespace:
     add("--page", action="store_true", help="with --serve: a page there to see and hear it")
     add("--csv", type=Path, help="curves of any layout that are sent as they are")
     add("--to", action="append", metavar="URL", default=[], help="where frames go; once for each place, see above")
+    add("--config", type=Path, metavar="FILE", help="YAML of post-processing, as config/post.yml, done as frames come")
+    add("--seed", type=int, help="of a step that has one, as enliven: another one gives another face")
     add("--rate", type=int, default=SAMPLE_RATE, help="samples a second of --pcm")
     add("--no_pace", action="store_true", help="as fast as it goes, not when the sound is heard")
     add("--out_fps", type=int, choices=(30, 60), default=30, help="frames a second that are sent")
@@ -106,19 +109,36 @@ def check(given: argparse.Namespace) -> None:
         raise UserError("--no_pace: what agents say to --serve is heard as it goes; leave it out")
     if not 0 <= given.audio_delay_ms <= MOST_DELAY_MS:
         raise UserError(f"--audio_delay_ms {given.audio_delay_ms:g}: must be from 0 to {MOST_DELAY_MS:g}")
+    if given.config and given.csv:
+        raise UserError("--config: changes what is made of sound; python -m postprocess.chain changes a --csv")
+    if given.seed is not None and given.config is None:
+        raise UserError("--seed: is of a step that --config lists, such as enliven")
     for url in given.to:
         parse_address(url)
     pcm = None if given.pcm == STDIN else given.pcm
-    keep_apart([given.wav_path, given.csv, pcm, given.ckpt_path], [("--to", path) for path in files_of(given.to)])
+    read = [given.wav_path, given.csv, pcm, given.ckpt_path, given.config]
+    keep_apart(read, [("--to", path) for path in files_of(given.to)])
     if given.host != LOOPBACK:
         print(f"--host {given.host}: other machines may reach what listens here", file=sys.stderr)
 
 
 def stream_of(given: argparse.Namespace) -> CurveStream:
-    """What tells curves of the sound; imported when there is one."""
+    """What tells curves of the sound, and what the steps of --config make of them; imported when there is one."""
     from model.curve_streams import curve_stream
 
-    return curve_stream(given.ckpt_path, given.domain, given.lookahead_ms, given.wav_path)
+    told = curve_stream(given.ckpt_path, given.domain, given.lookahead_ms, given.wav_path)
+    stream = post_processed(told, given) if given.config else told
+    added = f", {stream.lookahead_ms - told.lookahead_ms:.0f} ms of it by {given.config}" if given.config else ""
+    print(f"look-ahead {stream.lookahead_ms:.0f} ms{added}", file=sys.stderr)
+    return stream
+
+
+def post_processed(told: CurveStream, given: argparse.Namespace) -> CurveStream:
+    from postprocess.chain import live_steps
+    from postprocess.send.post_processed import PostProcessed
+
+    steps = live_steps(given.config, {} if given.seed is None else {"seed": given.seed})
+    return PostProcessed(told, steps, given.wav_path.stem if given.wav_path else given.subject)
 
 
 def page_of(given: argparse.Namespace) -> str | None:

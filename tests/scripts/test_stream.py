@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from config.places import SHIPPED
-from dataset.blendshapes import read_curves, write_curves
+from dataset.blendshapes import FACE, read_curves, write_curves
 from dataset.recordings.layouts import read_recording
+from postprocess.smooth import smooth
 from scripts import stream
 from tests.helpers import CAPTURES, CAUSAL, DEMO, ROOT, needs_shared, posix_only, random_curves, write_speech
 from tests.receivers import UdpEar, read_live_link
@@ -95,6 +96,24 @@ def test_recorded_curves_when_their_sound_is_heard(tmp_path: Path, run_main: Mai
     assert "frames in" in capsys.readouterr().err
 
 
+def test_a_stream_is_post_processed_as_its_file_is(live: Path, tmp_path: Path, run_main: Main, capsys: Said) -> None:
+    wav, config = tmp_path / "a.wav", tmp_path / "post.yml"
+    write_speech(wav, 1.0)
+    config.write_text("steps: [deflate, {smooth: {window: 5, order: 2}}, enliven]")
+    words = ("--wav_path", wav, "--ckpt_path", live, "--no_pace", "--to")
+    run_main(stream, *words, f"csv:{tmp_path / 'plain.csv'}")
+    capsys.readouterr()
+    run_main(stream, *words, f"csv:{tmp_path / 'out.csv'}", "--config", config, "--seed", 5)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith(f"{config}, step 1: is left out of a live face: deflate takes the range")
+    assert told[1] == f"look-ahead 279 ms, 80 ms of it by {config}"  # two frames at 25 a second
+    plain, changed = read_recording(tmp_path / "plain.csv"), read_recording(tmp_path / "out.csv")
+    mouth = FACE[:20]
+    expected = smooth(plain.at_rate(25).select(mouth), 5, 2).clip(0, 1)
+    np.testing.assert_allclose(changed.at_rate(25).select(mouth)[2:-2], expected[2:-2], atol=0.02)
+    assert np.ptp(changed.angles["HeadYaw"]) > 0
+
+
 @needs_shared(CAPTURES)
 def test_a_capture_keeps_its_angles(tmp_path: Path, run_main: Main) -> None:
     whole = sorted(CAPTURES.glob("*.csv"))[0].read_text(encoding="utf-8")
@@ -161,6 +180,8 @@ def test_a_source_that_fails_midway_says_so(tmp_path: Path, refusal: Refusal) ->
         ),
         ("--mic --pcm -", "--mic and --pcm: give only one of --wav_path, --mic, --pcm, --serve and --csv"),
         ("--csv a.csv --audio_delay_ms -1", "--audio_delay_ms -1: must be from 0 to 5000"),
+        ("--csv a.csv --config a.yml", "--config: changes what is made of sound; python -m postprocess.chain changes"),
+        ("--mic --seed 3", "--seed: is of a step that --config lists, such as enliven"),
         ("--csv a.csv --to csv:a.csv", "a.csv: is a source too; write to another place with --to"),
         ("--csv a.csv --to jsonl:b --to csv:b", "b: would be written twice, by --to; give each a name of its own"),
         ("--csv a.csv --to b.csv", "--to b.csv: no place that frames go to"),
