@@ -1,5 +1,7 @@
 """When and how lids blink, as published of people who speak and who listen."""
 
+import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 from postprocess.life.movement import ease
@@ -12,7 +14,7 @@ SPREAD = 0.25  # of people's rates: the deviation of the logarithm
 RANGES = {TALKING: (10.5, 32.5), SILENT: (8.0, 21.0)}
 INTERVAL_SIGMA = 0.6  # of intervals, log-normal: positively skewed (Doughty 2002, Nomura 2018)
 INTERVAL_MEDIAN = 0.8352702114112720  # exp(-INTERVAL_SIGMA² / 2), so that their mean is 1
-READY = 0.4  # of the mean interval: a blink that is due so soon is brought forward …
+NEAR = 0.15  # of the mean interval: an interval that differs by no more from the time since the last blink is taken …
 PAUSE_CHANCE, SHIFT_CHANCE = (
     0.6,
     0.8,
@@ -55,15 +57,19 @@ class Blink(NamedTuple):
 
 
 class Blinks:
-    """A renewal process: intervals of one law on a clock that runs faster in speech; what brings a blink forward makes
-    the next one as much later, so that the rate is kept."""
+    """A renewal process: intervals of one law on a clock that runs faster in speech.
+
+    They are dealt by the hand; what a blink goes along with chooses among those left in it, so that the law and the
+    rate are kept. By how much a blink comes early or late the next one makes up.
+    """
 
     def __init__(self, random: Seeded, rate: float = 1.0) -> None:
         """rate: times the usual number."""
         self._random = random
         self.person = _person(random)
         self._rates = {True: TALKING * self.person * rate, False: SILENT * self.person * rate}
-        self._since, self._due = 0.0, self._interval() * random.uniform()  # in mean intervals
+        self._hand = self._deal()
+        self._since, self._owed = 0.0, -self._hand[-1] * random.uniform()  # in mean intervals
         self._free_s = -1.0
         self.blinks: list[Blink] = []  # those that may still be seen
 
@@ -71,21 +77,34 @@ class Blinks:
         """A step of sound later. pause: a phrase ends; shift: the gaze moves far."""
         self._since += self._rates[speaking] / 60 * STEP_S
         chance = SHIFT_CHANCE if shift else PAUSE_CHANCE if pause else 0.0
-        brought = chance > 0 and self._random.uniform() < chance and self._since >= self._due - READY
-        if now_s >= self._free_s and (brought or self._since >= self._due):
+        brought = chance > 0 and self._random.uniform() < chance and self._choose()
+        if now_s >= self._free_s and (brought or self._since >= self._hand[-1] + self._owed):
             blink = self._blink(now_s)
             self._free_s = blink.end_s + APART_S
-            self._due += self._interval() - self._since
+            self._owed += self._hand.pop() - self._since
             self._since = 0.0
+            self._hand = self._hand or self._deal()
             self.blinks = [*self.blinks[-1:], blink]
+
+    def _choose(self) -> bool:
+        """Take the interval of the hand that is nearest to being over; whether it is NEAR."""
+        hand, over = self._hand, self._since - self._owed
+        nearest = min(range(len(hand)), key=lambda place: abs(hand[place] - over))
+        if abs(hand[nearest] - over) > NEAR:
+            return False
+        hand[nearest], hand[-1] = hand[-1], hand[nearest]
+        return True
 
     def at(self, time_s: float) -> tuple[float, float]:
         """How far the left and the right eye are closed, 0 to 1."""
         shut = [blink.at(time_s) for blink in self.blinks]
         return max((left for left, _ in shut), default=0.0), max((right for _, right in shut), default=0.0)
 
-    def _interval(self) -> float:
-        return self._random.log_normal(INTERVAL_MEDIAN, INTERVAL_SIGMA)
+    def _deal(self) -> list[float]:
+        """Intervals, as many as a spread has; the last is the next."""
+        return [
+            INTERVAL_MEDIAN * math.exp(INTERVAL_SIGMA * NormalDist().inv_cdf(share)) for share in self._random.spread()
+        ]
 
     def _blink(self, start_s: float) -> Blink:
         random = self._random

@@ -5,11 +5,10 @@ yaw to its own left, pitch upwards.
 """
 
 import math
-from itertools import accumulate
 
 from postprocess.life.movement import Glide, Sway
 from postprocess.life.prosody import STEP_S
-from postprocess.life.seeded import Seeded
+from postprocess.life.seeded import Deck, Seeded
 
 AT_S = {True: 1.8, False: 2.5}  # mean time of looking at the other one, in speech and in silence; exponential
 AWAY_S = {True: 2.1, False: 1.6}
@@ -42,8 +41,10 @@ class Gaze:
         self._eyes, self._head = (Glide(), Glide()), (Glide(), Glide())  # yaw, pitch
         self._micro = Glide(), Glide()
         self._drift = Sway(random, DRIFT_HZ, DRIFT_DEG), Sway(random, DRIFT_HZ, DRIFT_DEG)
+        self._amplitudes, self._directions = Deck(random), Deck(random)
+        self._stays = {away: Deck(random) for away in (False, True)}
         self._away = False
-        self._since, self._due = 0.0, random.exponential()
+        self._since, self._due = 0.0, self._stays[False].exponential()
         self._micro_due_s = MICRO_MEAN_S * random.exponential()
 
     def step(self, now_s: float, speaking: bool) -> float:
@@ -53,8 +54,11 @@ class Gaze:
             self._micro_saccade(now_s)
         if self._since < self._due:
             return 0.0
-        self._since, self._due, self._away = 0.0, self._random.exponential(), not self._away
-        yaw, pitch = draw_target(self._random, speaking) if self._away else (0.0, 0.0)
+        self._away = not self._away
+        self._since, self._due = 0.0, self._stays[self._away].exponential()
+        yaw = pitch = 0.0
+        if self._away:
+            yaw, pitch = target(self._amplitudes.uniform(), self._directions.uniform(), speaking)
         return self._saccade(now_s, self._size * yaw, self._size * pitch)
 
     def _saccade(self, now_s: float, yaw: float, pitch: float) -> float:
@@ -87,11 +91,14 @@ class Gaze:
         return self._head[0].at(time_s), self._head[1].at(time_s)
 
 
-def draw_target(random: Seeded, speaking: bool) -> tuple[float, float]:
-    """Yaw and pitch of a look away, degrees."""
+def target(amplitude: float, direction: float, speaking: bool) -> tuple[float, float]:
+    """Yaw and pitch of a look away, degrees. amplitude, direction: the shares of looks, in [0, 1), that go less far and
+    that come before it around the circle, from half a sector before 0° on."""
     least_p = FULL * math.exp(-LARGEST_DEG[speaking] / SCALE_DEG)
-    amplitude = -SCALE_DEG * math.log((LARGEST_P - random.uniform() * (LARGEST_P - least_p)) / FULL)
-    drawn, bounds = random.uniform() * sum(DIRECTIONS), accumulate(DIRECTIONS)
-    direction = next((place for place, bound in enumerate(bounds) if drawn < bound), len(DIRECTIONS) - 1)
-    angle = math.radians(45 * (direction + random.between(-0.5, 0.5)))
-    return amplitude * math.cos(angle), amplitude * math.sin(angle)
+    length = -SCALE_DEG * math.log((LARGEST_P - amplitude * (LARGEST_P - least_p)) / FULL)
+    sector, rest = 0, direction * sum(DIRECTIONS)
+    while sector < len(DIRECTIONS) - 1 and rest >= DIRECTIONS[sector]:
+        rest -= DIRECTIONS[sector]
+        sector += 1
+    angle = math.radians(45 * (sector - 0.5 + rest / DIRECTIONS[sector]))
+    return length * math.cos(angle), length * math.sin(angle)
