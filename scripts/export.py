@@ -20,7 +20,7 @@ EXAMPLES = """
 python scripts/export.py a.csv --to livelink --out_fps 60 --out a_livelink.csv
 python scripts/export.py a.csv --to glb --out a.glb
 python scripts/export.py csvs --to glb --head my_avatar.vrm --out glbs
-python scripts/export.py a.csv --to unity --path Face Teeth Tongue
+python scripts/export.py a.csv --to unity --path Face Teeth Tongue --bone Hips/Spine/Neck/Head
 python scripts/export.py a.csv --to vrma
 python scripts/export.py a.csv --to vmd --names vowels
 python scripts/export.py take_cal.csv --to arkit --out_fps 25 --out take.csv
@@ -54,6 +54,11 @@ def parse() -> argparse.Namespace:
         "(default: that object itself)",
     )
     add(
+        "--bone",
+        help="for unity: the object to turn by the head's angles, as seen from the Animator's; at rest unturned, x to "
+        "its right, y up, z ahead (default: none turns)",
+    )
+    add(
         "--names",
         choices=NAMES,
         help="for vrma and vmd: JawOpen and jawOpen are ARKit's 52, one to one, for models that have them; vowels is "
@@ -74,7 +79,7 @@ def check(given: argparse.Namespace) -> None:
     only = FORMATS[given.to].fps
     if only and given.out_fps not in (None, only):
         raise UserError(f"--out_fps {given.out_fps:g}: {given.to} has {only:g} frames a second, always; leave it away")
-    for option in ("head", "path", "names"):
+    for option in ("head", "path", "bone", "names"):
         users = [name for name, form in FORMATS.items() if option in form.options]
         if getattr(given, option) is not None and given.to not in users:
             raise UserError(f"--{option}: has no meaning for {given.to}, only for {' and '.join(users)}")

@@ -32,6 +32,10 @@ class Export:
     def format(self) -> Format:
         return FORMATS[self.to]
 
+    @property
+    def keeps_angles(self) -> bool:
+        return self.format.angles is True or self.format.angles in self.options
+
 
 @dataclass
 class Totals:
@@ -91,7 +95,7 @@ def export_file(export: Export, file: Path, target: Path, totals: Totals) -> Non
     totals.dropped += int(source.dropped_before.sum())
     totals.gaps += gaps(file, source)
     totals.doubled += len(source.doubled_rows)
-    totals.angles_lost += bool(recording.angles) and not form.angles
+    totals.angles_lost += bool(recording.angles) and not export.keeps_angles
     totals.times_lost += recording.times_s is not None and not form.times
 
 
@@ -141,7 +145,9 @@ def closing_line(export: Export, totals: Totals, out: Path, lacking: Sequence[st
         )
         words.append(f"{totals.dropped} dropped{first} and {totals.doubled} doubled frames{mended}")
     if totals.angles_lost:
-        words.append(f"head and eye angles left out of {totals.angles_lost}, for {export.to} has no place for them")
+        needs = export.format.angles
+        why = f"which --{needs} takes along" if needs else f"for {export.to} has no place for them"
+        words.append(f"head and eye angles left out of {totals.angles_lost}, {why}")
     if totals.times_lost:
         words.append(f"times left out of {totals.times_lost}, so use --out_fps to keep them even")
     if lacking:

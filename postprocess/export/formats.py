@@ -19,7 +19,7 @@ class Format:
     write: Callable[..., None]  # (path, recording, option=…)
     reader: str  # who opens it, in words
     options: tuple[str, ...] = ()  # what `write` can be told besides
-    angles: bool = False  # has a place for the head's angles
+    angles: bool | str = False  # has a place for the head's angles; or the option that gives it one
     times: bool = True  # … for frames at uneven times
     fps: float | None = None  # the only rate that it can have
     lacking: Callable[..., tuple[str, ...]] | None = None  # (option=…) → the channels that it has no place for
@@ -38,7 +38,7 @@ FORMATS: dict[str, Format] = {
         angles=True,
         lacking=channels_without_a_shape,
     ),
-    "unity": Format(".anim", write_unity, "Unity: an animation clip of blend shapes", ("path",)),
+    "unity": Format(".anim", write_unity, "Unity: an animation clip of blend shapes", ("path", "bone"), angles="bone"),
     "vrma": Format(".vrma", write_vrma, "VRM models: an animation of expressions", ("names",), angles=True),
     "vmd": Format(".vmd", write_vmd, "MikuMikuDance: morph keys", ("names",), angles=True, times=False, fps=vmd.FPS),
 }

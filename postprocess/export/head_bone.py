@@ -67,10 +67,10 @@ def _named_bone(tree: dict[str, Any]) -> int | None:
         if bone.get("bone") == "head":
             return bone["node"]
     joints = sorted({joint for skin in tree.get("skins", []) for joint in skin["joints"]})
-    return next((joint for joint in joints if _is_head(tree["nodes"][joint].get("name", ""))), None)
+    return next((joint for joint in joints if is_head(tree["nodes"][joint].get("name", ""))), None)
 
 
-def _is_head(name: str) -> bool:
+def is_head(name: str) -> bool:
     """Head, mixamorig:Head, DEF-head, CC_Base_Head."""
     return name.lower().replace(":", "_").replace("-", "_").replace(".", "_").split("_")[-1] == "head"
 

@@ -16,6 +16,11 @@ LARGEST_TURN_DEG = 25.0
 NECK_HEIGHT = 0.35  # of what is shown of a head, from its foot: where it turns
 
 
+def has_turns(recording: Recording) -> bool:
+    """Whether any angle of the head is known."""
+    return any(np.any(recording.angles.get(name, 0)) for name in TURNS)
+
+
 def turns_deg(recording: Recording) -> np.ndarray:
     """(frames, 3) yaw, pitch and roll of a recording's angles.
 

@@ -1,4 +1,4 @@
-"""A head in Blender: its shapes keyframed by curves, lit and framed, then rendered or kept for an animator.
+"""A head in Blender: its shapes and turns keyframed, lit and framed, then rendered or kept for an animator.
 
 Runs inside Blender's own Python (3.4 or later), which has numpy and nothing else of ours. Blender is z up.
 """
@@ -15,12 +15,14 @@ from config.errors import UserError
 from config.files import written_whole
 from dataset.blendshapes import BROW
 from dataset.recordings.recording import Recording
+from postprocess.export.head_bone import TURNING, is_head
 from postprocess.face.names import arkit_places, no_arkit_shape
+from postprocess.face.turning import has_turns, quaternions, turns_deg
 from postprocess.film.studio import BACKDROP_BOTTOM, FIELD_OF_VIEW_DEG, LAMPS, Frame, frame_around
 
 try:
     import bpy
-    from mathutils import Vector
+    from mathutils import Matrix, Quaternion, Vector
 except ImportError:  # another Python: only what needs no scene works
     bpy = None
 
@@ -47,6 +49,8 @@ def set_scene(head: Path, recording: Recording, fps: float, wav: Path | None, qu
     moved = set_keys(head, meshes, recording)
     set_timeline(recording.frames, fps, wav)
     frame = find_frame(meshes)
+    if has_turns(recording):
+        set_turns(frame, turned_by(quaternions(turns_deg(recording)), frame))
     add_camera(frame)
     add_lights(frame)
     set_renderer(quality)
@@ -142,6 +146,43 @@ def set_key(block: bpy.types.ShapeKey, values: np.ndarray) -> None:
         block.keyframe_insert("value", frame=frame)
 
 
+def set_turns(frame: Frame, rotations: np.ndarray) -> None:
+    """Keyframe the turns of the bone called head or, where there are no bones, of everything about the neck.
+
+    rotations: (frames, 4) as turned_by gives. A body whose head's bone is not to be told holds it still.
+    """
+    armatures = [thing for thing in bpy.context.scene.objects if thing.type == "ARMATURE"]
+    heads = [(holder, bone) for holder in armatures for bone in holder.pose.bones if is_head(bone.name)]
+    if armatures and not heads:
+        return
+    at_rest = Quaternion()
+    if heads:
+        holder, turning = heads[0]
+        at_rest = holder.matrix_world.to_quaternion() @ turning.bone.matrix_local.to_quaternion()
+    else:
+        turning = put_above(frame.neck)
+    turning.rotation_mode = "QUATERNION"
+    for number, rotation in enumerate(rotations.tolist(), FIRST_FRAME):
+        turning.rotation_quaternion = at_rest.inverted() @ Quaternion(rotation) @ at_rest
+        turning.keyframe_insert("rotation_quaternion", frame=number)
+
+
+def turned_by(turns: np.ndarray, frame: Frame) -> np.ndarray:
+    """turns: (frames, 4) x, y, z, w on glTF's axes → (frames, 4) w, x, y, z on Blender's, of a face ahead of frame."""
+    return np.column_stack([turns[:, 3], turns[:, :3] @ frame.axes])
+
+
+def put_above(pivot: np.ndarray) -> bpy.types.Object:
+    """An empty at (3,) that holds everything in the scene."""
+    things = [thing for thing in bpy.context.scene.objects if thing.parent is None]
+    empty = bpy.data.objects.new(TURNING, None)
+    empty.location = pivot
+    bpy.context.scene.collection.objects.link(empty)
+    for thing in things:
+        thing.parent, thing.matrix_parent_inverse = empty, Matrix.Translation(-Vector(pivot))
+    return empty
+
+
 def set_timeline(frames: int, fps: float, wav: Path | None) -> None:
     """So many frames from FIRST_FRAME on, and the sound from there."""
     scene = bpy.context.scene
@@ -205,12 +246,10 @@ def add_camera(frame: Frame) -> None:
 
 def add_lights(frame: Frame) -> None:
     """Key, fill and rim light, and a dim even backdrop."""
-    up = np.array([0.0, 0.0, 1.0])
-    left = np.cross(up, frame.front)
     for name, (place, size, power_w) in LAMPS.items():
         light = bpy.data.lights.new(name, "AREA")
         light.size, light.energy = size * frame.height, power_w * frame.height**2  # as bright at every scale
-        where = frame.middle + frame.height * (np.array(place) @ np.stack([left, up, frame.front]))
+        where = frame.middle + frame.height * (np.array(place) @ frame.axes)
         placed(light, where, frame.middle)
     world = bpy.data.worlds.new("backdrop")
     world.use_nodes = True

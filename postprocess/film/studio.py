@@ -8,6 +8,7 @@ import numpy as np
 
 from dataset.blendshapes import BROW
 from postprocess.face.mesh import Mesh
+from postprocess.face.turning import NECK_HEIGHT
 
 FIELD_OF_VIEW_DEG = 18.0  # of a portrait lens: faces look like themselves from two metres away
 MARGIN = 1.08  # the picture's height over the head's
@@ -71,6 +72,17 @@ class Frame(NamedTuple):
     middle: np.ndarray
     height: float
     front: np.ndarray
+
+    @property
+    def axes(self) -> np.ndarray:
+        """(3, 3): a row each for the face's own left, up (z) and ahead."""
+        up = np.array([0.0, 0.0, 1.0])
+        return np.stack([np.cross(up, self.front), up, self.front])
+
+    @property
+    def neck(self) -> np.ndarray:
+        """(3,): where the head turns."""
+        return self.middle - (0.5 - NECK_HEIGHT) * self.height / MARGIN * self.axes[1]
 
 
 BODY = 3.0  # times as tall as a face is across: no head is

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from config.errors import UserError
 from dataset.blendshapes import write_curves
@@ -14,12 +15,14 @@ from dataset.recordings.layout_writers import write_json
 from dataset.recordings.recording import Recording
 from postprocess.face.gltf import write_head
 from postprocess.face.mesh import Head, Part
-from postprocess.film.blender import FIRST_FRAME, blender_rate
-from postprocess.film.studio import MARGIN, frame_around
+from postprocess.face.turning import NECK_HEIGHT, quaternions
+from postprocess.film.blender import FIRST_FRAME, blender_rate, turned_by
+from postprocess.film.studio import MARGIN, Frame, frame_around
 from scripts.blender_render import arguments, main, own_arguments
 from tests.helpers import ROOT, run_command
 
 SCRIPT = ROOT / "scripts" / "blender_render.py"
+Triple = tuple[float, float, float]
 NAMES = ("JawOpen", "MouthSmileLeft", "TongueOut")
 
 
@@ -72,6 +75,21 @@ def test_of_a_body_the_face_is_framed_and_seen_from_where_the_jaw_goes() -> None
 def test_without_a_jaw_the_front_is_gltfs() -> None:
     corners = box((0, 0, 0), (1, 1, 1))
     np.testing.assert_allclose(frame_around(corners, corners, np.zeros(3)).front, (0, -1, 0))
+
+
+@pytest.mark.parametrize(
+    ("front", "left"), [((0, -1.0, 0), (1.0, 0, 0)), ((0, 1.0, 0), (-1.0, 0, 0)), ((1.0, 0, 0), (0, 1.0, 0))]
+)
+def test_a_head_turns_on_blenders_axes(front: Triple, left: Triple) -> None:
+    """By hand, whichever way the head looks: 20° to its left and 10° up; its left ear 15° down."""
+    frame = Frame(np.zeros(3), MARGIN, np.array(front))
+    found = turned_by(quaternions(np.array([[20.0, 10, 0], [0, 0, 15]])), frame)
+    looks, leans = Rotation.from_quat(found[:, [1, 2, 3, 0]])  # scipy's w comes last
+    yaw, pitch, roll = np.radians([20, 10, 15])
+    ahead = np.cos(pitch) * (np.cos(yaw) * np.array(front) + np.sin(yaw) * np.array(left))
+    np.testing.assert_allclose(looks.apply(front), ahead + np.array([0, 0, np.sin(pitch)]), atol=1e-12)
+    np.testing.assert_allclose(leans.apply(left), np.cos(roll) * np.array(left) - (0, 0, np.sin(roll)), atol=1e-12)
+    np.testing.assert_allclose(frame.neck, (0, 0, NECK_HEIGHT - 0.5))
 
 
 @pytest.fixture
@@ -187,6 +205,32 @@ def test_blender_plays_curves_that_tell_their_rate_at_another(clip: Path) -> Non
     write_json(clip / "b.json", Recording(("JawOpen",), curves, None, 50.0, {}, "json"))
     done = blender(clip, "--csv", "b.json", "--head", "head.glb", "--save", "a.blend", "--out_fps", "25")
     assert "wrote a.blend: 30 frames at 25 fps, 2 channels on 2 meshes" in done.stdout, done.stderr
+
+
+TURN_PROBE = """
+import bpy, json
+bpy.ops.wm.open_mainfile(filepath={file!r})
+scene = bpy.context.scene
+face = next(o for o in scene.objects if o.type == "MESH" and o.data.shape_keys)
+rows = []
+for frame in range(scene.frame_start, scene.frame_end + 1):
+    scene.frame_set(frame)
+    rows.append([list(row) for row in face.evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world])
+print("FOUND", json.dumps(rows))
+"""
+
+
+def test_blender_turns_the_head_about_its_neck(clip: Path) -> None:
+    angles = {"HeadYaw": np.radians([0, 0, 20.0])}
+    write_json(clip / "b.json", Recording(("JawOpen",), np.zeros((3, 1)), None, 30.0, angles, "json"))
+    done = blender(clip, "--csv", "b.json", "--head", "head.glb", "--save", "a.blend")
+    assert "wrote a.blend" in done.stdout, done.stderr
+    (clip / "probe.py").write_text(TURN_PROBE.format(file=str(clip / "a.blend")))
+    probed = blender(clip, script=clip / "probe.py")
+    rest, _, turned = np.array(json.loads(probed.stdout.partition("FOUND")[2].partition("\n")[0] or probed.stderr))
+    cosine, sine = np.cos(np.radians(20)), np.sin(np.radians(20))
+    turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])  # about z: from -y, ahead, to +x, its left
+    np.testing.assert_allclose(turned[:3, :3], turn @ rest[:3, :3], atol=1e-5)
 
 
 def test_blender_names_a_head_without_arkit_shapes(clip: Path) -> None:

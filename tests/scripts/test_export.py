@@ -241,6 +241,7 @@ def test_a_head_that_lacks_shapes_is_said(tmp_path: Path, run_main: Main, capsys
         (["none", "--to", "json"], "none: no such file or folder"),
         (["a.csv", "--to", "unity", "--head", "h.glb"], "--head: has no meaning for unity, only for glb"),
         (["a.csv", "--to", "glb", "--path", "Face"], "--path: has no meaning for glb, only for unity"),
+        (["a.csv", "--to", "vmd", "--bone", "Head"], "--bone: has no meaning for vmd, only for unity"),
         (["a.csv", "--to", "json", "--names", "vowels"], "--names: has no meaning for json, only for vrma and vmd"),
         (["a.csv", "--to", "glb", "--head", "h.glb"], "h.glb: no such file or folder"),
         (

@@ -438,6 +438,28 @@ def test_each_renderer_of_a_unity_head_has_every_curve(tmp_path: Path) -> None:
     assert curve_of(clip, "blendShape.jawOpen", "Teeth") == [key]
 
 
+def test_a_unity_head_turns_as_the_angles_say(tmp_path: Path) -> None:
+    """By hand: Unity turns about z, then x, then y, on x to the head's own right, y up, z ahead."""
+    yaw, pitch, roll = 20.0, 10.0, 15.0  # to the own left, up, to the right shoulder
+    angles = {
+        name: np.radians([0, 0, degrees, 0, 0])
+        for name, degrees in (("HeadYaw", yaw), ("HeadPitch", pitch), ("HeadRoll", roll))
+    }
+    recording = Recording(ARKIT, curves(5), None, 30.0, angles, "livelink")
+    assert read_unity(tmp_path, recording)["m_EulerCurves"] == []
+    (turned,) = read_unity(tmp_path, recording, bone="Neck/Head: ü")["m_EulerCurves"]
+    assert turned["path"] == "Neck/Head: ü" and turned["curve"]["m_RotationOrder"] == 4  # of Unity's: ZXY
+    keys = turned["curve"]["m_Curve"]
+    assert [round(30 * key["time"]) for key in keys] == [0, 1, 2, 3, 4]
+    euler = [keys[2]["value"][axis] for axis in "yxz"]
+    matrix = Rotation.from_euler("YXZ", euler, degrees=True).as_matrix()
+    a, b, c = np.radians([yaw, pitch, roll])
+    np.testing.assert_allclose(matrix[:, 2], [-np.sin(a) * np.cos(b), np.sin(b), np.cos(a) * np.cos(b)], atol=1e-6)
+    assert matrix[1, 0] == pytest.approx(-np.sin(c) * np.cos(b), abs=1e-6)  # its right ear goes down
+    assert keys[1]["outSlope"] == pytest.approx({axis: 30 * keys[2]["value"][axis] for axis in "xyz"})
+    assert keys[3]["inSlope"] == pytest.approx({axis: -30 * keys[2]["value"][axis] for axis in "xyz"})
+
+
 # MikuMikuDance
 
 
