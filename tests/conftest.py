@@ -18,7 +18,7 @@ import pytest
 from config.load import load_config
 from config.units import SAMPLE_RATE
 from tests import helpers
-from tests.helpers import DEMO, ROOT, Corpus, run_command
+from tests.helpers import DEMO, ROOT, Corpus
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -40,10 +40,13 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with five clips of the demo corpus, packed and trained on for an epoch by the real commands.
+    """A folder with five clips of the demo corpus, packed and trained on for an epoch by the commands' mains.
 
     It holds demo.yml, corpus/, clips.lmdb, features and result/demo/; not to be written to.
     """
+    from data_process import pack
+    from scripts import train
+
     folder = tmp_path_factory.mktemp("demo").resolve()
     shutil.copy(ROOT / "config" / "demo.yml", folder)
     for kind in ("wav", "bs", "tsv"):
@@ -51,14 +54,11 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for clip in ("en_001", "en_002", "zh_001", "zh_002", "zh_003"):
             (file,) = (DEMO / kind).glob(f"{clip}.*")
             shutil.copy(file, folder / "corpus" / kind)
-    places = ("data.corpus=corpus", "data.lmdb=clips.lmdb", "features.cache=features", "run.dir=result")
-    small = ("windows.window_frames=55", "train.epochs=1")
-    for words in (
-        (ROOT / "data_process" / "pack.py", "--config", "demo.yml", *places),
-        (ROOT / "scripts" / "train.py", "--config", "demo.yml", *places, *small),
-    ):
-        done = run_command(folder, *words)
-        assert done.returncode == 0, done.stderr
+    places = ("--config", "demo.yml", "data.corpus=corpus", "data.lmdb=clips.lmdb", "features.cache=features")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        helpers.run_main(pack, *places)
+        helpers.run_main(train, *places, "run.dir=result", "windows.window_frames=55", "train.epochs=1")
     return folder
 
 

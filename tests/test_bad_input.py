@@ -488,10 +488,7 @@ def test_the_table_is_long_and_each_line_has_its_row() -> None:
     assert len({row.wrong for row in ROWS}) == len(ROWS) >= 45
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    ["text for a number", "a csv with text", "frames a second in words", "a pickle named safetensors", "an empty wav"],
-)
+@pytest.mark.parametrize("wrong", ["text for a number", "frames a second in words", "a pickle named safetensors"])
 def test_the_process_ends_with_that_line_and_a_status_that_is_not_0(wrong: str, workplace: Path) -> None:
     (row,) = (row for row in ROWS if row.wrong == wrong)
     if row.make:
