@@ -1,10 +1,11 @@
 """Several files as one database: read alike, replaced all at once whenever the writer is killed, refused in part."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from dataset.clip import Clip
 from dataset.shards import current_files, finish_replacing, partials, replace_set, shard_paths
 from dataset.store import ClipStore, to_record, write_shards, write_store
 from tests import helpers
-from tests.helpers import KILLED_STATUS, ROOT, clip_records, noise_clip
+from tests.helpers import KILLED_STATUS, clip_records, noise_clip
 
 refused = partial(helpers.refused, ClipStore)
 
@@ -70,32 +71,36 @@ def test_a_new_set_takes_the_old_one_away_whatever_their_sizes(tmp_path: Path) -
         assert ids(path) == "".join(IDS[:shards])
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from tests.dataset.test_shards import write_set
-steps = int(sys.argv[2])
-def counted(function):
-    def step(*arguments, **options):
-        global steps
-        if not steps:
-            os._exit(9)
-        steps -= 1
-        return function(*arguments, **options)
-    return step
-Path.replace, Path.unlink = counted(Path.replace), counted(Path.unlink)
-write_set(Path(sys.argv[1]), 2, ("x", "y", "z"))
-"""
+def write_and_die(path: Path, steps: int) -> None:
+    """Write another set in a process that is killed before it has moved or removed more than so many files."""
+    left = iter(range(steps))
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **options: Any) -> Any:
+            if next(left, None) is None:
+                os._exit(KILLED_STATUS)
+            return function(*arguments, **options)
+
+        return step
+
+    Path.replace, Path.unlink = counted(Path.replace), counted(Path.unlink)  # type: ignore[method-assign]
+    write_set(path, 2, ("x", "y", "z"))
 
 
 def test_a_writer_killed_at_any_step_leaves_one_whole_set(tmp_path: Path) -> None:
+    fast = "forkserver" in multiprocessing.get_all_start_methods()
+    processes = multiprocessing.get_context("forkserver" if fast else "spawn")
+    if fast:
+        processes.set_forkserver_preload([__name__])
     seen, done, steps = [], False, 0
     while not done:
         path = tmp_path / str(steps) / "clips.lmdb"
         write_set(path, 3)
-        killed = subprocess.run([sys.executable, "-c", KILLED, str(path), str(steps)], cwd=ROOT, check=False)
-        done = killed.returncode == 0
-        assert done or killed.returncode == KILLED_STATUS
+        writer = processes.Process(target=write_and_die, args=(path, steps))
+        writer.start()
+        writer.join()
+        done = writer.exitcode == 0
+        assert done or writer.exitcode == KILLED_STATUS
         seen.append(ids(path))
         write_set(path, 1, ("n",))  # the next one mends what the killed one left
         assert ids(path) == "n" and list(path.parent.iterdir()) == [path]
