@@ -89,7 +89,7 @@ def write_and_die(path: Path, steps: int) -> None:
 
 def test_a_writer_killed_at_any_step_leaves_one_whole_set(tmp_path: Path) -> None:
     fast = "forkserver" in multiprocessing.get_all_start_methods()
-    processes = multiprocessing.get_context("forkserver" if fast else "spawn")
+    processes: Any = multiprocessing.get_context("forkserver" if fast else "spawn")
     if fast:
         processes.set_forkserver_preload([__name__])
     seen, done, steps = [], False, 0
