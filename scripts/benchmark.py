@@ -1,6 +1,6 @@
 """Time the parts that decide how fast training and scoring are, each beside a plain baseline, in one run.
 
---live: what a live voice costs instead, beside what it may cost.
+--live: what a live voice costs instead, beside what it may cost. --alive: how people made by rule blink and look.
 """
 
 import argparse
@@ -17,11 +17,13 @@ from config.errors import UserError
 from config.files import keep_apart, write_json
 from config.places import LIVE
 
+PEOPLE = 8
 EXAMPLES = """
 python scripts/benchmark.py
 python scripts/benchmark.py --stages dtw_loss contest_score --json benchmark.json
 python scripts/benchmark.py --quick
 python scripts/benchmark.py --live --quick
+python scripts/benchmark.py --alive
 """
 
 
@@ -32,18 +34,33 @@ def parse() -> argparse.Namespace:
     options.add_argument("--json", type=Path, metavar="FILE", help="also write the machine and all times here")
     options.add_argument("--live", action="store_true", help="time a stream instead: its table, and whether it is met")
     options.add_argument("--ckpt_path", type=Path, default=LIVE, help="with --live: a checkpoint that streams")
+    options.add_argument("--alive", action="store_true", help="simulate upper faces instead, an hour of each")
     given = options.parse_args()
-    if given.live and given.stages:
-        raise UserError("--stages: are not of --live; leave one of them out")
+    if given.live + given.alive + bool(given.stages) > 1:
+        raise UserError("--stages, --live and --alive: are three things; leave all but one out")
+    if given.alive and given.json:
+        raise UserError("--json: has no meaning for --alive")
     return given
 
 
 def main() -> None:
     given = parse()
-    if given.live:
+    if given.alive:
+        simulate(1 if given.quick else PEOPLE)
+    elif given.live:
         time_live(given.ckpt_path, given.quick, given.json)
     else:
         time_parts(given.stages, given.quick, given.json)
+
+
+def simulate(people: int) -> None:
+    """Print how so many people blink and look, beside what is published of real ones."""
+    from config.tables import table
+    from postprocess.score.simulated import figures, simulated
+
+    for name, speaking in (("talk", True), ("silence", False)):
+        hours = [simulated(seed, speaking) for seed in range(people)]
+        print(table([f"{people} × 60 min, {name}", "simulated", "published"], figures(hours)), end="\n\n")
 
 
 def time_parts(stages: Sequence[str] | None, quick: bool, out: Path | None) -> None:

@@ -78,6 +78,11 @@ class Gaze:
             axis.go(now_s, DURATION_S, self._size * goal)
         self._micro_due_s = now_s + MICRO_MEAN_S * self._random.exponential()
 
+    @property
+    def goal(self) -> tuple[float, float]:
+        """Where the last saccade goes: yaw and pitch, degrees."""
+        return self._eyes[0].goal, self._eyes[1].goal
+
     def at(self, time_s: float) -> tuple[float, float]:
         """Yaw and pitch in space, degrees."""
         yaw, pitch = (

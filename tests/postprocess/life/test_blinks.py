@@ -49,7 +49,7 @@ def test_an_hours_rate_and_intervals_are_those_of_the_law(speaking: bool, usual:
     assert low <= len(blinks) / MINUTES <= high
     assert len(blinks) / MINUTES == pytest.approx(person * usual, rel=0.06)
     law = stats.lognorm(INTERVAL_SIGMA, scale=INTERVAL_MEDIAN * 60 / (person * usual))
-    assert stats.kstest(intervals_s(blinks), law.cdf).statistic <= 0.05
+    assert stats.kstest(intervals_s(blinks), law.cdf).statistic <= 0.035  # of independent ones 0.053, one in twenty
     assert stats.skew(intervals_s(blinks)) > 1
     assert law.mean() == pytest.approx(60 / (person * usual), rel=1e-3)
 

@@ -12,7 +12,7 @@ from postprocess.life.gaze import (
     MICRO_DEG,
     SCALE_DEG,
     Gaze,
-    draw_target,
+    target,
 )
 from postprocess.life.prosody import STEP_S
 from postprocess.life.seeded import Seeded
@@ -21,7 +21,7 @@ from postprocess.life.seeded import Seeded
 @pytest.mark.parametrize("speaking", [True, False])
 def test_amplitudes_and_directions_are_those_of_eyes_alive(speaking: bool) -> None:
     random = Seeded(0, "a", "targets")
-    targets = np.array([draw_target(random, speaking) for _ in range(6000)])
+    targets = np.array([target(random.uniform(), random.uniform(), speaking) for _ in range(6000)])
     amplitudes = np.hypot(*targets.T)
     largest = LARGEST_DEG[speaking]
     assert amplitudes.max() <= largest

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from postprocess.life.seeded import Seeded, fnv1a
+from postprocess.life.seeded import STRATA, Deck, Seeded, fnv1a
 
 
 @pytest.mark.parametrize(("text", "value"), [("", 0x811C9DC5), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)])
@@ -31,3 +31,13 @@ def test_the_laws() -> None:
     assert stats.kstest([random.exponential() for _ in range(8000)], "expon").statistic < 0.02
     law = stats.lognorm(0.6, scale=2.0)
     assert stats.kstest([random.log_normal(2.0, 0.6) for _ in range(8000)], law.cdf).statistic < 0.02
+
+
+def test_a_deck_holds_one_number_of_each_part_and_no_order() -> None:
+    for seed in range(5):
+        deck = Deck(Seeded(seed, "a", "deck"))
+        drawn = np.array([deck.uniform() for _ in range(40 * STRATA)])
+        parts = (STRATA * drawn).astype(int).reshape(-1, STRATA)
+        np.testing.assert_array_equal(np.sort(parts), np.tile(np.arange(STRATA), (40, 1)))
+        assert stats.kstest(drawn, "uniform").statistic < 0.02  # of as many independent ones 0.054, one time in twenty
+        assert abs(np.corrcoef(drawn[1:], drawn[:-1])[0, 1]) < 0.15
