@@ -21,7 +21,7 @@ from config.schema import Data
 from config.units import SAMPLE_RATE, frame_count
 from data_process.stages import parallel, positive_number, stage_arguments
 from dataset.audio import read_int16
-from dataset.blendshapes import read_curves
+from dataset.blendshapes import ARKIT, read_curves
 from dataset.corpus import ClipFiles, Corpus
 from dataset.recordings.resample import resample_curves
 from dataset.shards import discard, finish_replacing, is_being_replaced, partials, replace_set, shard_paths, writing
@@ -199,7 +199,8 @@ def read_clip(files: ClipFiles, data: Data) -> "Clip":
     audio = np.pad(audio[:samples], (0, max(0, samples - len(audio))))
     corpus = next(folder for folder in data.corpus if files.wav.is_relative_to(folder))
     source = files.wav.relative_to(corpus).as_posix()
-    return Clip(files.id, domain, data.fps, audio, curves[:frames], tuple(words), source, tuple(phones))
+    channels = tuple(name for name in ARKIT if name not in files.uncaptured)
+    return Clip(files.id, domain, data.fps, audio, curves[:frames], tuple(words), source, tuple(phones), channels)
 
 
 if __name__ == "__main__":

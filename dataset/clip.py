@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from config.errors import UserError
-from dataset.blendshapes import ARKIT, to_arkit
+from dataset.blendshapes import ARKIT, indices, to_arkit
 from dataset.transcript import Word
 
 VERSION = "1"
@@ -19,7 +19,7 @@ SCHEMA = pa.schema(
         ("fps", pa.float64()),
         ("audio", pa.list_(pa.int16())),  # 16 kHz mono
         ("curves", pa.list_(pa.float32())),  # frames × channels, row by row
-        ("channels", pa.list_(pa.string())),
+        ("channels", pa.list_(pa.string())),  # those that are captured
         ("words", _WORDS),
         ("source", pa.string()),  # where the clip came from, below the corpus folder
         ("phones", _WORDS),
@@ -41,6 +41,12 @@ class Clip:
     words: tuple[Word, ...]
     source: str
     phones: tuple[Word, ...] = ()  # in IPA; what lies between them is silence; none at all: not known
+    channels: tuple[str, ...] = ARKIT  # those captured, in ARKIT's order; of others curves say nothing
+
+    @property
+    def captured(self) -> np.ndarray:
+        """(52,) bool: whether the channel is among them."""
+        return np.isin(ARKIT, self.channels)
 
     def to_bytes(self) -> bytes:
         """The Arrow IPC record; the same clip gives the same bytes."""
@@ -49,8 +55,8 @@ class Clip:
             "domain": self.domain,
             "fps": self.fps,
             "audio": self.audio,
-            "curves": np.ascontiguousarray(self.curves, np.float32).reshape(-1),
-            "channels": list(ARKIT),
+            "curves": np.ascontiguousarray(self.curves[:, indices(ARKIT, self.channels)], np.float32).reshape(-1),
+            "channels": list(self.channels),
             "words": [word._asdict() for word in self.words],
             "source": self.source,
             "phones": [phone._asdict() for phone in self.phones],
@@ -63,7 +69,7 @@ class Clip:
 
     @classmethod
     def from_bytes(cls, record: bytes | memoryview) -> "Clip":
-        """Audio and curves are read-only views into `record`.
+        """Audio and curves are read-only views into `record`; curves not all of which are captured, a copy, the rest 0.
 
         Raises UserError for another version's record, for one that is damaged, and for curves that are not finite.
         """
@@ -98,4 +104,5 @@ class Clip:
             words=tuple(Word(**word) for word in row["words"][0].as_py()),
             source=row["source"][0].as_py(),
             phones=tuple(Word(**phone) for phone in row["phones"][0].as_py()) if "phones" in row else (),
+            channels=tuple(name for name in ARKIT if name in channels),
         )

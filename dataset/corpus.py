@@ -6,7 +6,8 @@ tsv/<clip>.tsv      words with their times
 phones/<clip>.tsv   the sounds of speech with their times, in the form of tsv/: a token is a phone in IPA, a gap silence
 text/<clip>.txt     the sentence, as it was written
 neutral/<clip>.csv  the speaker's resting face
-manifest.csv        a row a clip: id, speaker and, if one likes, split
+manifest.csv        a row a clip: id, speaker and, if one likes, split, and uncaptured: channels, with spaces between,
+                    that the capture does not read, whatever bs/ holds there; training and scores leave them out
 prepare.json        what data_process.prepare found in the raw files
 .stages/<stage>/    what a stage did for each clip, so that it need not be done again
 """
@@ -21,6 +22,7 @@ from typing import Any, Literal, TypeAlias
 from config.errors import UserError
 from config.files import by_stem, regular, write_json, written_whole
 from dataset.audio import AUDIO_SUFFIXES
+from dataset.blendshapes import ARKIT, canonical, shown
 
 Kind: TypeAlias = Literal["wav", "bs", "tsv", "phones", "text", "neutral"]
 SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
@@ -28,6 +30,8 @@ SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
     "neutral": (".csv",),
 }  # fmt: skip
 SIDES = ("train", "val")
+UNCAPTURED = "uncaptured"  # a column of manifest.csv
+ALWAYS_CAPTURED = "JawOpen"  # of a face that is to speak
 _LAYOUT = "a corpus has wav/, bs/ and, with transcripts, tsv/"
 _HOW_TO_FILL: Mapping[Kind, str] = {
     "text": "; data_process.prepare writes it, or write what is said in a clip to text/<clip>.txt"
@@ -46,6 +50,7 @@ class ClipFiles:
     phones: Path | None = None
     text: Path | None = None
     neutral: Path | None = None
+    uncaptured: tuple[str, ...] = ()  # channels, by manifest.csv
 
     @property
     def present(self) -> tuple[Path, ...]:
@@ -109,17 +114,41 @@ class Corpus:
     def clips(self) -> list[ClipFiles]:
         """Every clip of which wav/ or bs/ has a file, sorted by id.
 
-        Raises UserError where neither folder holds any, and where two files of a folder claim one clip.
+        Raises UserError where neither folder holds any, where two files of a folder claim one clip, and for a
+        manifest.csv that cannot be read.
         """
         found: dict[Kind, dict[str, Path]] = {kind: self.files(kind) for kind in SUFFIXES}
         ids = sorted(found["wav"].keys() | found["bs"].keys())
         if not ids:
             raise UserError(f"{self.folder}: no clip here; a corpus has sound in wav/ and curves in bs/")
         sides = {clip: path.parent.name for clip, path in found["wav"].items() if path.parent.name in SIDES}
+        marks = self.uncaptured()
         return [
-            ClipFiles(clip, sides.get(clip, ""), **{kind: files.get(clip) for kind, files in found.items()})
+            ClipFiles(
+                clip,
+                sides.get(clip, ""),
+                uncaptured=marks.get(clip, ()),
+                **{kind: files.get(clip) for kind, files in found.items()},
+            )
             for clip in ids
         ]
+
+    def uncaptured(self) -> dict[str, tuple[str, ...]]:
+        """Clip → the channels, in ARKit's order, that its capture does not read, where manifest.csv names any.
+
+        Raises UserError as read_manifest does, for a name that is no channel, and where JawOpen is among them.
+        """
+        marked = {clip: row[UNCAPTURED].split() for clip, row in self.read_manifest().items() if row.get(UNCAPTURED)}
+        return {clip: self._channels(clip, words) for clip, words in marked.items()}
+
+    def _channels(self, clip: str, words: list[str]) -> tuple[str, ...]:
+        names = {word: canonical(word) for word in words}
+        if unknown := [word for word, name in names.items() if name is None]:
+            raise UserError(f'{self.manifest}: {clip}: {UNCAPTURED}: "{shown(unknown[0])}" is no ARKit blendshape')
+        if ALWAYS_CAPTURED in names.values():
+            lack = f"without {ALWAYS_CAPTURED} no speech is seen"
+            raise UserError(f"{self.manifest}: {clip}: {UNCAPTURED}: {lack}; leave the clip out")
+        return tuple(name for name in ARKIT if name in names.values())
 
     def read_manifest(self) -> dict[str, dict[str, str]]:
         """Clip → its row of manifest.csv; {} where there is no such file. Raises UserError as read_manifest does."""
@@ -163,8 +192,20 @@ def sound_beside(curves: Path) -> Path:
     return found[0]
 
 
+def corpus_of(curves: Path) -> Corpus | None:
+    """The corpus in whose bs/ a file of curves lies; None where it lies in no folder of that name."""
+    folder = curves.absolute().parent
+    return Corpus(folder.parent) if folder.name == "bs" else None
+
+
+def uncaptured_beside(curves: Path) -> tuple[str, ...]:
+    """The channels that a file's corpus says its capture does not read. Raises as Corpus.uncaptured does."""
+    corpus = corpus_of(curves)
+    return corpus.uncaptured().get(curves.stem, ()) if corpus else ()
+
+
 def read_manifest(path: Path) -> dict[str, dict[str, str]]:
-    """Clip → its row of a csv with the columns id, speaker and, if it likes, split; {} where there is no such file.
+    """Clip → its row of a csv with the columns id, speaker and what more it likes; {} where there is no such file.
 
     Raises UserError for a file that is not UTF-8 or lacks a column.
     """

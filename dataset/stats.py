@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,36 +102,50 @@ def _row(name: str, cells: Any, size: int) -> np.ndarray:
     return np.array(numbers, np.float64)
 
 
-def compute_stats(curves: Iterable[np.ndarray], clip_ids: Iterable[str]) -> Stats:
+def compute_stats(
+    curves: Iterable[np.ndarray],
+    clip_ids: Iterable[str],
+    captured: Iterable[np.ndarray] | None = None,
+    base: Stats | None = None,
+) -> Stats:
     """Statistics of the clips' curves, each (frames, 52) in ARKIT order; one clip in memory at a time.
 
+    captured: for each clip (52,) bool, the channels that count; None: all. base: whose statistics, of all 52 channels,
+    a channel has that no clip captures; without it those of a channel that rests at 0.
     Means and squared deviations are merged clip by clip in float64 (Chan, Golub & LeVeque 1979), which does not lose a
     small std to cancellation as a sum of squares would. Raises UserError when there is no clip.
     """
     clips = tuple(clip_ids)
     if not clips:
         raise UserError("no training clips: stats need at least one")
-    frames = 0
+    frames = np.zeros(len(ARKIT), np.int64)
+    total_frames = 0
     mean, deviation = np.zeros(len(ARKIT)), np.zeros(len(ARKIT))
     lowest, highest = np.full(len(ARKIT), np.inf), np.full(len(ARKIT), -np.inf)
-    for _, clip in zip(clips, curves, strict=True):
+    everything = repeat(np.ones(len(ARKIT), bool), len(clips))
+    for _, clip, counts in zip(clips, curves, everything if captured is None else captured, strict=True):
         values = clip.astype(np.float64)
-        centre = values.mean(axis=0)
-        shift, total = centre - mean, frames + len(values)
-        deviation += ((values - centre) ** 2).sum(axis=0) + shift**2 * frames * len(values) / total
-        mean += shift * len(values) / total
-        lowest, highest = np.minimum(lowest, values.min(axis=0)), np.maximum(highest, values.max(axis=0))
-        frames = total
+        centre, own = values.mean(axis=0), counts * len(values)
+        shift, total = centre - mean, np.maximum(frames + own, 1)
+        deviation += ((values - centre) ** 2).sum(axis=0) * counts + shift**2 * frames * own / total
+        mean += shift * own / total
+        lowest = np.where(counts, np.minimum(lowest, values.min(axis=0)), lowest)
+        highest = np.where(counts, np.maximum(highest, values.max(axis=0)), highest)
+        frames += own
+        total_frames += len(values)
+    seen = frames > 0
+    lowest, highest = np.where(seen, lowest, 0.0), np.where(seen, highest, 0.0)
     flat = lowest == highest  # exactly: rounding must not give a channel that never moves a tiny std to divide by
-    return Stats(
-        channels=ARKIT,
-        mean=np.where(flat, lowest, mean),
-        std=np.where(flat, 0.0, np.sqrt(deviation / frames)),
-        min=lowest,
-        max=highest,
-        frames=frames,
-        clips=clips,
-    )
+    rows = {
+        "mean": np.where(flat, lowest, mean),
+        "std": np.where(flat, 0.0, np.sqrt(deviation / np.maximum(frames, 1))),
+        "min": lowest,
+        "max": highest,
+    }
+    if base is not None:
+        known = base.select(ARKIT)
+        rows = {row: np.where(seen, values, getattr(known, row)) for row, values in rows.items()}
+    return Stats(ARKIT, **rows, frames=total_frames, clips=clips)
 
 
 def merged_stats(parts: Sequence[Stats]) -> Stats:
@@ -156,9 +171,10 @@ def merged_stats(parts: Sequence[Stats]) -> Stats:
     )
 
 
-def training_stats(store: "ClipStore", train: Sequence["ClipInfo"]) -> Stats:
-    """Statistics of the training clips of a database."""
-    return compute_stats((store[clip.id].curves for clip in train), [clip.id for clip in train])
+def training_stats(store: "ClipStore", train: Sequence["ClipInfo"], base: Stats | None = None) -> Stats:
+    """Statistics of what the training clips of a database capture; base: as compute_stats has it."""
+    ids = [clip.id for clip in train]
+    return compute_stats((store[clip].curves for clip in ids), ids, (store[clip].captured for clip in ids), base)
 
 
 def save_stats(path: Path, stats: Stats) -> None:

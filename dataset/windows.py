@@ -31,10 +31,12 @@ class Batch(Generic[AnyArray]):
     unit: AnyArray | None = None  # (B, T) uint8, what is said (dataset/text_stream.py); None without a text stream
     position: AnyArray | None = None  # (B, T) float32 within the unit
     phones: AnyArray | None = None  # (B, T) int8, what is heard (dataset/phone_classes.py); None where nobody learns it
+    captured: AnyArray | None = None  # (B, channels) bool, where the target counts; None: everywhere
 
     def map(self, function: Callable[[AnyArray], OtherArray]) -> "Batch[OtherArray]":
         """The batch with the function's result in the place of each array that there is."""
-        more = (None if array is None else function(array) for array in (self.unit, self.position, self.phones))
+        others = self.unit, self.position, self.phones, self.captured
+        more = (None if array is None else function(array) for array in others)
         return Batch(function(self.features), function(self.target), function(self.domain), *more)
 
     def with_features(self, features: AnyArray) -> "Batch[AnyArray]":
@@ -105,7 +107,7 @@ class WindowDataset:
         self.examples = np.array(list(self._examples(windows)), np.int64).reshape(-1, 3)  # clip, number, first frame
         if not len(self.examples):
             raise UserError(f"{store.path}: no window has {windows.min_tokens} tokens; see windows.min_tokens")
-        self._open_clips: dict[int, dict[str, np.ndarray]] = {}
+        self._open_clips: dict[int, tuple[dict[str, np.ndarray], np.ndarray]] = {}
 
     def _examples(self, windows: Windows) -> Iterator[tuple[int, int, int]]:
         for index, clip in enumerate(self.clips):
@@ -123,25 +125,28 @@ class WindowDataset:
         rows = self.examples[np.asarray(items)]
         features = np.stack([self._features(*row) for row in rows])
         frames = {
-            name: np.stack([cut(self._clip(clip)[name], start, self.window) for clip, _, start in rows])
-            for name in self._clip(rows[0, 0])
+            name: np.stack([cut(self._clip(clip)[0][name], start, self.window) for clip, _, start in rows])
+            for name in self._clip(rows[0, 0])[0]
         }
         target = (frames.pop("curves")[:, :, self.channels] - self.mean) / self.scale
-        return Batch(features, target, self.domain[rows[:, 0]], **frames)
+        captured = np.stack([self._clip(clip)[1] for clip in rows[:, 0]])
+        masked = {} if captured.all() else {"captured": captured}
+        return Batch(features, target, self.domain[rows[:, 0]], **frames, **masked)
 
     def _features(self, clip: int, number: int, start: int) -> np.ndarray:
         features = self.features[self.keys[self.clips[clip].id]]
         before, after = self.margin
         return features[number] if self.per_window else cut(features, start - before, before + self.window + after)
 
-    def _clip(self, index: int) -> dict[str, np.ndarray]:
-        """What a batch holds of a clip beside features: (frames, ...) by name, the curves a view into the database."""
+    def _clip(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """What a batch holds of a clip beside features: (frames, ...) by name, the curves those of the database;
+        and (channels,) bool, which of them are."""
         if index not in self._open_clips:
             clip = self.store[self.clips[index].id]
             frames, fps = len(clip.curves), self.store.fps
             text = text_stream(clip.words, frames, fps)._asdict() if self.with_text else {}
             phones = {"phones": phone_classes(clip.phones, frames, fps)} if self.with_phones else {}
-            self._open_clips[index] = {"curves": clip.curves, **text, **phones}
+            self._open_clips[index] = {"curves": clip.curves, **text, **phones}, clip.captured[self.channels]
         return self._open_clips[index]
 
     def __getstate__(self) -> dict[str, object]:

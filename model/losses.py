@@ -1,6 +1,7 @@
 """The losses of a run, by the names that the config, the log and TensorBoard use."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -70,13 +71,25 @@ LOSSES: dict[str, Callable[[Prediction, Batch[Tensor], Loss, LipGap | None], Ten
 }
 
 
+def captured_alone(prediction: Prediction, batch: Batch[Tensor]) -> tuple[Prediction, Batch[Tensor]]:
+    """The same with 0 for the prediction, and for the target, of channels that are not captured."""
+    if batch.captured is None:
+        return prediction, batch
+    counts = batch.captured[:, None, :]  # (B, 1, channels)
+    nothing = batch.target.new_zeros(())
+    curves, target = (torch.where(counts, values, nothing) for values in (prediction.curves, batch.target))
+    return prediction._replace(curves=curves), replace(batch, target=target)
+
+
 def compute_losses(
     prediction: Prediction, batch: Batch[Tensor], loss: Loss, lips: LipGap | None = None
 ) -> dict[str, Tensor]:
     """A batch of B examples of T frames, and what is predicted of it → every loss with a weight, and their `total`.
 
-    lips: of the run's channels, which loss.closure needs.
+    A channel that an example does not capture costs nothing there and has no gradient, and what the others weigh does
+    not depend on it: means stay those over all channels. lips: of the run's channels, which loss.closure needs.
     """
+    prediction, batch = captured_alone(prediction, batch)
     losses = {name: LOSSES[name](prediction, batch, loss, lips) for name in loss.weights}
     weighted = (weight * losses[name] for name, weight in loss.weights.items())
     losses[TOTAL] = sum(weighted, start=batch.target.new_zeros(()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from dataset.split import split_clips
 from dataset.stats import training_stats
 from dataset.store import ClipInfo
 from dataset.windows import Batch, WindowDataset, epoch_batches, versions
+from model.checkpoint import load_checkpoint
 from model.decoder import FeatureNorm
 from model.encoders import build_encoder
 from model.features import cache_features, feature_keys, open_clips, validation_windows
@@ -32,10 +34,11 @@ class RunData:
     """The clips of a run, cut into examples, with their features in the cache.
 
     Of the training clips there may be altered copies; what training measures, it measures on the clips themselves.
+    base: a checkpoint whose stats a channel has that no training clip captures, so that what is learnt of it stays.
     Raises UserError for a database, a split or an encoder that cannot be had.
     """
 
-    def __init__(self, config: Config, accelerator: Accelerator) -> None:
+    def __init__(self, config: Config, accelerator: Accelerator, base: Path | None = None) -> None:
         self.config, self.accelerator = config, accelerator
         self.store = open_clips(config)
         self.recorded, val = split_clips(self.store.clips, config.data)
@@ -43,7 +46,8 @@ class RunData:
             raise UserError(
                 f"{self.store.path}: loss.phones has a weight, but no training clip has phones; set it to 0"
             )
-        self.stats = training_stats(self.store, self.recorded)
+        known = load_checkpoint(base)[0].stats if base else None
+        self.stats = training_stats(self.store, self.recorded, known)
         copies = self._add_copies() if config.augment.copies else []
         encoder = build_encoder(config.features, self.store.fps).to(accelerator.device)
         self.encoder_identity, self.feature_size = encoder.identity, encoder.size

@@ -56,7 +56,7 @@ class RunState:
         last = folder / LAST if resume and (folder / LAST).exists() else None
         self.config = config = with_domain_size(config, resumed=last)
         self.accelerator = accelerator
-        self.data = RunData(config, accelerator)
+        self.data = RunData(config, accelerator, last or config.train.init)
         self.lips = lip_gap(self.data.stats.select(GROUPS[config.model.channels]), config.model.curve_scale)
         self.lips = self.lips._replace(moves=self.lips.moves.to(accelerator.device))
         # Of all epochs; domain weights with fractions may make an epoch a batch longer or shorter.

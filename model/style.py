@@ -18,10 +18,10 @@ from config.schema import Domain
 from config.units import frame_count
 from dataset.audio import open_sound
 from dataset.blendshapes import ARKIT, indices, to_arkit
-from dataset.corpus import sound_beside
+from dataset.corpus import sound_beside, uncaptured_beside
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.timing import USUAL_FPS
-from dataset.stats import Stats, compute_stats
+from dataset.stats import compute_stats
 from model.checkpoint import WEIGHTS, Header, prefixed, save_checkpoint
 from model.decoder import Decoder
 from model.synthesis import Member, Synthesizer
@@ -51,7 +51,8 @@ def style_of(synthesizer: Synthesizer, take: str | Path, sound: str | Path | Non
     if abs(opened.seconds - curves_s) > most:
         lasts = f"{curves_s:.2f} s, but its sound, {opened}, {opened.seconds:.2f} s"
         raise UserError(f"{take}: lasts {lasts}; give the sound of this take")
-    return fit_style(synthesizer, audio, curves, recording.names, take.stem)
+    channels = tuple(name for name in recording.names if name not in uncaptured_beside(take))
+    return fit_style(synthesizer, audio, curves[:, indices(recording.names, channels)], channels, take.stem)
 
 
 def fit_style(
@@ -108,14 +109,13 @@ def styled_header(header: Header, curves: np.ndarray, channels: tuple[str, ...],
 
     curves: (frames, len(channels)), by ARKit name.
     """
-    found, old = compute_stats([to_arkit(curves, channels)], [name]), header.stats.select(ARKIT)
-    there = np.isin(ARKIT, channels)
-    rows = {row: np.where(there, getattr(found, row), getattr(old, row)) for row in ("mean", "std", "min", "max")}
+    there, old = np.isin(ARKIT, channels), header.stats.select(ARKIT)
+    stats = compute_stats([to_arkit(curves, channels)], [name], [there], old)
     config = header.config
     data = config.data.model_copy(update={"domains": (Domain(name=STYLE, clips=("*",), weight=1.0),)})
     model = config.model.model_copy(update={"domain_size": config.domain_size})
     config = config.model_copy(update={"data": data, "model": model})
-    return replace(header, config=config, stats=Stats(ARKIT, **rows, frames=len(curves), clips=(name,)))
+    return replace(header, config=config, stats=stats)
 
 
 class _Fit:

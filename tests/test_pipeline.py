@@ -163,7 +163,7 @@ def test_every_shipped_config_makes_a_decoder_and_its_losses(path: Path) -> None
     from dataset.windows import Batch
     from model.decoder import build_decoder
     from model.learner import Learner
-    from model.losses import compute_losses
+    from model.losses import LipGap, compute_losses
 
     config = load_config(path)
     channels, frames = len(GROUPS[config.model.channels]), config.windows.window_frames
@@ -173,7 +173,7 @@ def test_every_shipped_config_makes_a_decoder_and_its_losses(path: Path) -> None
     batch = Batch(torch.randn(2, heard, 24), torch.randn(2, frames, channels), domain, phones=phones)
     prediction = Learner(decoder, config.loss)(batch.features, batch.domain)
     assert prediction.curves.shape == (2, frames, channels)
-    total = compute_losses(prediction, batch, config.loss)["total"]
+    total = compute_losses(prediction, batch, config.loss, LipGap(torch.ones(channels), 0.0))["total"]
     total.backward()
     assert total.isfinite() and all(weight.grad is not None for weight in decoder.parameters())
 

@@ -20,7 +20,7 @@ from dataset.textgrid import read_grid
 from dataset.transcript import read_tsv
 from postprocess.score.floors import LATE_FRAMES, MEAN_FACE, TARGET, VISEME_FACE, late, mean_face, viseme_face
 from postprocess.score.lips import lip_scores
-from postprocess.score.matching import ClipRates, CurvePair, Missing, match, read_pair, read_repeats
+from postprocess.score.matching import ClipRates, CurvePair, Matched, Missing, match, read_pair, read_repeats
 from postprocess.score.metrics import (
     CurveScores,
     OverClips,
@@ -136,6 +136,7 @@ def evaluate(scoring: Scoring) -> Scored:
         *_named("no prediction for", missing.predictions),
         *_named("no target for", missing.targets),
         *_named("no transcript for", [pair.clip for pair in pairs if transcripts and pair.clip not in transcripts]),
+        *uncaptured_remarks(pairs),
         *_named("no sound for", [pair.clip for pair in pairs if sounds and pair.clip not in sounds]),
     ]
     readers = {pair.clip: partial(read_pair, pair, scoring.fps) for pair in pairs}
@@ -143,14 +144,15 @@ def evaluate(scoring: Scoring) -> Scored:
 
 
 def score(curves: CurvePair, speech: Speech, pieces_s: float | None = None) -> ClipScores:
-    """Every score of one prediction against its target and what it goes with."""
+    """Every score of one prediction against what its target captures, and against what it goes with."""
     fps = curves.rates.target
     piece_frames = max(1, round(pieces_s * fps)) if pieces_s else None
     quiet = silent_frames(speech, len(curves.prediction), fps)
     columns = {**dict(zip(curves.names, curves.prediction.T, strict=True)), **curves.prediction_angles}
+    of_both = curves.captured()
     return {
-        **clip_scores(curves.prediction, curves.target, curves.names, fps, piece_frames),
-        "lips": lip_scores(curves.prediction, curves.target, curves.names, fps),
+        **clip_scores(of_both.prediction, of_both.target, of_both.names, fps, piece_frames),
+        "lips": lip_scores(of_both.prediction, of_both.target, of_both.names, fps),
         **speech_scores(curves.prediction, curves.names, speech, fps),
         **upper_face_scores(columns, fps, None if quiet is None else ~quiet),
     }
@@ -190,6 +192,16 @@ def resampled_remarks(rates: Mapping[str, ClipRates]) -> list[str]:
             clips.setdefault(of, []).append(clip)
     said = "predictions of {:g} frames a second, resampled by time to their targets' {:g}: {}"
     return [said.format(*of, ", ".join(names)) for of, names in clips.items()]
+
+
+def uncaptured_remarks(pairs: Sequence[Matched]) -> list[str]:
+    """A line for each set of channels that targets do not capture."""
+    clips: dict[tuple[str, ...], list[str]] = {}
+    for pair in pairs:
+        if pair.uncaptured:
+            clips.setdefault(pair.uncaptured, []).append(pair.clip)
+    said = "not scored, as manifest.csv says that the target does not capture it: {}: {}"
+    return [said.format(", ".join(channels), ", ".join(names)) for channels, names in clips.items()]
 
 
 def length_remarks(clips: Mapping[str, ClipScores]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dataset.blendshapes import ARKIT, to_arkit
+from dataset.blendshapes import ARKIT, indices, to_arkit
 from dataset.stats import Stats
 from postprocess.score.metrics import Scores, clip_scores, mean_scores
 
@@ -19,7 +19,7 @@ COLUMNS: dict[str, tuple[Callable[[Scores], float | None], str]] = {
     "MAE": (lambda scores: scores["groups"]["face"]["mae"], ".4f"),
     "r": (lambda scores: scores["groups"]["face"]["correlation"], ".3f"),
     "r JawOpen": (lambda scores: scores["channels"]["JawOpen"]["correlation"], ".3f"),
-    "r MouthFunnel": (lambda scores: scores["channels"]["MouthFunnel"]["correlation"], ".3f"),
+    "r MouthFunnel": (lambda scores: scores["channels"].get("MouthFunnel", {}).get("correlation"), ".3f"),
     "JawOpen ×": (lambda scores: scores["channels"]["JawOpen"]["amplitude_ratio"], ".2f"),
     "amplitude ×": (lambda scores: scores["groups"]["face"]["amplitude_ratio"], ".2f"),
     "jerk ×": (lambda scores: scores["groups"]["face"]["jerk_ratio"], ".2f"),
@@ -36,10 +36,11 @@ class HeldOutScorer:
     pieces_s: float | None = None
 
     def clip(self, clip: "Clip", curves: np.ndarray, channels: tuple[str, ...]) -> Scores:
-        """The scores of a clip's predicted curves, (frames, len(channels)), against its own 52 channels."""
-        prediction = to_arkit(curves.astype(np.float64), channels)
+        """The scores of a clip's predicted curves, (frames, len(channels)), against those that the clip captures."""
+        places = indices(ARKIT, clip.channels)
+        prediction, target = to_arkit(curves.astype(np.float64), channels), clip.curves.astype(np.float64)
         pieces = round(self.pieces_s * clip.fps) if self.pieces_s else None
-        return clip_scores(prediction, clip.curves.astype(np.float64), ARKIT, clip.fps, pieces)
+        return clip_scores(prediction[:, places], target[:, places], clip.channels, clip.fps, pieces)
 
     def mean_face(self, clip: "Clip", stats: Stats) -> Scores:
         """The scores of the training mean held still for as long as the clip."""

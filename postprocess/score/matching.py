@@ -10,7 +10,8 @@ import numpy as np
 
 from config.errors import UserError
 from config.files import by_stem
-from dataset.blendshapes import ARKIT, FACE
+from dataset.blendshapes import ARKIT, FACE, indices
+from dataset.corpus import corpus_of
 from dataset.recordings.layouts import find_recordings, read_recording
 from postprocess.clocks import at_rate_of, same_rate
 
@@ -21,6 +22,7 @@ class Matched(NamedTuple):
     clip: str
     prediction: Path
     target: Path
+    uncaptured: tuple[str, ...] = ()  # channels that the target's corpus says its capture does not read
 
 
 class Missing(NamedTuple):
@@ -50,6 +52,17 @@ class CurvePair(NamedTuple):
     rates: ClipRates
     prediction_angles: Mapping[str, np.ndarray] = MappingProxyType({})  # head and eye angles, (frames,) each, radians
     target_angles: Mapping[str, np.ndarray] = MappingProxyType({})
+    uncaptured: tuple[str, ...] = ()  # of names, those in which the target says nothing
+
+    def captured(self) -> "CurvePair":
+        """The same without the channels in which the target says nothing."""
+        if not self.uncaptured:
+            return self
+        names = tuple(name for name in self.names if name not in self.uncaptured)
+        places = indices(self.names, names)
+        return self._replace(
+            prediction=self.prediction[:, places], target=self.target[:, places], names=names, uncaptured=()
+        )
 
 
 def match(predictions: Path, targets: Path, ids: Sequence[str] | None) -> tuple[list[Matched], Missing]:
@@ -58,7 +71,7 @@ def match(predictions: Path, targets: Path, ids: Sequence[str] | None) -> tuple[
     Raises UserError when no clip has both.
     """
     if predictions.is_file() and targets.is_file() and ids is None:
-        return [Matched(predictions.stem, predictions, targets)], Missing([], [])
+        return _marked([Matched(predictions.stem, predictions, targets)]), Missing([], [])
     predicted, recorded = by_stem(find_recordings(predictions)), by_stem(find_recordings(targets))
     wanted = sorted(predicted.keys() | recorded.keys()) if ids is None else list(dict.fromkeys(ids))
     missing = Missing([clip for clip in wanted if clip not in predicted], [c for c in wanted if c not in recorded])
@@ -66,7 +79,14 @@ def match(predictions: Path, targets: Path, ids: Sequence[str] | None) -> tuple[
     if not pairs:
         among = " among --ids" if ids is not None else ""
         raise UserError(f"{predictions}: no clip{among} has curves both here and in {targets}; they match by file name")
-    return pairs, missing
+    return _marked(pairs), missing
+
+
+def _marked(pairs: Sequence[Matched]) -> list[Matched]:
+    """The pairs with what their targets' corpora say; a manifest is read once."""
+    corpora = {pair.target.parent: corpus_of(pair.target) for pair in pairs}
+    marks = {folder: corpus.uncaptured() for folder, corpus in corpora.items() if corpus}
+    return [pair._replace(uncaptured=marks.get(pair.target.parent, {}).get(pair.target.stem, ())) for pair in pairs]
 
 
 def read_ids(words: Sequence[str] | None) -> list[str] | None:
@@ -93,7 +113,8 @@ def read_pair(pair: Matched, assumed_fps: float) -> CurvePair:
     del target  # a recording of millions of frames is not held beside what is taken of it
     prediction = at_rate_of(prediction, assumed_fps, rates.target)
     of_prediction = np.ascontiguousarray(prediction.select(names))
-    return CurvePair(of_prediction, of_target, names, rates, prediction.angles_rad(), target_angles)
+    uncaptured = tuple(name for name in names if name in pair.uncaptured)
+    return CurvePair(of_prediction, of_target, names, rates, prediction.angles_rad(), target_angles, uncaptured)
 
 
 def read_repeats(clip: str, repeats: Sequence[Mapping[str, Path]], assumed_fps: float, fps: float) -> list[np.ndarray]:

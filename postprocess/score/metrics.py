@@ -212,10 +212,11 @@ def clip_scores(
 ) -> CurveScores:
     """Every score of one clip against its target, for (frames, len(names)) and likewise of possibly other length.
 
-    names must hold the 37 face channels. DTW sees both whole; the other scores compare frame by frame over the length
-    that both have. "groups" and "channels" hold the scores that summarise gives.
+    names must hold JawOpen; of the face's 37 channels those that are there count. DTW sees both whole; the other scores
+    compare frame by frame over the length that both have. "groups" and "channels" hold the scores that summarise gives.
     """
-    face, jaw_open = indices(names, FACE), names.index("JawOpen")
+    face = indices(names, tuple(name for name in FACE if name in names))
+    jaw_open = names.index("JawOpen")
     frames = min(len(prediction), len(target))
     dtw = dtw_scores(np.take(prediction, face, axis=1), np.take(target, face, axis=1), piece_frames)
     p, t = np.ascontiguousarray(prediction[:frames]), np.ascontiguousarray(target[:frames])  # sums by one order

@@ -15,7 +15,17 @@ from dataset.audio import read_audio, to_int16
 from dataset.blendshapes import ARKIT, read_csv
 from dataset.corpus import Corpus as CorpusFolder
 from dataset.transcript import Word, write_tsv
-from tests.helpers import FACEGOOD, KILLED_STATUS, ROOT, Corpus, lmdb_records, needs_shared, refused, run_command
+from tests.helpers import (
+    FACEGOOD,
+    KILLED_STATUS,
+    ROOT,
+    Corpus,
+    clip_records,
+    lmdb_records,
+    needs_shared,
+    refused,
+    run_command,
+)
 
 
 @pytest.fixture
@@ -302,3 +312,15 @@ def test_the_database_is_never_one_of_the_clips(corpus: Corpus) -> None:
     corpus.noise("a")
     line = refused(pack_all, corpus, f"data.lmdb={corpus.folder}/wav/a.wav")
     assert line == f"{corpus.folder}/wav/a.wav: is a source too; write to another place with data.lmdb"
+
+
+def test_channels_that_the_manifest_marks_are_packed_as_not_captured(corpus: Corpus) -> None:
+    for name in "ab":
+        corpus.noise(name)
+    pack_all(corpus)
+    before = clip_records(corpus.lmdb)
+    CorpusFolder(corpus.folder).write_manifest({"a": {"speaker": "me", "uncaptured": "mouthClose TongueOut"}})
+    pack_all(corpus)
+    assert set(ARKIT) - set(corpus.store["a"].channels) == {"MouthClose", "TongueOut"}
+    after = clip_records(corpus.lmdb)
+    assert [key for key in before if after[key] != before[key]] == [b"clip/a"]

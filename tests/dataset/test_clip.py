@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -78,3 +80,14 @@ def test_channels_in_another_order_are_placed_by_name() -> None:
         clip, SCHEMA, channels=[ARKIT[i] for i in order], curves=clip.curves[:, order].reshape(-1).tolist()
     )
     assert same(Clip.from_bytes(record), clip)
+
+
+def test_of_channels_that_are_not_captured_nothing_is_kept() -> None:
+    channels = tuple(name for name in ARKIT if name not in ("MouthClose", "TongueOut"))
+    clip = replace(make(), channels=channels)
+    back = Clip.from_bytes(clip.to_bytes())
+    assert back.channels == channels and Clip.from_bytes(make().to_bytes()).channels == ARKIT
+    assert np.array_equal(back.captured, np.isin(ARKIT, channels)) and back.captured.sum() == 50
+    assert np.array_equal(back.curves[:, back.captured], clip.curves[:, back.captured])
+    assert not back.curves[:, ~back.captured].any()
+    assert back.to_bytes() == clip.to_bytes()

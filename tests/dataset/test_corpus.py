@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import UserError
-from dataset.corpus import ClipFiles, Corpus, Prepared
+from dataset.corpus import ClipFiles, Corpus, Prepared, uncaptured_beside
 
 
 def touch(*paths: Path) -> None:
@@ -56,3 +56,17 @@ def test_what_prepare_wrote_is_read_back(tmp_path: Path) -> None:
     corpus.write_prepared(prepared)
     assert corpus.read_prepared() == prepared
     assert json.loads(corpus.prepared.read_text()) == {"fps": 25.0, "clips": {"a": {"wav": {"peak": 0.5}}}}
+
+
+def test_the_manifest_says_what_a_capture_does_not_read(tmp_path: Path) -> None:
+    corpus = Corpus(tmp_path)
+    touch(*(corpus.place("bs", clip) for clip in "abc"))
+    rows = {"a": {"speaker": "me", "uncaptured": "tongueOut mouth_close"}, "b": {"speaker": "me"}}
+    corpus.write_manifest(rows)
+    assert [clip.uncaptured for clip in corpus.clips()] == [("MouthClose", "TongueOut"), (), ()]
+    assert uncaptured_beside(corpus.place("bs", "a")) == ("MouthClose", "TongueOut")
+    assert uncaptured_beside(corpus.place("bs", "b")) == uncaptured_beside(tmp_path / "other" / "a.csv") == ()
+    for names, line in (("Tongue", 'a: uncaptured: "Tongue" is no ARKit blendshape'), ("jawOpen", "no speech is seen")):
+        corpus.write_manifest({"a": {**rows["a"], "uncaptured": names}})
+        with pytest.raises(UserError, match=line):
+            corpus.clips()

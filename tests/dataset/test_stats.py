@@ -134,3 +134,22 @@ def test_text_that_is_no_stats(tmp_path: Path, text: str) -> None:
     path = tmp_path / "stats.json"
     path.write_text(text)
     assert refused(path).startswith("not stats as training writes them: ")
+
+
+def test_a_channel_counts_where_it_is_captured() -> None:
+    curves = clips(7, 5, 230)
+    captured = np.ones((3, 52), bool)
+    captured[1, 3] = captured[:2, 4] = captured[:, 5] = False
+    stats = compute_stats(curves, ["a", "b", "c"], captured)
+    of_three = np.concatenate([curves[0][:, 3], curves[2][:, 3]])
+    rows = [stats.mean, stats.std, stats.min, stats.max]
+    assert [row[3] for row in rows] == pytest.approx([of_three.mean(), of_three.std(), of_three.min(), of_three.max()])
+    of_four = curves[2][:, 4]
+    assert [row[4] for row in rows] == pytest.approx([of_four.mean(), of_four.std(), of_four.min(), of_four.max()])
+    assert [row[5] for row in rows] == [0, 0, 0, 0]
+    everywhere = compute_stats(curves, ["a", "b", "c"])
+    assert all(np.array_equal(getattr(stats, row)[6:], getattr(everywhere, row)[6:]) for row in ("mean", "std", "min"))
+    assert stats.frames == 242 and compute_stats(curves, ["a", "b", "c"], captured | True) == everywhere
+    based = compute_stats(curves, ["a", "b", "c"], captured, base=compute_stats(clips(9), ["d"]).select(ARKIT[::-1]))
+    assert based.mean[5] == pytest.approx(clips(9)[0][:, 5].mean(), rel=1e-15)
+    assert np.array_equal(based.std[:5], stats.std[:5])

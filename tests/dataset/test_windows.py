@@ -1,6 +1,7 @@
 """Clips cut into examples, and the epoch's order: against what is written out by hand."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from config.errors import UserError
 from config.schema import Windows
+from dataset import store
 from dataset.blendshapes import ARKIT, FACE
 from dataset.clip import Clip
 from dataset.feature_store import FeatureStore, feature_key
@@ -237,3 +239,18 @@ def test_fades_of_neighbours_sum_to_one(window: int, overlap: int) -> None:
     assert (weights > 0).all() and (weights <= 1).all() and (np.diff(weights[:overlap]) > 0).all()
     np.testing.assert_allclose(weights[window - overlap :] + weights[:overlap], 1)
     np.testing.assert_array_equal(weights[overlap : window - overlap], 1)
+
+
+def test_a_batch_says_which_channels_an_example_captures(corpus: ThreeClips, tmp_path: Path) -> None:
+    assert corpus.dataset().__getitems__(range(12)).captured is None
+    channels = {"a": ARKIT, "b": tuple(name for name in ARKIT if name != "MouthClose"), "c": ARKIT}
+    clips = [replace(corpus.clip(name), channels=channels[name]) for name in LENGTHS]
+    write_shards = {number: tmp_path / f"masked-{number:05}-of-00002.lmdb" for number in range(2)}
+    store.write_shards(write_shards, ((n % 2, store.to_record(clip, "")) for n, clip in enumerate(clips)), 10.0)
+    corpus.store = ClipStore(tmp_path / "masked.lmdb")
+    batch = corpus.dataset(channels=FACE).__getitems__([0, 4, 5])  # of a, b and c
+    assert batch.captured is not None and batch.captured.shape == (3, 37)
+    assert np.argwhere(~batch.captured).tolist() == [[1, FACE.index("MouthClose")]]
+    assert corpus.dataset(channels=FACE).__getitems__([0, 5]).captured is None
+    moved = batch.map(np.copy).captured
+    assert moved is not None and np.array_equal(moved, batch.captured)

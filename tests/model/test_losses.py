@@ -124,3 +124,29 @@ def test_where_no_sound_is_known_nothing_is_lost(curves: tuple[torch.Tensor, tor
 def test_names_in_the_order_of_the_log() -> None:
     assert list(loss_of(velocity=1.0, dtw=1.0).weights) == ["dtw", "velocity"]
     assert tuple(LOSSES) == LOSS_NAMES
+
+
+@pytest.mark.parametrize("name", ["dtw", "mse", "l1", "velocity"])
+def test_a_channel_that_is_not_captured_costs_nothing_and_learns_nothing(
+    curves: tuple[torch.Tensor, torch.Tensor], name: str
+) -> None:
+    prediction, target = curves
+    captured, loss = torch.tensor([[True, False, True], [True, True, False]]), loss_of(**{name: 1.0})
+    nothing = torch.zeros(2, 0)
+    batch = Batch(nothing, target, nothing, captured=captured)
+    total = compute_losses(Prediction(prediction), batch, loss)["total"]
+    total.backward()
+    assert prediction.grad is not None
+    mask = captured[:, None, :]
+    assert not prediction.grad[(~mask).expand(2, 4, 3)].any()
+    assert (prediction.grad.abs().sum(1)[captured] > 0).all()
+    parts = []  # each example's captured channels by themselves, counted as if there were all three
+    for one, other, counts in zip(prediction.detach(), target, captured, strict=True):
+        of_one = losses_of(one[None, :, counts], other[None, :, counts], loss)["total"]
+        parts.append(of_one * counts.sum() / 3)
+    assert total.item() == pytest.approx(torch.stack(parts).mean().item(), rel=1e-5)
+    changed = torch.where(mask, target, torch.full_like(target, 9.0))
+    assert (
+        compute_losses(Prediction(prediction), Batch(nothing, changed, nothing, captured=captured), loss)["total"]
+        == total
+    )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dataset.blendshapes import ARKIT, FACE, read_csv, write_curves
+from dataset.corpus import Corpus as CorpusFolder
 from dataset.phones import phones
 from dataset.stats import compute_stats, save_stats
 from dataset.transcript import read_tsv, write_tsv
@@ -374,3 +375,21 @@ def test_phones_need_no_target_and_stand_beside_it(
     assert "rounding at u w o ü, z" in page and "Channels" in page
     assert "--plots needs --targets" in refusal(script, *given, "--plots", tmp_path / "plots")
     assert "give --targets, --phones or both" in refusal(script, "--predictions", DEMO / "bs")
+
+
+def test_what_a_corpus_says_is_not_captured_is_not_scored(
+    tmp_path: Path, random_csv: Write, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = CorpusFolder(tmp_path / "me")
+    curves = {clip: random_csv(corpus.place("bs", clip), 40, seed) for seed, clip in enumerate("ab")}
+    predicted = {clip: random_csv(tmp_path / "p" / f"{clip}.csv", 40, 9) for clip in "ab"}
+    corpus.write_manifest({"a": {"speaker": "me", "uncaptured": "MouthClose CheekPuff"}, "b": {"speaker": "me"}})
+    words = ["--predictions", tmp_path / "p", "--targets", corpus.folder / "bs", "--json", tmp_path / "scores.json"]
+    run_main(script, *words)
+    line = "not scored, as manifest.csv says that the target does not capture it: MouthClose, CheekPuff: a"
+    assert line in capsys.readouterr().out
+    scores = json.loads((tmp_path / "scores.json").read_text())["clips"]
+    assert scores["b"] == every_score(predicted["b"], curves["b"], 30)
+    assert set(ARKIT) - set(scores["a"]["channels"]) == {"MouthClose", "CheekPuff"}
+    jaw = ARKIT.index("JawOpen")
+    assert scores["a"]["channels"]["JawOpen"]["mae"] == np.abs(predicted["a"] - curves["a"])[:, jaw].mean()
