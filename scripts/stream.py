@@ -74,7 +74,7 @@ def parse() -> argparse.Namespace:
     add("--mic", nargs="?", const=USUAL_MIC, metavar="DEVICE", help="a microphone: its number, or a part of its name")
     add("--pcm", type=Path, metavar="PATH", help="signed 16-bit little-endian mono; - is stdin")
     add("--serve", metavar="URL", help="WebSocket, ws://127.0.0.1:8765, that agents send PCM to and watchers see it at")
-    add("--page", action="store_true", help="with --serve: a page there to see and hear it")
+    add("--page", action="store_true", help="with --serve: a page there to see and hear it, alive if no --config")
     add("--csv", type=Path, help="curves of any layout that are sent as they are")
     add("--to", action="append", metavar="URL", default=[], help="where frames go; once for each place, see above")
     add("--config", type=Path, metavar="FILE", help="YAML of post-processing, as config/post.yml, done as frames come")
@@ -111,7 +111,7 @@ def check(given: argparse.Namespace) -> None:
         raise UserError(f"--audio_delay_ms {given.audio_delay_ms:g}: must be from 0 to {MOST_DELAY_MS:g}")
     if given.config and given.csv:
         raise UserError("--config: changes what is made of sound; python -m postprocess.chain changes a --csv")
-    if given.seed is not None and given.config is None:
+    if given.seed is not None and not (given.config or given.page):
         raise UserError("--seed: is of a step that --config lists, such as enliven")
     for url in given.to:
         parse_address(url)
@@ -127,17 +127,21 @@ def stream_of(given: argparse.Namespace) -> CurveStream:
     from model.curve_streams import curve_stream
 
     told = curve_stream(given.ckpt_path, given.domain, given.lookahead_ms, given.wav_path)
-    stream = post_processed(told, given) if given.config else told
-    added = f", {stream.lookahead_ms - told.lookahead_ms:.0f} ms of it by {given.config}" if given.config else ""
+    stream = post_processed(told, given) if given.config or given.page else told
+    more_ms = stream.lookahead_ms - told.lookahead_ms
+    added = f", {more_ms:.0f} ms of it by {given.config or 'an upper face'}" if stream is not told else ""
     print(f"look-ahead {stream.lookahead_ms:.0f} ms{added}", file=sys.stderr)
     return stream
 
 
 def post_processed(told: CurveStream, given: argparse.Namespace) -> CurveStream:
+    """What the steps of --config make of it; for a page without them, a living upper face."""
+    from postprocess import enliven
     from postprocess.chain import live_steps
     from postprocess.send.post_processed import PostProcessed
 
-    steps = live_steps(given.config, {} if given.seed is None else {"seed": given.seed})
+    seed = {} if given.seed is None else {"seed": given.seed}
+    steps = live_steps(given.config, seed) if given.config else [enliven.prepare(**seed)]
     return PostProcessed(told, steps, given.wav_path.stem if given.wav_path else given.subject)
 
 

@@ -60,9 +60,12 @@ class Passage {
     this.time = (place - this.first) / this.fps;
   }
 
-  put(time, values) {
+  // Of a frame: its coefficients, and its angles in degrees, the head's first.
+  put(time, values, angles) {
     const index = Math.round(time * this.fps) - this.first;
-    if (index >= 0 && index < this.frames) for (const [row, value] of values.entries()) this.rows[row][index] = value;
+    if (index < 0 || index >= this.frames) return;
+    const turn = angles.slice(0, 3).map((angle) => (angle * Math.PI) / 180);
+    for (const [row, value] of [...values, ...turn].entries()) this.rows[row][index] = value;
   }
 
   hear(begins, samples, rateHz) {
@@ -114,7 +117,7 @@ class LivePage {
     const told = JSON.parse(data);
     if (told.interrupt) this.interrupt();
     else if (told.names) this.begin(told);
-    else this.passage?.put(told.time_s, told.values);
+    else this.passage?.put(told.time_s, told.values, told.angles_deg);
   }
 
   begin({ fps, lookahead_ms: lookahead }) {
@@ -159,18 +162,21 @@ class LivePage {
     this.say(this.lost ?? (speaks ? "speaking" : "listening"));
     this.stage.pace(speaks ? now - (this.ticked ?? now) || 1 : 0);
     this.ticked = speaks ? now : undefined;
-    const coefficients = this.passage ? this.coefficients() : new Float32Array(this.about.names.length);
-    this.stage.draw([{ coefficients, turn: [0, 0, 0] }]);
+    this.stage.draw([
+      this.passage ? this.face() : { coefficients: new Float32Array(this.about.names.length), turn: [0, 0, 0] },
+    ]);
   }
 
-  coefficients() {
+  face() {
     const { heard } = this.sound;
     this.passage.move(heard);
     if (heard !== this.drawn || this.timeline.stale) this.timeline.redraw();
     this.drawn = heard;
     this.timeline.draw();
     $("time").textContent = `${heard.toFixed(3)} s`;
-    return this.passage.showing.coefficients(0, this.passage.time).map((value) => value * this.presence);
+    const { passage, presence } = this;
+    const [coefficients, turn] = [passage.showing.coefficients(0, passage.time), passage.showing.turn(0, passage.time)];
+    return { coefficients: coefficients.map((value) => value * presence), turn: turn.map((angle) => angle * presence) };
   }
 
   showSound() {

@@ -52,12 +52,12 @@ def test_a_stream_tells_the_curves_of_the_whole_file(
     write_speech(wav, 1.0)
     words = ("--wav_path", wav, "--ckpt_path", live, *(asked if lookahead_ms else ()), "--no_pace")
     run_main(stream, *words, "--to", f"jsonl:{out}", "--to", f"csv:{tmp_path / 'out.csv'}")
-    synthesizer, ms = Synthesizer(live), None if lookahead_ms is None else float(lookahead_ms)
+    synthesizer, ms = Synthesizer(live), float(lookahead_ms or 100)
     expected = synthesizer.synthesize(wav, lookahead_ms=ms).clip(0, 1)
     sent = read_recording(tmp_path / "out.csv").at_rate(synthesizer.fps)
     assert abs(sent.frames - len(expected)) <= 1
     header = json.loads(out.read_text(encoding="utf-8").splitlines()[0])
-    assert (ms or 200) - 20 < header["lookahead_ms"] <= (ms or 200)
+    assert ms - 20 < header["lookahead_ms"] <= ms
 
 
 @pytest.mark.parametrize("source", ["--mic", "--pcm=-"])
@@ -100,7 +100,7 @@ def test_a_stream_is_post_processed_as_its_file_is(live: Path, tmp_path: Path, r
     wav, config = tmp_path / "a.wav", tmp_path / "post.yml"
     write_speech(wav, 1.0)
     config.write_text("steps: [deflate, {smooth: {window: 5, order: 2}}, enliven]")
-    words = ("--wav_path", wav, "--ckpt_path", live, "--no_pace", "--to")
+    words = ("--wav_path", wav, "--ckpt_path", live, "--lookahead_ms", 200, "--no_pace", "--to")
     run_main(stream, *words, f"csv:{tmp_path / 'plain.csv'}")
     capsys.readouterr()
     run_main(stream, *words, f"csv:{tmp_path / 'out.csv'}", "--config", config, "--seed", 5)
