@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-import soxr
 
 from config.errors import UserError
 from config.files import regular, written_whole
 from config.units import SAMPLE_RATE
+from dataset.stream_resampler import StreamResampler
 
 if TYPE_CHECKING:
     import soundfile
@@ -157,31 +157,6 @@ def _resampled(blocks: Iterator[_Block]) -> Iterator[np.ndarray]:
             yield heard
     if resampler and len(rest := resampler.flush()):
         yield rest
-
-
-class StreamResampler:
-    """Sound of one rate to 16 kHz, in pieces of any length: the same samples however it is cut.
-
-    soxr works block by block: what has been pushed comes out up to 40 ms later at 48 kHz, 60 at 32, 115 at 8.
-    """
-
-    def __init__(self, rate: int) -> None:
-        """rate: in Hz."""
-        self.rate, self._read, self._written = rate, 0, 0
-        self._stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32") if rate != SAMPLE_RATE else None
-
-    def push(self, block: np.ndarray) -> np.ndarray:
-        """(samples,) float32 → those samples at 16 kHz that are certain."""
-        heard = self._stream.resample_chunk(block) if self._stream else block
-        self._read, self._written = self._read + len(block), self._written + len(heard)
-        return heard
-
-    def flush(self) -> np.ndarray:
-        """The rest: in all the nearest whole number to the same duration."""
-        left = max(0, round(self._read * SAMPLE_RATE / self.rate) - self._written)
-        nothing = np.zeros(0, np.float32)
-        rest = self._stream.resample_chunk(nothing, last=True)[:left] if self._stream else nothing
-        return np.pad(rest, (0, left - len(rest)))
 
 
 def _blocks(path: Path) -> Iterator[_Block]:

@@ -13,7 +13,8 @@ import numpy as np
 
 from config.errors import UserError
 from config.units import SAMPLE_RATE
-from dataset.audio import RATES_HZ, StreamResampler, to_float
+from dataset.audio import RATES_HZ, to_float
+from dataset.stream_resampler import StreamResampler
 
 BLOCK_S = 0.02
 MOST_WAITING = 250  # blocks of a microphone that no one fetches: five seconds

@@ -9,8 +9,8 @@ import numpy as np
 from config.errors import UserError
 from config.places import LIVE
 from config.units import SAMPLE_RATE, frame_count
-from dataset.audio import StreamResampler
 from dataset.blendshapes import ARKIT
+from dataset.stream_resampler import StreamResampler
 from model.causal_model import CausalModel, Voice, load_causal
 from model.lookahead import HEARD_STEPS
 
@@ -88,7 +88,7 @@ class StreamingSynthesizer:
     source: a checkpoint trained with model.lookahead_ms, or one that is loaded, which many streams may share. domain:
     the recording set to sound like, by default the first. lookahead_ms: how much sound after a frame it may wait for,
     by default the largest that was trained; all that the model hears is in it. rate: of the sound, in Hz; one other
-    than 16 kHz comes later, as StreamResampler says.
+    than 16 kHz adds the four milliseconds that resampling it takes.
     Raises UserError for a checkpoint that cannot stream, and a domain, a look-ahead or a rate that it does not know.
     """
 
@@ -113,7 +113,7 @@ class StreamingSynthesizer:
     @property
     def lookahead_ms(self) -> float:
         """How much sound after a frame is heard before it is told."""
-        return self.model.delays.heard_ms(self.voice.delay)
+        return self.model.delays.heard_ms(self.voice.delay) + self._resampler.delay_ms
 
     @property
     def moving(self) -> frozenset[str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soxr
 import torch
 
 from config.places import ROOT
@@ -113,6 +112,14 @@ def test_any_rate_gives_the_file_s_curves(rate: int, model: CausalModel) -> None
         np.testing.assert_allclose(curves, whole, atol=1e-6)
 
 
+def test_a_rate_adds_little_to_the_look_ahead(model: CausalModel) -> None:
+    for rate in (8000, 44100, 48000):
+        stream = StreamingSynthesizer(model, lookahead_ms=50, rate=rate)
+        assert StreamingSynthesizer(model, lookahead_ms=50).lookahead_ms < stream.lookahead_ms < 54
+        heard = round((7 / FPS + stream.lookahead_ms / 1000) * rate) + 2
+        assert len(stream.push(sound(1.0, rate=rate)[:heard])) == 8
+
+
 @pytest.mark.parametrize("lookahead_ms", [0, 20, 50, 137, 200])
 def test_no_frame_hears_past_its_look_ahead_and_comes_once_that_is_heard(
     lookahead_ms: float, model: CausalModel
@@ -211,9 +218,3 @@ def test_refusals(checkpoint: Path, model: CausalModel, make_checkpoint: Make) -
     assert "goes without attention; give model.encoder_layers: 0" in refused(
         make_checkpoint, *CAUSAL, "model.encoder_layers=1"
     )
-
-
-def test_a_resampled_file_is_soxrs(tmp_path: Path) -> None:
-    audio = sound(0.5, rate=44_100)
-    expected = soxr.resample(audio, 44_100, SAMPLE_RATE)
-    np.testing.assert_allclose(resample_audio(audio, 44_100), expected[:8000], atol=1e-6)
