@@ -84,6 +84,26 @@ def read_ifacialmocap(text: str, separator: str) -> tuple[dict[str, int], dict[s
     return percent, {name: [float(number) for number in numbers.split(",")] for name, numbers in angles.items()}
 
 
+@contextmanager
+def ifacialmocap_receiver() -> Iterator[tuple[int, Callable[[int], list[str]]]]:
+    """A tool that hears iFacialMocap by TCP on the loopback: its port, and what waits for so many whole frames."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+
+        def frames(count: int) -> list[str]:
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(5)
+                heard = b""
+                while heard.count(b"___iFacialMocap") < count:
+                    part = connection.recv(700)
+                    assert part, f"hung up after {heard!r}"
+                    heard += part
+            return heard.decode().split("___iFacialMocap")[:count]
+
+        yield int(server.getsockname()[1]), frames
+
+
 class VTubeStudioMock:
     """Answers as VTube Studio's public API does. clicks: whether its user lets a plugin in; taken: names that others
     made."""

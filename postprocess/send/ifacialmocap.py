@@ -1,7 +1,8 @@
-"""iFacialMocap over UDP, where we play the phone: VSeeFace, VTube tools, plugins of Blender and Unity hear it.
+"""iFacialMocap, where we play the phone: VSeeFace, VTube tools, plugins of Blender and Unity hear it.
 
 A tool asks the phone by a packet to port 49983 and hears at its own port 49983; it also hears who sends unasked. The
-second version of the text has & between a name and its number, so that numbers can be negative.
+second version of the text has & between a name and its number, so that numbers can be negative. Over TCP the same
+text goes to port 49986, with an end of its own after each frame.
 """
 
 import re
@@ -15,10 +16,13 @@ from dataset.blendshapes import ARKIT
 from dataset.face_frame import FaceFrame
 from postprocess.face.names import camel_case
 from postprocess.face.turning import own_turns
+from postprocess.send.courier import Courier, Link
 from postprocess.send.datagrams import Datagrams, why
 from postprocess.send.sender import Address, Health, Sender, SendSettings
 
-PORT = 49983
+PORT, TCP_PORT = 49983, 49986
+FRAME_END = b"___iFacialMocap"
+PATIENCE_S = 5.0  # with a tool that neither answers nor takes what it is sent
 ASKS = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
 ASKS_V2 = ASKS + b"|sendDataVersion=v2"
 SEPARATORS = {"1": "-", "2": "&"}
@@ -62,6 +66,31 @@ class IFacialMocapPush(Sender):
 
     def close(self) -> None:
         self._datagrams.close()
+
+
+class IFacialMocapStream(Link):
+    """The text over TCP to a tool that listens."""
+
+    def __init__(self, address: Address) -> None:
+        self._place, self._version = (address.host, address.port), address.options["v"]
+        self._socket: socket.socket | None = None
+
+    def connect(self, health: Health) -> None:
+        self._socket = socket.create_connection(self._place, PATIENCE_S)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def deliver(self, frame: FaceFrame) -> None:
+        assert self._socket is not None
+        self._socket.sendall(ifacialmocap_text(frame, self._version).encode() + FRAME_END)
+
+    def disconnect(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+
+def ifacialmocap_tcp(address: Address, settings: SendSettings) -> Sender:
+    """A tool that hears by TCP."""
+    return Courier(address, IFacialMocapStream(address), settings.patient)
 
 
 class IFacialMocapPhone(Sender):

@@ -11,7 +11,7 @@ from config.suggest import nearest
 from dataset.face_frame import FaceFrame
 from postprocess.send import ifacialmocap, vmc
 from postprocess.send.csv_file import CsvFile
-from postprocess.send.ifacialmocap import IFacialMocapPhone, IFacialMocapPush
+from postprocess.send.ifacialmocap import IFacialMocapPhone, IFacialMocapPush, ifacialmocap_tcp
 from postprocess.send.json_frames import json_lines
 from postprocess.send.livelink import LiveLink
 from postprocess.send.sender import Address, Sender, SendSettings
@@ -40,6 +40,10 @@ SCHEMES: dict[str, Scheme] = {
     "ifacialmocap": Scheme(
         "ifacialmocap://[HOST[:49983][?v=1|2]]", "iFacialMocap's hearers; without a host, whoever asks",
         IFacialMocapPush, ifacialmocap.PORT, {"v": tuple(ifacialmocap.SEPARATORS)}, IFacialMocapPhone,
+    ),
+    "ifacialmocap+tcp": Scheme(
+        "ifacialmocap+tcp://HOST[:49986][?v=1|2]", "the same over TCP",
+        ifacialmocap_tcp, ifacialmocap.TCP_PORT, {"v": tuple(ifacialmocap.SEPARATORS)},
     ),
     "vtubestudio": Scheme("vtubestudio://HOST[:8001]", "VTube Studio, as a plugin", vtube_studio, 8001),
     "ws": Scheme("ws://HOST[:80][/PATH]", "a WebSocket server: a JSON message a frame", web_socket, 80),

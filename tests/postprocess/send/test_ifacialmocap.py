@@ -9,7 +9,7 @@ from postprocess.send.ifacialmocap import IFacialMocapPhone, ifacialmocap_text
 from postprocess.send.outputs import Outputs, parse_address
 from postprocess.send.sender import SendSettings
 from tests.helpers import refused
-from tests.receivers import UdpEar, read_ifacialmocap
+from tests.receivers import UdpEar, free_port, ifacialmocap_receiver, read_ifacialmocap
 
 ASKS = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
 VALUES = np.linspace(0, 1, 52)
@@ -47,6 +47,32 @@ def test_sent_unasked() -> None:
     with Outputs([f"ifacialmocap://127.0.0.1:{ear.port}?v=2"], SendSettings(60)) as outputs:
         outputs.send(FRAME)
     assert ear.packets(1) == [ifacialmocap_text(FRAME, "2").encode()]
+
+
+@pytest.mark.parametrize(("version", "separator"), [("1", "-"), ("2", "&")])
+def test_sent_over_tcp(version: str, separator: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with ifacialmocap_receiver() as (port, frames):
+        url = f"ifacialmocap+tcp://127.0.0.1:{port}?v={version}"
+        with Outputs([url], SendSettings(60)) as outputs:
+            for number in range(3):
+                outputs.send(face_frame(number / 60, VALUES * number / 2, FRAME.angles_deg))
+            told = [read_ifacialmocap(text, separator) for text in frames(3)]
+        assert [percent["tongueOut"] for percent, _ in told] == [0, 50, 100]
+        assert told[2][1] == {"head": [-20, 10, 30, 0, 0, 0], "leftEye": [2, -1, -3], "rightEye": [-5, 4, 6.5]}
+        with Outputs([url], SendSettings(60)) as outputs:
+            outputs.send(FRAME)
+            assert frames(1) == [ifacialmocap_text(FRAME, version)]
+    assert capsys.readouterr().err == ""
+
+
+def test_no_tool_at_tcp_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"ifacialmocap+tcp://127.0.0.1:{free_port()}"
+    with Outputs([url], SendSettings(60)) as outputs:
+        said = ""
+        while not said:
+            outputs.send(FRAME)
+            said = capsys.readouterr().err
+    assert said == f"{url}: no one listens there; frames go on, and it is said when it is back\n"
 
 
 def test_sent_to_who_asks(capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,7 +56,7 @@ def test_places() -> None:
     assert parse_address("vmc://h").options == {"names": "pascal"}
     assert parse_address("CSV:C:\\a.csv").path == "C:\\a.csv"
     assert [parse_address(f"{name}://h").port for name, kind in SCHEMES.items() if kind.port] == [
-        11111, 39539, 49983, 8001, 80,
+        11111, 39539, 49983, 49986, 8001, 80,
     ]  # fmt: skip
     assert refused(Outputs, ["csv:a.csv", "csv:a.csv"], SendSettings(30)).startswith("--to csv:a.csv: is there twice")
     assert refused(Outputs, ["vmc://no.such.host.invalid"], SendSettings(30)).endswith(
