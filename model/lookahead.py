@@ -7,6 +7,7 @@ its window. So half a window, which a step hears after its time, is part of the 
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from config.errors import UserError
 from config.schema import Config
@@ -24,35 +25,35 @@ class Delays:
     grid: StepGrid
     lookahead_ms: tuple[float, float]  # least and most
 
-    @property
+    @cached_property
     def lowest(self) -> int:
         """Steps; below 0 where a step at a frame's own time hears too much of what comes after."""
         return self._within(self.lookahead_ms[0])
 
-    @property
+    @cached_property
     def highest(self) -> int:
         return self._within(self.lookahead_ms[1])
 
-    @property
+    @cached_property
     def count(self) -> int:
         return self.highest - self.lowest + 1
 
-    @property
+    @cached_property
     def ahead(self) -> int:
         """Frames by which the newest step may lead; so many are run before the first, so that it has heard its own."""
         return self._frames(self.highest)
 
-    @property
+    @cached_property
     def margin(self) -> tuple[int, int]:
         """Frames before and after a run of frames whose features its curves are told from."""
         return self.ahead + self._frames(HEARD_STEPS - 1 - self.lowest), self.ahead
 
-    @property
+    @cached_property
     def frames(self) -> int:
         """Frames whose steps the first layer sees for a frame, at one delay or another: before, its own and after."""
         return sum(self.margin) + 1 - self.ahead
 
-    @property
+    @cached_property
     def first_step(self) -> int:
         """The first of their steps, counted from the frame's own."""
         before = self.margin[0] - self.ahead

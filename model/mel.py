@@ -26,17 +26,17 @@ class StepGrid:
     fps: float
     settings: LogMel
 
-    @property
+    @cached_property
     def spacing(self) -> Fraction:
         """Samples from one step to the next."""
         return samples_per(self.fps) / self.settings.steps_per_frame
 
-    @property
+    @cached_property
     def window_size(self) -> int:
         """Samples that a step hears."""
         return max(2, round(self.settings.window_ms * SAMPLE_RATE / 1000))
 
-    @property
+    @cached_property
     def fft_size(self) -> int:
         return 2 ** math.ceil(math.log2(self.window_size))
 
@@ -60,7 +60,8 @@ class StepGrid:
 
     def start(self, step: int) -> int:
         """The first sample that a step hears; below 0: before the sound."""
-        return math.floor(step * self.spacing + Fraction(1, 2)) - self.window_size // 2
+        samples, steps = self.spacing.as_integer_ratio()
+        return (2 * step * samples + steps) // (2 * steps) - self.window_size // 2
 
     def log_mel(self, windows: np.ndarray) -> np.ndarray:
         """(steps, window_size) float32 samples → (steps, bands) float32, as model.logmel has them."""

@@ -32,10 +32,8 @@ class Ear:
     def __init__(self, model: CausalModel, voice: Voice) -> None:
         self.model, self.delays, self.grid, self.voice = model, model.delays, model.delays.grid, voice
         self.memory = model.memory()
-        self.frame, self.samples = (
-            -self.delays.ahead,
-            0,
-        )  # the next to be told, at first of silence; 16 kHz samples heard
+        self.samples = 0  # that were heard, at 16 kHz
+        self.frame = -self.delays.ahead  # the next to be told, at first of silence
         self._step = self.frame * self.grid.settings.steps_per_frame + self.delays.heard(voice.delay)[0]  # the next one
         self._steps = np.zeros((0, self.grid.settings.bands), np.float32)  # from the next frame's first on
         self._first = self.grid.start(self._step)  # the sample that _sound begins with: at first silence before it all
@@ -59,7 +57,7 @@ class Ear:
             starts.append(start)
             self._step += 1
         if starts:
-            windows = np.lib.stride_tricks.sliding_window_view(self._sound, size)[starts]
+            windows = np.stack([self._sound[start : start + size] for start in starts])
             self._steps = np.concatenate([self._steps, self.grid.log_mel(windows)])
             passed = min(start, len(self._sound))
             self._sound, self._first = self._sound[passed:].copy(), self._first + passed
@@ -73,13 +71,10 @@ class Ear:
     def take(self, frames: int) -> np.ndarray:
         """What `frames` frames that are due are told from: (frames, HEARD_STEPS · bands)."""
         per_frame = self.grid.settings.steps_per_frame
-        heard = np.lib.stride_tricks.sliding_window_view(
-            self._steps, HEARD_STEPS, axis=0
-        )  # (steps, bands, HEARD_STEPS)
-        taken = heard[: frames * per_frame : per_frame].swapaxes(1, 2).reshape(frames, -1)
+        taken = np.stack([self._steps[at : at + HEARD_STEPS] for at in range(0, frames * per_frame, per_frame)])
         self._steps = self._steps[frames * per_frame :].copy()
         self.frame += frames
-        return taken
+        return taken.reshape(frames, -1)
 
 
 class StreamingSynthesizer:
