@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from model.bench import live_timings, machine, timed_stages
 from model.bench.live_timings import LiveFigure
 from model.bench.machine import Machine
 from model.bench.timings import Timing
+from postprocess.score import simulated
 from postprocess.send import lateness
 from scripts import benchmark
 from tests.helpers import CAUSAL
@@ -101,3 +103,15 @@ def test_packets_are_told_as_late_as_they_leave() -> None:
 def test_an_unknown_stage_is_refused_before_anything_is_timed(run_main: Callable[..., None]) -> None:
     with pytest.raises(UserError, match=r"--stages lodaer: no such stage; there are dtw_loss, .*did you mean loader\?"):
         run_main(benchmark, "--stages", "lodaer")
+
+
+def test_simulated_people_stand_beside_the_published_ones(
+    monkeypatch: pytest.MonkeyPatch, run_main: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(simulated, "simulated", partial(simulated.simulated, minutes=1))
+    run_main(benchmark, "--alive", "--quick")
+    shown = capsys.readouterr().out
+    assert "1 × 60 min, talk" in shown and "1 × 60 min, silence" in shown and "40 to 47 %" in shown
+    for more in (["--live"], ["--stages", "loader"], ["--json", "a.json"]):
+        with pytest.raises(UserError, match="--alive"):
+            run_main(benchmark, "--alive", *more)
