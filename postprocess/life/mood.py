@@ -19,7 +19,7 @@ FADE_S = 0.5
 MOODS: dict[str, dict[str, float]] = {
     "neutral": {},
     "amazement": {"BrowInnerUp": 0.7, "BrowOuterUp": 0.65, "EyeWide": 0.6},
-    "anger": {"BrowDown": 0.8, "EyeSquint": 0.35, "EyeWide": 0.15, "NoseSneer": 0.3, "MouthFrown": 0.25},
+    "anger": {"BrowDown": 1.0, "EyeSquint": 0.35, "EyeWide": 0.15, "NoseSneer": 0.3, "MouthFrown": 0.25},
     "cheekiness": {"BrowOuterUpLeft": 0.55, "BrowInnerUp": 0.1, "EyeSquintRight": 0.35, "CheekSquintRight": 0.3,
                    "MouthSmileRight": 0.5, "MouthSmileLeft": 0.15, "MouthDimpleRight": 0.3},
     "disgust": {"NoseSneer": 0.6, "BrowDown": 0.45, "EyeSquint": 0.4, "CheekSquint": 0.3, "MouthFrown": 0.3},
@@ -28,16 +28,16 @@ MOODS: dict[str, dict[str, float]] = {
     "joy": {"MouthSmile": 0.55, "MouthDimple": 0.15, "CheekSquint": 0.55, "EyeSquint": 0.4, "BrowOuterUp": 0.12},
     "out of breath": {"BrowInnerUp": 0.4, "BrowOuterUp": 0.15, "NoseSneer": 0.15, "EyeSquint": 0.15,
                       "CheekSquint": 0.1},
-    "pain": {"BrowDown": 0.65, "BrowInnerUp": 0.4, "EyeSquint": 0.75, "CheekSquint": 0.6, "NoseSneer": 0.35,
-             "MouthFrown": 0.2},
+    "pain": {"BrowDown": 0.85, "BrowInnerUp": 0.25, "EyeBlink": 0.1, "EyeSquint": 0.8, "CheekSquint": 0.75,
+             "NoseSneer": 0.55, "MouthFrown": 0.3},
     "sadness": {"BrowInnerUp": 0.65, "BrowDown": 0.1, "EyeSquint": 0.15, "MouthFrown": 0.45},
 }  # fmt: skip
 
 
 def _sided(pose: dict[str, float]) -> dict[str, float]:
     """The same with both sides' names, of what has sides."""
-    sides = ("BrowDown", "BrowOuterUp", "EyeSquint", "EyeWide", "CheekSquint", "NoseSneer", "MouthSmile", "MouthFrown",
-             "MouthDimple")  # fmt: skip
+    sides = ("BrowDown", "BrowOuterUp", "EyeBlink", "EyeSquint", "EyeWide", "CheekSquint", "NoseSneer", "MouthSmile",
+             "MouthFrown", "MouthDimple")  # fmt: skip
     return {
         sided: value
         for name, value in pose.items()
