@@ -36,6 +36,8 @@ MIRRORED = np.float32(0.035)  # reflected seen straight on: skin, wet or dry (Fr
 
 TAPS = 16  # places around a pixel that may stand in its ambient light
 FAR = np.float32(2.5)  # times the reach: from how far in front they still do, as lips do to what is in a mouth
+HOLLOW = np.float32(0.5)  # what is less open than this is shut in, as teeth behind lips: still less comes in
+WALLS = np.array([0.60, 0.34, 0.25], np.float32)  # the colour of skin, which is around whatever is in a hollow
 SHADOW_REACH = 3  # texels around a place in the shadow map: how soft the key light's shadow is
 SOFT = np.float32(SHADOW_REACH)
 FLAT = np.float32(1e-3)  # of the depth: what stands out by less is a surface's own roundness
@@ -176,7 +178,8 @@ def openness(mesh, nearness, owner, focal, reach_m):
                 falloff = ONE - squared * farthest
                 if above > ZERO and falloff > ZERO:
                     covered += falloff * above / math.sqrt(squared + np.float32(1e-9))
-            coarse[v, u, 0] = max(ONE - covered * np.float32(2 / TAPS), ZERO)
+            free = max(ONE - covered * np.float32(2 / TAPS), ZERO)
+            coarse[v, u, 0] = free * min(free / HOLLOW, ONE)
     return coarse
 
 
@@ -333,8 +336,9 @@ def _add_light(gathered, count, roughness, outside, openness_here, shadow, look,
         ONE / (ONE + wrap_green) ** 2,
         ONE / (ONE + wrap_blue) ** 2,
     )
-    open_red, open_green = _bounced(openness_here, red), _bounced(openness_here, green)
-    open_blue = _bounced(openness_here, blue)
+    open_red = _bounced(openness_here, min(red, WALLS[0]))
+    open_green = _bounced(openness_here, min(green, WALLS[1]))
+    open_blue = _bounced(openness_here, min(blue, WALLS[2]))
     above = HALF + HALF * ny
     lit_red = (GROUND[0] + (SKY[0] - GROUND[0]) * above) * open_red
     lit_green = (GROUND[1] + (SKY[1] - GROUND[1]) * above) * open_green

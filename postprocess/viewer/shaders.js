@@ -50,6 +50,26 @@ float lightReaching() {
   return sum / 20.0;
 }
 
+// Whether something is nearer to the light there, but by no more than lips are before a mouth's inside.
+float screened(vec2 aside) {
+  return (1.0 - texture(shade, vec3(shaded.xy + aside, shaded.z - 0.008)))
+    * texture(shade, vec3(shaded.xy + aside, shaded.z - 0.075));
+}
+
+// How far a place is shut in, as teeth are behind lips: the share of six lines across it that are screened on both
+// sides, so that a slope shuts nothing in. Lengths are shares of what the map spans.
+float shutIn() {
+  if (any(greaterThan(abs(shaded - 0.5), vec3(0.46)))) return 0.0;
+  float turn = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715)))) * 3.1416;
+  float sum = 0.0;
+  for (int i = 0; i < 6; i++) {
+    float angle = float(i) * 0.5236 + turn;
+    vec2 aside = vec2(cos(angle), sin(angle)) * 0.026 * sqrt((float(i * 5 % 6) + 0.5) / 6.0);
+    sum += screened(aside) * screened(-aside);
+  }
+  return sum / 6.0;
+}
+
 // Cook and Torrance's highlight with the distribution of Trowbridge and Reitz (GGX).
 float highlight(vec3 n, vec3 v, vec3 l, float roughness) {
   vec3 h = normalize(v + l);
@@ -71,15 +91,17 @@ void main() {
   // Edge-on from behind, depth is too coarse: what lies behind skin, as a mouth's inside does, would show as specks.
   if (!gl_FrontFacing && dot(n, v) > -0.25) discard;
   if (!gl_FrontFacing) n = -n;
-  float reaching = lightReaching();
+  float reaching = lightReaching(), open = 1.0 - 0.85 * shutIn();
   vec3 soft = mix(vec3(1.0), pow(vec3(reaching), vec3(0.75, 1.0, 1.1)), 0.85);
   vec3 ambient = mix(below, above, n.y * 0.5 + 0.5);
   ambient *= mix(0.72, 1.0, reaching);
   vec3 diffuse = key * wrapped(dot(n, keyDirection)) * soft + fill * wrapped(dot(n, fillDirection)) + ambient;
+  diffuse *= mix(vec3(0.8, 0.55, 0.5) * open, vec3(1.0), open); // what comes in there has been on lips and gums before
   float edge = pow(1.0 - clamp(dot(n, v), 0.0, 1.0), 3.0);
   vec3 shine = key * highlight(n, v, keyDirection, rough) * reaching * 3.1416
     + fill * highlight(n, v, fillDirection, rough) * 3.1416
     + rim * max(dot(n, rimDirection), 0.0) * edge * 0.4;
+  shine *= open;
   vec3 light = paint * diffuse * 0.62 + shine * 0.5;
   light = light * (1.0 + light / 6.0) / (1.0 + light * 0.55); // what is bright bends towards white, not past it
   vec3 code = mix(light * 12.92, 1.055 * pow(max(light, 0.0), vec3(1.0 / 2.4)) - 0.055, step(0.0031308, light));
