@@ -262,7 +262,7 @@ def close(
     source: Path, corpus: Corpus, settings: Settings, found: Found, report: StageReport, videos: "VideoReport"
 ) -> None:
     """Write prepare.log and prepare.json, and print the totals. Raises UserError when no clip could be prepared."""
-    from data_process.video.corpus_of_videos import totals_of, write_speakers
+    from data_process.video.corpus_of_videos import totals_of, write_rows
 
     problems = [*found.problems, *(f"{clip}: {line}" for clip, line in (report.failed | videos.failed).items())]
     lines = sorted(problems) + sorted(
@@ -280,7 +280,7 @@ def close(
     if not clips:
         raise UserError(f"{source}: no clip could be prepared; the first: {problems[0]}")
     if videos.clips:
-        write_speakers(corpus, videos)
+        write_rows(corpus, videos)
         print(totals_of(videos))
     if found.clips:
         print(_totals(found, report, len(problems), len(lines), log))

@@ -17,6 +17,7 @@ from dataset.recordings.timing import USUAL_FPS
 
 EXAMPLES = """
 python -m data_process.video --source videos --out data/me
+python -m data_process.video --source videos --out data/me --calibrate
 python -m data_process.video --source videos --out data/me --out_fps 60 --tracker face_landmarker.task --jobs 4
 """
 
@@ -30,6 +31,9 @@ def parse() -> argparse.Namespace:
     options.add_argument("--out_fps", type=frame_rate, default=USUAL_FPS, help="frames a second of bs/*.csv")
     renamed(options, "--fps", "--out_fps")
     options.add_argument("--channel", type=channel, default="loudest", help="of several: loudest, mean, or 1, 2, …")
+    options.add_argument(
+        "--calibrate", action="store_true", help="stretch what the tracker is known to read too small, such as JawOpen"
+    )
     options.add_argument("--keep_frames", action="store_true", help="keep the pictures too, in frames/, to look at")
     stage_arguments(options)
     return options.parse_args()
@@ -40,7 +44,7 @@ def main() -> None:
     from data_process.video.corpus_of_videos import make_corpus
     from data_process.video.stage import VideoSettings
 
-    settings = VideoSettings(given.out_fps, given.tracker, given.channel, given.keep_frames)
+    settings = VideoSettings(given.out_fps, given.tracker, given.channel, given.keep_frames, given.calibrate)
     totals = make_corpus(given.source, given.out, settings, given.jobs, given.strict)
     if totals is not None:
         print(totals)

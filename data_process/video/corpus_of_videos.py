@@ -5,7 +5,7 @@ from pathlib import Path
 from config.errors import UserError
 from config.files import keep_apart, written_whole
 from config.processes import Meeting
-from data_process.video.stage import VideoReport, VideoSettings, gather_videos, make_clips
+from data_process.video.stage import CALIBRATED, VideoReport, VideoSettings, gather_videos, make_clips
 from dataset.audio import VIDEO_SUFFIXES
 from dataset.corpus import Corpus, Prepared
 
@@ -62,14 +62,16 @@ def close(source: Path, corpus: Corpus, settings: VideoSettings, report: VideoRe
     corpus.write_prepared(Prepared(settings.out_fps, report.clips))
     if not report.clips:
         raise UserError(f"{source}: no video gave a clip; the first: {problems[0]}")
-    write_speakers(corpus, report)
+    write_rows(corpus, report)
     return totals_of(report) + (f": see {corpus.folder / LOG}" if lines else "")
 
 
-def write_speakers(corpus: Corpus, report: VideoReport) -> None:
-    """Add the clips to manifest.csv; what somebody has written there of a clip stays."""
+def write_rows(corpus: Corpus, report: VideoReport) -> None:
+    """Add the clips to manifest.csv; what somebody has written there of a clip stays, but for what was calibrated."""
     known = corpus.read_manifest()
-    corpus.write_manifest({**{clip: {"speaker": of} for clip, of in report.speakers.items()}, **known})
+    kept = {clip: {name: cell for name, cell in row.items() if name != CALIBRATED} for clip, row in known.items()}
+    corpus.write_manifest({**{clip: {**row, **kept.get(clip, {})} for clip, row in report.rows.items()},
+                           **{clip: row for clip, row in known.items() if clip not in report.rows}})  # fmt: skip
 
 
 def totals_of(report: VideoReport) -> str:

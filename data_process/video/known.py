@@ -64,9 +64,11 @@ HEADING = f"""# What a face tracker reads of a face whose curves are known
 third of a second, then of each turn of the head, drawn by the renderer and tracked by MediaPipe's face landmarker,
 nothing cleaned. r: correlation over the whole film, so that what a channel answers to the others' motion counts
 against it; gain: what is read for each unit; ✗: r below {FEWEST:g}. A drawn head is no person: its lids, brows and
-teeth are read worse than a face's, so the gains calibrate nothing. What it does show: which side is left, which way
-angles run, what no blend weight of this tracker answers to (TongueOut, CheekPuff, JawForward, cheeks and nose), and
-what is mixed up with what.
+teeth are read worse than a face's, so `--calibrate` of `data_process.video` leaves eyes and brows as they are. What it
+does show: which side is left, which way angles run, what is mixed up with what, and what no blend weight of this
+tracker answers to: jaw sideways and forwards, MouthClose, MouthPress, MouthRoll, MouthDimple, cheeks, nose and tongue,
+which manifest.csv marks as `uncaptured`, so that they are neither learnt nor scored. Both are decided by
+`data_process/video/readings.py`, which holds this table.
 
 """
 

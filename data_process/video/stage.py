@@ -24,17 +24,19 @@ from data_process.video.decoded import Picture, has_sound
 from data_process.video.head_pose import NAMES as HEAD
 from data_process.video.landmarker import MODEL, check_tracker
 from data_process.video.measures import ANOTHER, build_of, distance, measure_clip
+from data_process.video.readings import GAINS, UNREAD, calibrated
 from data_process.video.shots import find_jumps, split
 from data_process.video.tracked import Tracked, read_tracked, write_tracked
 from dataset.audio import Channel, fitting_scale, pick_channel, read_audio, to_int16, write_wav
 from dataset.blendshapes import ARKIT, write_columns
-from dataset.corpus import Corpus, Kind
+from dataset.corpus import UNCAPTURED, Corpus, Kind
 from dataset.recordings.recording import Recording
 from dataset.recordings.timing import USUAL_FPS
 from dataset.sync import STEP_S, mouth_opening, voice_energy
 
 TRACK_VERSION = 1  # to raise when the same video would be tracked otherwise
 CLIPS_VERSION = 1  # and when the same tracks would become other clips
+CALIBRATED = "calibrated"  # a column of manifest.csv: channels, each / the gain that it was divided by
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,14 @@ class VideoSettings:
     tracker: Path = MODEL
     channel: Channel = "loudest"
     keep_frames: bool = False
+    calibrate: bool = False  # divide channels by the gains that are known of the tracker
+
+    def manifest_row(self, speaker: str) -> dict[str, str]:
+        """What manifest.csv says of a clip, by column."""
+        row = {"speaker": speaker, UNCAPTURED: " ".join(UNREAD)}
+        if self.calibrate:
+            row[CALIBRATED] = " ".join(f"{name}/{gain:.2g}" for name, gain in GAINS.items())
+        return row
 
 
 @dataclass
@@ -52,7 +62,7 @@ class VideoReport:
     """What became of videos."""
 
     clips: dict[str, dict[str, Any]] = field(default_factory=dict)  # clip → as prepare.json has it
-    speakers: dict[str, str] = field(default_factory=dict)  # clip → the folder that its video is in
+    rows: dict[str, dict[str, str]] = field(default_factory=dict)  # clip → its row of manifest.csv
     failed: dict[str, str] = field(default_factory=dict)  # video → the line on why it gave nothing
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0  # of video
@@ -92,7 +102,10 @@ def make_clips(
         [clip_item(video, videos[video], corpus, found) for video, found in tracking.results.items()],
         partial(write_clips, settings=settings),
         records=corpus.records("video_clips"),
-        settings={"version": CLIPS_VERSION, "fps": settings.out_fps, "channel": settings.channel},
+        settings={
+            **{"version": CLIPS_VERSION, "fps": settings.out_fps, "channel": settings.channel},
+            **({"calibrate": True} if settings.calibrate else {}),
+        },
         jobs=jobs,
         strict=strict,
         is_share=True,
@@ -100,7 +113,7 @@ def make_clips(
     report.failed |= cutting.failed
     for video, clips in cutting.results.items():
         report.clips |= clips
-        report.speakers |= dict.fromkeys(clips, videos[video].resolve().parent.name)
+        report.rows |= dict.fromkeys(clips, settings.manifest_row(videos[video].resolve().parent.name))
         report.notes += list(_notes(video, videos[video], tracking.results[video], clips))
     return report
 
@@ -113,7 +126,7 @@ def gather_videos(meeting: Meeting, report: VideoReport) -> VideoReport | None:
     whole = VideoReport()
     for part in (VideoReport(**part) for part in parts):
         whole.clips |= part.clips
-        whole.speakers |= part.speakers
+        whole.rows |= part.rows
         whole.failed |= part.failed
         whole.notes += part.notes
         whole.seconds += part.seconds
@@ -293,7 +306,8 @@ def _write_clip(
     times_s = tracked.times_s[rows]
     done = clean(tracked.scores[rows].astype(np.float64), person.neutral, person.lids, 1 / tracked.step_s)
     angles = dict(zip(HEAD, tracked.angles[rows].astype(np.float64).T, strict=True))
-    recording = Recording(ARKIT, done.curves, times_s - times_s[0], 1 / tracked.step_s, angles, "mediapipe")
+    curves = calibrated(done.curves) if settings.calibrate else done.curves
+    recording = Recording(ARKIT, curves, times_s - times_s[0], 1 / tracked.step_s, angles, "mediapipe")
     even = recording.at_rate(settings.out_fps)
     write_columns(outputs["bs"], even.columns())
     write_columns(outputs["neutral"], dict(zip(ARKIT, person.neutral[:, None], strict=True)))

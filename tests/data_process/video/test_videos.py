@@ -13,14 +13,16 @@ from data_process.doctor.judgement import Sides
 from data_process.doctor.measure import Measured
 from data_process.doctor.video_findings import judge_video, wrong_persons
 from data_process.stages import Item
+from data_process.video.corpus_of_videos import write_rows
 from data_process.video.known import compare, known_columns
 from data_process.video.measures import ClipMeasures, as_clip_measures
-from data_process.video.stage import VideoSettings, clip_item, clip_rows, write_clips
+from data_process.video.readings import GAINS, READINGS, UNREAD, calibrated
+from data_process.video.stage import VideoReport, VideoSettings, clip_item, clip_rows, write_clips
 from data_process.video.tracked import Tracked, read_tracked, write_tracked
 from dataset.blendshapes import ARKIT
 from dataset.corpus import ClipFiles, Corpus
 from dataset.recordings.layouts import read_recording
-from tests.helpers import SHARED, refused, refused_file, run_main, write_movie
+from tests.helpers import ROOT, SHARED, refused, refused_file, run_main, write_movie
 
 MODEL = SHARED / "mediapipe" / "face_landmarker.task"
 ADDRESS = SHARED / "video" / "address.mp4"
@@ -45,13 +47,15 @@ def tracks(seconds: float = 6.0, fps: float = 30.0, lost: tuple[int, int] = (0, 
     return Tracked(times_s, shots, np.full(frames, 0.01), scores, angles, boxes, builds, np.full(frames, np.nan))
 
 
-def cut_into_clips(tmp_path: Path, tracked: Tracked, fps: float = 30.0) -> tuple[Corpus, dict[str, dict[str, object]]]:
+def cut_into_clips(
+    tmp_path: Path, tracked: Tracked, fps: float = 30.0, calibrate: bool = False
+) -> tuple[Corpus, dict[str, dict[str, object]]]:
     corpus = Corpus(tmp_path / "out")
     video = write_movie(tmp_path / "me.mov", np.random.default_rng(0).normal(0, 0.1, (48_000 * 6, 1)), seconds=0.1)
     file = corpus.records("video") / "me.npz"
     write_tracked(file, tracked)
     item = clip_item("me", video, corpus, {"clips": len(clip_rows(tracked)), "has_sound": True})
-    return corpus, write_clips(item, VideoSettings(fps, MODEL))
+    return corpus, write_clips(item, VideoSettings(fps, MODEL, calibrate=calibrate))
 
 
 def test_a_video_of_one_take_is_a_clip_of_its_name(tmp_path: Path) -> None:
@@ -148,6 +152,47 @@ def test_known_curves_are_compared_channel_by_channel() -> None:
     assert read["HeadYaw"][:2] == pytest.approx((1, 1))
 
 
+def test_the_readings_are_those_of_the_closed_loop() -> None:
+    lines = (ROOT / "result" / "closed_loop.md").read_text(encoding="utf-8").splitlines()
+    table = [line.replace("✗", "").strip("| ").split("|") for line in lines if line.startswith("| ")]
+    measured = {cells[0].strip(): (float(cells[1]), float(cells[2])) for cells in table if cells[0].strip() in READINGS}
+    assert measured == READINGS
+    assert UNREAD == (
+        "JawForward", "JawLeft", "JawRight", "MouthClose", "MouthDimpleLeft", "MouthDimpleRight", "MouthRollLower",
+        "MouthRollUpper", "MouthPressLeft", "MouthPressRight", "CheekPuff", "CheekSquintLeft", "CheekSquintRight",
+        "NoseSneerLeft", "NoseSneerRight", "TongueOut",
+    )  # fmt: skip
+    gains = {
+        "JawOpen": 0.69, "MouthFunnel": 0.4, "MouthPucker": 0.87, "MouthStretchLeft": 0.4, "MouthStretchRight": 0.4,
+    }  # fmt: skip
+    assert dict(GAINS) == pytest.approx(gains)
+
+
+def test_calibrated_curves_are_divided_by_their_gain(tmp_path: Path) -> None:
+    curves = np.full((2, 52), 0.6)
+    curves[1] = 0.0
+    stretched = calibrated(curves)
+    expected = [min(1.0, 0.6 / GAINS.get(name, 1.0)) for name in ARKIT]
+    assert stretched.tolist() == [pytest.approx(expected), [0.0] * 52] and expected[ARKIT.index("MouthFunnel")] == 1
+    corpus, _ = cut_into_clips(tmp_path, tracks(), calibrate=True)
+    jaw = read_recording(corpus.place("bs", "me")).curves()[:, ARKIT.index("JawOpen")]
+    assert jaw.max() == pytest.approx(0.4 / 0.9 / 0.69, abs=1e-5)
+
+
+def test_the_manifest_says_what_the_tracker_does_not_read_and_what_was_calibrated(tmp_path: Path) -> None:
+    corpus = Corpus(tmp_path)
+    corpus.write_manifest({"b": {"speaker": "you"}, "c": {"speaker": "she", "uncaptured": "TongueOut"}})
+    for calibrate in (True, False):
+        rows = {clip: VideoSettings(calibrate=calibrate).manifest_row("me") for clip in "ac"}
+        write_rows(corpus, VideoReport(rows=rows))
+        found = corpus.read_manifest()
+        assert {clip: row["speaker"] for clip, row in found.items()} == {"a": "me", "c": "she", "b": "you"}
+        assert corpus.uncaptured() == {"a": UNREAD, "c": ("TongueOut",)}
+        noted = [found[clip].get("calibrated", "") for clip in "abc"]
+        stretched = "JawOpen/0.69" if calibrate else ""
+        assert [note.split(" ")[0] for note in noted] == [stretched, "", stretched]
+
+
 def test_what_is_missing_is_told_with_its_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "empty").mkdir()
@@ -200,7 +245,8 @@ def test_a_real_speech_becomes_a_clip(address: Path) -> None:
     document = json.loads(corpus.prepared.read_text(encoding="utf-8"))["clips"]["address"]
     assert (document["bs"]["layout"], document["bs"]["seconds"]) == ("mediapipe", pytest.approx(2.5, abs=0.1))
     assert document["video"]["source_fps"] == pytest.approx(12, abs=0.01)
-    assert corpus.read_manifest() == {"address": {"id": "address", "speaker": "speaker"}}
+    row = {"id": "address", "speaker": "speaker", "uncaptured": " ".join(UNREAD)}
+    assert corpus.read_manifest() == {"address": row}
     assert not list(address.rglob("*.jpg"))
 
 
