@@ -30,7 +30,7 @@ def main() -> None:
     from tempfile import TemporaryDirectory
 
     from config.files import written_whole
-    from data_process.video.known import FPS, known_columns, read_back, table
+    from data_process.video.known import FPS, further_sections, known_columns, read_back, table
     from data_process.video.landmarker import check_tracker
     from dataset.blendshapes import write_columns
     from postprocess.face.heads import DEFAULT_HEAD
@@ -46,7 +46,7 @@ def main() -> None:
             print(write_movie(film, read_footage([curves], [], None, None, head, FPS, FPS), given.size))
             readings[head.stem] = read_back(film, given.tracker)
     with written_whole(given.out) as partial:
-        partial.write_text(table(readings), encoding="utf-8")
+        partial.write_text(table(readings) + further_sections(given.out), encoding="utf-8")
     print(given.out)
 
 

@@ -87,3 +87,10 @@ def table(readings: Mapping[str, Mapping[str, tuple[float, float, str]]]) -> str
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return HEADING + "\n".join(lines) + "\n"
+
+
+def further_sections(path: Path) -> str:
+    """What stands below the table in an earlier page, from its first second-level heading on; "" without any."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    _, heading, rest = text.partition("\n## ")
+    return heading + rest

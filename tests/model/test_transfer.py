@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from config.load import load_config
-from dataset.blendshapes import FACE, GROUPS
+from dataset.blendshapes import ARKIT, FACE, GROUPS
 from dataset.stats import Stats, compute_stats
+from dataset.store import ClipStore, write_store
 from model.checkpoint import Header, load_checkpoint, load_decoder
 from model.decoder import Decoder, build_decoder
 from model.transfer import freeze, start_from
@@ -122,17 +123,22 @@ def test_a_run_from_weights_keeps_what_is_frozen_and_goes_on_without_them(
 ) -> None:
     words = [
         "--config", packed, f"run.dir={tmp_path}", "run.name=mine", f"data.domains=[{MINE}]", f"train.ema={ema}",
-        "train.freeze=[project, front]", f"train.init={base}", "data.split.by=none", f"data.lmdb={tmp_path}/mine.lmdb",
+        "train.freeze=[project, front]", f"train.init={base}", "data.split.by=none",
+        f"data.lmdb={tmp_path}/masked.lmdb",
     ]  # fmt: skip
     from data_process import pack
 
     run_main(pack, "--config", packed, f"data.domains=[{MINE}]", f"data.lmdb={tmp_path}/mine.lmdb")
+    store, channels = ClipStore(tmp_path / "mine.lmdb"), tuple(name for name in ARKIT if name != "MouthClose")
+    masked = [(replace(store[info.id], channels=channels), info.folder) for info in store.clips]
+    write_store(tmp_path / "masked.lmdb", masked, store.fps)
     capsys.readouterr()
     run_main(train, *words, "train.epochs=1")
     assert "tensors to start from; mine begins as the mean of a, b\n" in capsys.readouterr().out
     config = load_config(tmp_path / "mine" / "config.yml")
     assert config.train.init == base and config.train.freeze == ("project", "front")
-    theirs = load_decoder(base)[1].state_dict()
+    old, their_decoder = load_decoder(base)
+    theirs = their_decoder.state_dict()
     base.unlink()
     run_main(train, *words, "train.epochs=2", "--resume")
     header, decoder = load_decoder(tmp_path / "mine" / "last.safetensors")
@@ -142,3 +148,10 @@ def test_a_run_from_weights_keeps_what_is_frozen_and_goes_on_without_them(
         kept = name.startswith(("project.", "front.", "normalise."))
         assert torch.equal(ours[name], theirs[name]) == kept, name
     assert not torch.equal(ours["domain.weight"][0], torch.tensor([0.5, 0.5])), "the domain is learnt"
+    rows = []
+    for of, tensors in ((old, theirs), (header, ours)):
+        stats, row = of.stats.select(of.channels), of.channels.index("MouthClose")
+        scale = float(stats.scale(of.config.model.curve_scale)[row])
+        weight, bias = (tensors[f"head.linear.{name}"][row] for name in ("weight", "bias"))
+        rows.append(torch.cat([weight * scale, bias[None] * scale + float(stats.mean[row])]))
+    torch.testing.assert_close(*rows, rtol=1e-3, atol=1e-6)  # but for the weight decay, it stays as it was

@@ -14,7 +14,7 @@ from data_process.doctor.measure import Measured
 from data_process.doctor.video_findings import judge_video, wrong_persons
 from data_process.stages import Item
 from data_process.video.corpus_of_videos import write_rows
-from data_process.video.known import compare, known_columns
+from data_process.video.known import compare, further_sections, known_columns, table
 from data_process.video.measures import ClipMeasures, as_clip_measures
 from data_process.video.readings import GAINS, READINGS, UNREAD, calibrated
 from data_process.video.stage import VideoReport, VideoSettings, clip_item, clip_rows, write_clips
@@ -150,6 +150,14 @@ def test_known_curves_are_compared_channel_by_channel() -> None:
     assert read["TongueOut"][:2] == pytest.approx((0, 0))
     assert read["CheekPuff"][0] < 0.6
     assert read["HeadYaw"][:2] == pytest.approx((1, 1))
+
+
+def test_what_is_written_below_the_table_stays(tmp_path: Path) -> None:
+    readings = {"ours": dict.fromkeys(known_columns(), (0.5, 0.25, "JawOpen 0.10"))}
+    page = tmp_path / "a.md"
+    assert further_sections(page) == ""
+    page.write_text(table(readings) + "\n## Pace\n\nfast\n\n## More\n", encoding="utf-8")
+    assert further_sections(page) == "\n## Pace\n\nfast\n\n## More\n"
 
 
 def test_the_readings_are_those_of_the_closed_loop() -> None:
