@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from config.load import load_config
+from config.load import ROOT, load_config
 from dataset.blendshapes import ARKIT, FACE, GROUPS
 from dataset.stats import Stats, compute_stats
 from dataset.store import ClipStore, write_store
@@ -155,3 +155,9 @@ def test_a_run_from_weights_keeps_what_is_frozen_and_goes_on_without_them(
         weight, bias = (tensors[f"head.linear.{name}"][row] for name in ("weight", "bias"))
         rows.append(torch.cat([weight * scale, bias[None] * scale + float(stats.mean[row])]))
     torch.testing.assert_close(*rows, rtol=1e-3, atol=1e-6)  # but for the weight decay, it stays as it was
+
+
+def test_the_recipe_for_a_minute_of_ones_own_has_the_layers_of_the_weights_we_ship() -> None:
+    config = load_config(ROOT / "config" / "finetune.yml")
+    assert config.train.init is not None
+    assert config.model == load_checkpoint(config.train.init)[0].config.model
