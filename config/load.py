@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from config.errors import UserError
+from config.files import written_whole
 from config.places import ROOT
 from config.schema import Config
 from config.suggest import nearest
@@ -43,7 +44,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 def save_config(config: Config, path: Path) -> None:
     """Write every key as YAML that load_config reads back; paths below the repository's root are written from there."""
     text = yaml.dump(portable(config), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
-    path.write_text(text, encoding="utf-8")
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def portable(config: Config) -> Tree:

@@ -14,7 +14,7 @@ import numpy as np
 
 from config.command import config_arguments, run
 from config.errors import UserError, in_one_line
-from config.files import keep_apart
+from config.files import keep_apart, written_whole
 from config.load import load_config
 from config.processes import POLL_S, Meeting, share
 from config.schema import Data
@@ -107,7 +107,8 @@ def close(data: Data, files: list[Path], parts: list[Any]) -> None:
         raise UserError(f"{data.corpora}: no usable clip; the first was dropped because {dropped[0]}")
     replace_set(data.lmdb, written)
     log = data.lmdb.with_name("pack.log")
-    log.write_text("".join(f"{line}\n" for line in dropped), encoding="utf-8")
+    with written_whole(log) as partial_file:
+        partial_file.write_text("".join(f"{line}\n" for line in dropped), encoding="utf-8")
     frames = sum(clip.frames for clip in clips)
     print(
         f"packed {len(clips)} clips, {frames:,} frames ({frames / data.fps / 60:.1f} min), "

@@ -1,4 +1,4 @@
-"""The house's rules on who may import whom, and that no command loads what --help does not need."""
+"""The house's rules: who may import whom, that no command loads what --help does not need, that files are whole."""
 
 import ast
 import re
@@ -122,3 +122,28 @@ def test_scripts_holds_commands_only() -> None:
 def test_no_imports_go_in_a_circle() -> None:
     ours = {name: {module for module in taken if module in graph()} for name, taken in graph().items()}
     tuple(TopologicalSorter(ours).static_order())  # raises CycleError, naming the circle
+
+
+AT_ITS_OWN_NAME = {  # what is written so, and why that is right
+    "config/command.py: Path(os.devnull)": "nothing",
+    "data_process/align.py: log": "what mfa says while it runs",
+    "data_process/doctor/mend.py: out.manifest": "in the folder of a mended corpus, which is renamed as a whole",
+    "model/bench/workloads.py: folder / 'preprocessor_config.json'": "a benchmark's temporary folder",
+    "model/run_log.py: self.path": "a log that grows by whole lines, of which one that a kill cut short is dropped",
+    "postprocess/send/json_frames.py: self._path": "the lines of a live stream, each there at once",
+}
+
+
+def written(path: Path) -> Iterator[str]:
+    """What a file of ours opens to write or append, or writes a text or bytes to: the code that says the path."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            modes = [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
+            opens = node.func.attr == "open" and str(modes[:1])[2:3] in ("w", "a", "x")
+            if opens or node.func.attr in ("write_text", "write_bytes"):
+                yield ast.unparse(node.func.value)
+
+
+def test_what_is_written_has_its_name_when_it_is_whole() -> None:
+    found = {f"{path.as_posix()}: {place}" for path in MODULES for place in written(path) if "partial" not in place}
+    assert found == set(AT_ITS_OWN_NAME)
