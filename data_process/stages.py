@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -117,7 +117,8 @@ def _pooled(
     waiting: deque[tuple[Work, Future[Result | UserError]]] = deque()
     try:
         for item in items:
-            waiting.append((item, pool.submit(_attempt, function, item)))
+            with _unheard_by_workers():
+                waiting.append((item, pool.submit(_attempt_or_end, function, item)))
             if len(waiting) >= WAITING_PER_JOB * jobs:
                 first, future = waiting.popleft()
                 yield first, future.result()
@@ -126,6 +127,10 @@ def _pooled(
             yield first, future.result()
     except BrokenProcessPool:
         raise UserError("a process died, most likely for want of memory; run again with fewer --jobs") from None
+    except KeyboardInterrupt:
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -137,10 +142,39 @@ def _attempt(function: Callable[[Work], Result], item: Work) -> Result | UserErr
         return as_user_error(getattr(item, "id", item), error)
 
 
+@contextmanager
+def _unheard_by_workers() -> Iterator[None]:
+    """Ctrl-C waits, where a system can have it wait; processes that are started here never hear it, not even as they
+    begin."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker() -> None:
     """Ctrl-C reaches every process of the group; the first one stops the others, and they never outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop_item)
     end_with_parent()
+
+
+def _stop_item(*_: object) -> None:
+    """Leave the item at once, and nothing half-written; said twice it is heard once, lest it stop the tidying up."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit
+
+
+def _attempt_or_end(function: Callable[[Work], Result], item: Work) -> Result | UserError:
+    """`_attempt` in a worker, which ends when it is stopped, and takes none of the items that wait."""
+    try:
+        return _attempt(function, item)
+    except SystemExit:
+        os._exit(1)
 
 
 @dataclass(frozen=True)

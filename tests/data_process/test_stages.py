@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from config.errors import UserError
 from config.load import ROOT
 from config.processes import own_name, share
 from data_process.stages import Item, parallel, pending, run_stage
+from tests.helpers import posix_only
 
 Stage = partial(run_stage, "upper", settings={"version": 1})
 
@@ -98,22 +100,58 @@ def test_what_a_reader_did_not_expect_is_that_clips_one_line(items: list[Item], 
     assert list(report.results) == list("bcde") and not items[0].outputs[0].exists()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="to ask whether a process runs ends it there")
-def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    script = tmp_path / "killed.py"
+def waiting(folder: Path, *body: str) -> Path:
+    """A command that does two items in two processes, each of which writes its process's number and then this body."""
+    script = folder / "waiting.py"
     script.write_text(
         "import os, pathlib, sys, time\n"
+        "from config.command import run\n"
+        "from config.files import written_whole\n"
         "from data_process.stages import parallel\n"
+        "def main():\n"
+        "    list(parallel('wait', range(5), wait, 2))\n"
         "def wait(number):\n"
-        f"    pathlib.Path({str(tmp_path)!r}, f'{{number}}.pid').write_text(str(os.getpid()))\n"
-        "    time.sleep(600)\n"
-        "if __name__ == '__main__':\n"
-        "    list(parallel('wait', range(2), wait, 2))\n"
+        f"    pathlib.Path({str(folder)!r}, f'{{number}}.pid').write_text(str(os.getpid()))\n"
+        + "".join(f"    {line}\n" for line in body)
+        + "if __name__ == '__main__':\n"
+        "    run(main)\n"
     )
+    return script
+
+
+def started(script: Path) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, script], env=environment, stderr=subprocess.DEVNULL) as parent:
-        pids = [int(_awaited(tmp_path / f"{number}.pid")) for number in range(2)]
+    return subprocess.Popen(
+        [sys.executable, script], env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def workers(folder: Path) -> list[int]:
+    return [int(_awaited(folder / f"{number}.pid")) for number in range(2)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="to ask whether a process runs ends it there")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    with started(waiting(tmp_path, "time.sleep(600)")) as parent:
+        pids = workers(tmp_path)
         parent.kill()
+        _await_the_end(pids)
+
+
+@posix_only
+def test_ctrl_c_stops_what_workers_do_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    body = (f"with written_whole(pathlib.Path({str(tmp_path)!r}, 'out')):", "    time.sleep(600)")
+    with started(waiting(tmp_path, *body)) as parent:
+        pids = workers(tmp_path)
+        os.killpg(parent.pid, signal.SIGINT)
+        _, said = parent.communicate(timeout=60)
+    assert parent.returncode == 130
+    assert [line for line in said.splitlines() if line and not line.startswith("wait: ")] == ["stopped"]
+    _await_the_end(pids)
+    assert {file.name for file in tmp_path.iterdir()} == {"waiting.py", "0.pid", "1.pid"}
+
+
+def _await_the_end(pids: list[int]) -> None:
     deadline = time.monotonic() + 20
     while any(map(_is_running, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
