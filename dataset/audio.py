@@ -66,6 +66,11 @@ def audio_blocks(path: Path, channel: Channel = "mean") -> Iterator[np.ndarray]:
     yield from _resampled(_one_channel(path, channel))
 
 
+def blocks_at(path: Path, rate: int) -> Iterator[np.ndarray]:
+    """The same at another rate in Hz, the mean of all channels: (samples,) float32 a block."""
+    yield from _resampled(_one_channel(path, "mean"), rate)
+
+
 def read_unresampled(path: Path, channel: Channel = "mean") -> tuple[np.ndarray, int]:
     """((samples,) float32, their rate in Hz). Raises UserError as read_audio does."""
     blocks = list(_one_channel(path, channel))
@@ -148,11 +153,11 @@ def _one_channel(path: Path, channel: Channel) -> Iterator[_Block]:
             raise UserError(f"{path}: has {block.shape[1]} channel(s), and no channel {channel}; they count from 1")
 
 
-def _resampled(blocks: Iterator[_Block]) -> Iterator[np.ndarray]:
-    """(samples,) at 16 kHz, in all the nearest whole number to the same duration."""
+def _resampled(blocks: Iterator[_Block], out_rate: int = SAMPLE_RATE) -> Iterator[np.ndarray]:
+    """(samples,) at a rate in Hz, in all the nearest whole number to the same duration."""
     resampler = None
     for rate, block in blocks:
-        resampler = resampler or StreamResampler(rate)
+        resampler = resampler or StreamResampler(rate, out_rate)
         if len(heard := resampler.push(block)):
             yield heard
     if resampler and len(rest := resampler.flush()):

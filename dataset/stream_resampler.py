@@ -1,4 +1,4 @@
-"""Sound of any rate to 16 kHz as it comes, four milliseconds late at most: files by the same filter, so equal."""
+"""Sound of any rate to another as it comes, four milliseconds late at most: files by the same filter, so equal."""
 
 import math
 from functools import cache
@@ -16,14 +16,14 @@ PIECE = 1024  # samples that are told at a time
 
 
 class StreamResampler:
-    """Sound of one rate in pieces of any length: the same samples however it is cut."""
+    """Sound of one rate to another, in pieces of any length: the same samples however it is cut."""
 
-    def __init__(self, rate: int) -> None:
-        """rate: in Hz."""
-        self.rate, self._read, self._written = rate, 0, 0
-        common = math.gcd(rate, SAMPLE_RATE)
-        self._up, self._down = SAMPLE_RATE // common, rate // common  # a grid on which both rates' samples lie
-        self._reach = 0 if rate == SAMPLE_RATE else reach(rate)
+    def __init__(self, rate: int, out_rate: int = SAMPLE_RATE) -> None:
+        """Rates in Hz."""
+        self.rate, self.out_rate, self._read, self._written = rate, out_rate, 0, 0
+        common = math.gcd(rate, out_rate)
+        self._up, self._down = out_rate // common, rate // common  # a grid on which both rates' samples lie
+        self._reach = 0 if rate == out_rate else reach(rate)
         self._sound, self._first = np.zeros(self._reach, np.float32), -self._reach  # silence before the first sample
 
     @property
@@ -32,7 +32,7 @@ class StreamResampler:
         return 1000 * self._reach / self.rate
 
     def push(self, block: np.ndarray) -> np.ndarray:
-        """(samples,) float32 → those samples at 16 kHz that are certain."""
+        """(samples,) float32 → those samples at out_rate that are certain."""
         self._read += len(block)
         if not self._reach:
             self._written += len(block)
@@ -43,7 +43,7 @@ class StreamResampler:
     def flush(self) -> np.ndarray:
         """The rest: in all the nearest whole number to the same duration."""
         self._sound = np.pad(self._sound, (0, self._reach + 1))
-        return self._told(round(self._read * SAMPLE_RATE / self.rate))
+        return self._told(round(self._read * self.out_rate / self.rate))
 
     def _told(self, until: int) -> np.ndarray:
         """The samples up to this number."""
@@ -58,7 +58,7 @@ class StreamResampler:
 
     def _at(self, places: np.ndarray) -> np.ndarray:
         """places: (samples,) on the grid → their samples."""
-        taps = phases(self.rate)
+        taps = phases(self.rate, self.out_rate)
         windows = np.lib.stride_tricks.sliding_window_view(self._sound, 2 * self._reach)
         heard = windows[places // self._up - self._reach + 1 - self._first]
         return np.einsum("nt,nt->n", heard, taps[places % self._up * len(taps) // self._up])
@@ -70,14 +70,14 @@ def reach(rate: int) -> int:
 
 
 @cache
-def phases(rate: int) -> np.ndarray:
+def phases(rate: int, out_rate: int) -> np.ndarray:
     """(phases, 2 · reach) float32: the weights of the samples around a moment, by how far it is past one of them.
 
     A sinc in a Kaiser window (Kaiser, 1974), each phase's sum brought to 1, so that a steady level stays.
     """
     samples = reach(rate)
-    count = min(MOST_PHASES, SAMPLE_RATE // math.gcd(rate, SAMPLE_RATE))
+    count = min(MOST_PHASES, out_rate // math.gcd(rate, out_rate))
     away = np.arange(count)[:, None] / count + np.arange(samples - 1, -samples - 1, -1)
     inside = np.sqrt((1 - np.square(away / samples)).clip(0))
-    weights = np.sinc(CUTOFF * min(1.0, SAMPLE_RATE / rate) * away) * np.i0(KAISER_BETA * inside)
+    weights = np.sinc(CUTOFF * min(1.0, out_rate / rate) * away) * np.i0(KAISER_BETA * inside)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -1,15 +1,14 @@
 """Everything that a film draws and plays, read before anything is written."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
 
 from config.errors import UserError
-from dataset.audio import read_unresampled
+from dataset.audio import blocks_at
 from dataset.blendshapes import ARKIT
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
@@ -38,13 +37,12 @@ class Footage:
     head: Head
     head_file: Path
     sound_file: Path | None
-    sound: np.ndarray | None  # (samples,) float32 at SOUND_RATE
+    sound_s: float  # its length, 0 without one
     words: tuple[Word, ...]
 
-    @property
-    def sound_s(self) -> float:
-        """The sound's length, seconds; 0 without one."""
-        return 0.0 if self.sound is None else len(self.sound) / SOUND_RATE
+    def sound(self) -> Iterator[np.ndarray] | None:
+        """The sound, read anew, (samples,) float32 at SOUND_RATE a block: hours of it need little memory."""
+        return None if self.sound_file is None else blocks_at(self.sound_file, SOUND_RATE)
 
     @property
     def seconds(self) -> float:
@@ -99,7 +97,7 @@ def read_footage(
         if not can_write(label):
             raise UserError(f"--label {label}: no installed font has all its characters")
     recordings = tuple(read_recording(file).with_rate(fps) for file in files)
-    sound = read_sound(sound_file) if sound_file else None
+    samples = sum(map(len, blocks_at(sound_file, SOUND_RATE))) if sound_file else 0
     words = read_tsv(transcript) if transcript else []
     out_fps = out_fps or (recordings[0].fps if recordings else None) or fps
     footage = Footage(
@@ -110,15 +108,9 @@ def read_footage(
         read_head(head_file),
         head_file,
         sound_file,
-        sound,
+        samples / SOUND_RATE,
         tuple(words),
     )
     if recordings and transcript:
         check_within(transcript, words, footage.seconds)
     return footage
-
-
-def read_sound(path: Path) -> np.ndarray:
-    """A sound file's samples, (samples,) float32 at SOUND_RATE. Raises UserError as read_unresampled does."""
-    samples, rate = read_unresampled(path)
-    return np.asarray(soxr.resample(samples, rate, SOUND_RATE), np.float32)

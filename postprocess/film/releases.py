@@ -37,9 +37,9 @@ def write_movie(path: Path, footage: Footage, size: int) -> str:
     film = footage.film(size + size % 2, footage.fps)  # yuv420p has one colour for two pixels
     began = time.perf_counter()
     with written_whole(path) as partial:
-        write_mp4(partial, drawn(film, range(len(film))), film.size, footage.fps, footage.sound)
+        write_mp4(partial, drawn(film, range(len(film))), film.size, footage.fps, footage.sound())
     rate = len(film) / (time.perf_counter() - began)
-    with_sound = "" if footage.sound is None else f" with {footage.sound_file}"
+    with_sound = "" if footage.sound_file is None else f" with {footage.sound_file}"
     height, width = film.size
     return (
         f"{path}: {len(film)} frames of {width}×{height} at {footage.fps:g} fps, {len(film) / footage.fps:.2f} s"

@@ -1,5 +1,6 @@
 """Pictures and a sound as an mp4 that any player takes: H.264 in yuv420p at a constant rate, AAC, its index first."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
@@ -37,12 +38,13 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], threads:
 
 
 def write_mp4(
-    path: Path, pictures: Iterable[np.ndarray], size: tuple[int, int], fps: float, sound: np.ndarray | None
+    path: Path, pictures: Iterable[np.ndarray], size: tuple[int, int], fps: float, sound: Iterable[np.ndarray] | None
 ) -> None:
     """Write a movie, whole or not at all is the caller's care.
 
     pictures: (height, width, 3) uint8 sRGB, picture i shown from i / fps s on. size: (height, width), both even.
-    sound: (samples,) float32 at SOUND_RATE, heard from 0 s on; its end is not cut where the pictures end before.
+    sound: (samples,) float32 at SOUND_RATE in blocks, heard from 0 s on; its end is not cut where the pictures end
+    before.
     """
     rate = Fraction(fps).limit_denominator(1001)  # 30000/1001 and whole rates exactly
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as movie:
@@ -68,21 +70,27 @@ def write_mp4(
 class _Track:
     """A movie's sound, written beside its pictures, so that players need not seek between the two."""
 
-    def __init__(self, movie: OutputContainer, sound: np.ndarray) -> None:
-        """sound: (samples,) float32 at SOUND_RATE."""
-        self._movie, self._sound, self._written = movie, sound, 0
+    def __init__(self, movie: OutputContainer, sound: Iterable[np.ndarray]) -> None:
+        """sound: (samples,) float32 at SOUND_RATE, in blocks."""
+        self._movie, self._blocks, self._written = movie, iter(sound), 0
+        self._read = np.zeros(0, np.float32)  # and not yet written
         self._stream = movie.add_stream("aac", rate=SOUND_RATE, layout="mono")
         self._stream.bit_rate = SOUND_BITS_PER_S
 
     def write(self, until_s: float | None) -> None:
         """Go on to a time; None: to the end."""
-        stop = len(self._sound) if until_s is None else min(round(until_s * SOUND_RATE), len(self._sound))
-        if stop > self._written:
-            samples = np.ascontiguousarray(self._sound[None, self._written : stop])
-            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        wanted = math.inf if until_s is None else round(until_s * SOUND_RATE) - self._written
+        while wanted > 0:
+            if not len(self._read):
+                self._read = next(self._blocks, self._read)
+            samples = self._read[: int(min(wanted, len(self._read)))]
+            if not len(samples):
+                return
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="fltp", layout="mono")
             frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, self._written, Fraction(1, SOUND_RATE)
             self._movie.mux(self._stream.encode(frame))
-            self._written = stop
+            self._read, self._written = self._read[len(samples) :], self._written + len(samples)
+            wanted -= len(samples)
 
     def close(self) -> None:
         self.write(None)

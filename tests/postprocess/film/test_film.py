@@ -1,6 +1,8 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import matplotlib.image
 import numpy as np
 import PIL.Image
@@ -19,7 +21,7 @@ from postprocess.film.performance import Performance, perform
 from postprocess.film.scene import Scene
 from postprocess.film.stills import CAPTION, GAP, contact_sheet, write_gif, write_png
 from postprocess.film.studio import MARGIN, box_around, framed
-from postprocess.film.video import in_order
+from postprocess.film.video import SOUND_RATE, in_order, write_mp4
 from tests.heads import posed, row
 from tests.helpers import CASES, needs_case, refused
 
@@ -435,8 +437,27 @@ def test_stills_are_read_back(tmp_path: Path) -> None:
 
 def test_a_loop_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recording = Recording(ARKIT, np.zeros((90, 52)), None, 30.0, {}, "arkit")
-    footage = Footage((), (), (recording,), 30.0, Head((plate(),)), Path(), None, None, ())
+    footage = Footage((), (), (recording,), 30.0, Head((plate(),)), Path(), None, 0.0, ())
     monkeypatch.setattr(releases, "MOST_LOOP_PIXELS", 64 * 52 * 25)  # 2 s
     line = refused(releases.write_loop, tmp_path / "a.gif", footage, 64)
     assert line.startswith(f"--gif {tmp_path / 'a.gif'}: 3 s, but at this size a loop has at most 2 s; write a movie")
     assert not (tmp_path / "a.gif").exists()
+
+
+def test_a_movie_takes_its_sound_as_it_goes_and_all_of_it(tmp_path: Path) -> None:
+    taken: list[int] = []
+
+    def sound() -> Iterator[np.ndarray]:
+        for second in range(4):
+            taken.append(second)
+            yield np.full(SOUND_RATE, 0.1, np.float32)
+
+    def pictures() -> Iterator[np.ndarray]:
+        for number in range(30):
+            assert len(taken) <= number / 10 + 1  # at 10 a second, no block before its time
+            yield np.zeros((64, 64, 3), np.uint8)
+
+    write_mp4(tmp_path / "a.mp4", pictures(), (64, 64), 10, sound())
+    with av.open(str(tmp_path / "a.mp4")) as movie:
+        heard = sum(frame.samples for frame in movie.decode(audio=0))
+    assert 0 <= heard - 4 * SOUND_RATE < 2048  # AAC's frames have 1024 samples
