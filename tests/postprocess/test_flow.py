@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,11 +123,11 @@ def test_a_live_stream_is_its_file(folder: Path) -> None:
     sound = read_audio(folder / "a.wav")
     path = folder / "live.yml"
     path.write_text("steps: [smooth: {window: 5, order: 2, channels: [JawOpen]}, gate, enliven: {mood: 'joy:0.4'}]")
-    told = {}
+    told: dict[int, list[Any]] = {}
     for size in (160, 1999):
         stream = PostProcessed(LoudJaw(), live_steps(path, {"seed": 3}), "a")
-        frames = [frame for first in range(0, len(sound), size) for frame in stream.push(sound[first : first + size])]
-        told[size] = frames + list(stream.flush())
+        heard = [frame for first in range(0, len(sound), size) for frame in stream.push(sound[first : first + size])]
+        told[size] = [*heard, *stream.flush()]
     plain = LoudJaw()
     jaw = np.array([frame[1][JAW] for frame in plain.push(sound) + plain.flush()])
     for frames in told.values():
