@@ -108,19 +108,12 @@ class CausalModel:
         bias = of(f"{name}.conv.bias", width)
         return Layer(scale * by_delay, offset * by_delay + shift, np.ascontiguousarray(weight), bias)
 
-    @property
-    def domains(self) -> list[str]:
-        return [domain.name for domain in self.header.config.data.domains]
-
     def voice(self, domain: str | None, lookahead_ms: float | None) -> Voice:
         """What a stream is run with: a domain's name, None the first; look-ahead in ms, None the largest.
 
         Raises UserError for a domain or a look-ahead that was not trained.
         """
-        if domain is not None and domain not in self.domains:
-            raise UserError(f"--domain {domain}: the checkpoint knows {', '.join(self.domains)}")
-        number = self.domains.index(domain) if domain else 0
-        return Voice(self.domain_vectors[number], self.delays.at(lookahead_ms))
+        return Voice(self.domain_vectors[self.header.domain_number(domain)], self.delays.at(lookahead_ms))
 
     def memory(self) -> np.ndarray:
         """What a stream carries from frame to frame, before its first: (layers, kernel - 1, W)."""

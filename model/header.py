@@ -34,6 +34,17 @@ class Header:
     feature_size: int
     step: int
 
+    @property
+    def domains(self) -> list[str]:
+        """Their names, in the model's order."""
+        return [domain.name for domain in self.config.data.domains]
+
+    def domain_number(self, name: str | None) -> int:
+        """Which of the domains a name is, None: the first. Raises UserError for one that was not trained on."""
+        if name is not None and name not in self.domains:
+            raise UserError(f"--domain {name}: the checkpoint knows {', '.join(self.domains)}")
+        return self.domains.index(name) if name else 0
+
     def to_metadata(self) -> dict[str, str]:
         """Strings by key, the form a safetensors header takes."""
         return {

@@ -94,6 +94,12 @@ class Delays:
         return math.floor((Fraction(lookahead_ms) * SAMPLE_RATE / 1000 - half_window) / self.grid.spacing)
 
 
+def check_no_lookahead(lookahead_ms: float | None) -> None:
+    """Raises UserError where one is asked of a checkpoint that hears whole windows."""
+    if lookahead_ms is not None:
+        raise UserError(f"--lookahead_ms {lookahead_ms:g}: the checkpoint hears whole windows; leave it out")
+
+
 def delays_of(config: Config, fps: float) -> Delays | None:
     """The delays that a config trains for, for motion at fps; None: its decoder hears whole windows."""
     if config.model.lookahead_ms is None:

@@ -22,6 +22,7 @@ from model.device import usable_device
 from model.encoders import build_encoder
 from model.ensembles import read_ensemble
 from model.hearing import Hearing
+from model.lookahead import check_no_lookahead
 from model.speech_encoder import SpeechEncoder
 from model.streaming import stream_curves
 
@@ -71,10 +72,6 @@ class Member:
     def _causal(self, checkpoint: Path) -> CausalModel:
         weights = {name: tensor.cpu().numpy() for name, tensor in self.decoder.state_dict().items()}
         return CausalModel(self.header, weights, str(checkpoint))
-
-    @property
-    def domains(self) -> list[str]:
-        return [domain.name for domain in self.header.config.data.domains]
 
     @property
     def reads_text(self) -> bool:
@@ -137,14 +134,13 @@ class Synthesizer:
         """Raises UserError for a domain, an overlap or a look-ahead that one of the checkpoints does not know."""
         for member in self.members:
             window = member.hearing.window
-            if domain is not None and domain not in member.domains:
-                raise UserError(f"--domain {domain}: the checkpoint knows {', '.join(member.domains)}")
+            member.header.domain_number(domain)
             if overlap is not None and member.causal:
                 raise UserError(f"--overlap {overlap}: the checkpoint streams, it has no windows; leave it out")
-            if lookahead_ms is not None and not member.causal:
-                raise UserError(f"--lookahead_ms {lookahead_ms:g}: the checkpoint hears whole windows; leave it out")
             if member.causal:
                 member.causal.voice(domain, lookahead_ms)
+            else:
+                check_no_lookahead(lookahead_ms)
             if overlap is not None and not 0 <= overlap < window:
                 raise UserError(f"--overlap {overlap}: must be from 0 to {window - 1} frames")
 
@@ -211,7 +207,7 @@ def _curves(
     for start in starts:
         weights[start : start + window] += fade
     total = np.zeros((len(members), len(weights), len(members[0].mean)), np.float32)
-    numbers = [member.domains.index(domain) if domain else 0 for member in members]
+    numbers = [member.header.domain_number(domain) for member in members]
     stream = text_stream(words, len(weights), hearing.fps)
     for batch, features in hearing.features(blocks, starts):
         text = [np.stack([part[start : start + window] for start in batch]) for part in stream]

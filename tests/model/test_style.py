@@ -73,7 +73,7 @@ def test_a_known_style_is_found_among_the_domains(make_checkpoint: Make, audio: 
     take = synthesizer.synthesize(audio, domain="b")
     styled = fit_style(synthesizer, audio, take, FACE)
     (member,) = styled.members
-    assert member.domains == ["style"] and member.decoder.domain is not None
+    assert member.header.domains == ["style"] and member.decoder.domain is not None
     vector = member.decoder.domain.weight[0]
     assert (vector - torch.tensor([0.0, 1.0])).norm() < (vector - torch.tensor([1.0, 0.0])).norm()
     assert np.abs(styled.synthesize(audio) - take).max() < 0.2 * take.std()
