@@ -15,6 +15,7 @@ from scipy.special import erf
 from config.errors import UserError
 from dataset.blendshapes import ARKIT, indices
 from model.header import AVERAGED, WEIGHTS, Header, read_header, read_tensors
+from model.hub import find_checkpoint
 from model.lookahead import HEARD_STEPS, delays_of
 
 NORM_EPSILON = 1e-5  # torch's, of a layer norm
@@ -146,8 +147,8 @@ class CausalModel:
 
 
 def load_causal(path: str | Path) -> CausalModel:
-    """The streaming checkpoint of a file. Raises UserError as CausalModel does."""
-    path = Path(path)
+    """The streaming checkpoint of a file, a folder or a hub id. Raises UserError as CausalModel does."""
+    path = find_checkpoint(path)
     tensors, metadata = read_tensors(path, "numpy")
     prefix = AVERAGED if any(name.startswith(AVERAGED) for name in tensors) else WEIGHTS
     weights = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -9,6 +9,7 @@ from config.errors import UserError
 from dataset.blendshapes import to_arkit
 from dataset.split import named_domain
 from model.causal_model import can_stream, load_causal
+from model.hub import find_checkpoint
 from model.streaming import StreamingSynthesizer, TimedCurves
 
 
@@ -54,6 +55,7 @@ def curve_stream(
 
     Raises UserError for sound that comes live and a checkpoint that cannot stream.
     """
+    ckpt_path = find_checkpoint(ckpt_path)
     if can_stream(ckpt_path):
         model = load_causal(ckpt_path)
         named = named_domain(wav_path.stem, model.header.config.data.domains) if wav_path else None

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -23,6 +22,7 @@ from transformers.utils import logging
 from config.errors import UserError
 from config.files import regular
 from config.units import SAMPLE_RATE
+from model.hub import find_snapshot
 from model.packed_linear import pack_linears, quantise_linears
 from model.speech_encoder import BatchingEncoder
 
@@ -156,16 +156,9 @@ def _how_to_get(model: str) -> str:
 
 def _find_on_hub(model: str) -> Path | None:
     """The snapshot of a hub id: from the local cache without asking the network, else downloaded."""
-    for offline in (True, False):
-        for weights in WEIGHTS:
-            wanted = ["config.json", "preprocessor_config.json", f"{weights.partition('*')[0]}*.index.json", weights]
-            try:
-                folder = Path(snapshot_download(model, allow_patterns=wanted, local_files_only=offline))
-            except (OSError, ValueError):  # no such model, no network, or no hub id at all
-                continue
-            if _weight_files(folder):
-                return folder
-    return None
+    settings = ["config.json", "preprocessor_config.json"]
+    choices = [[*settings, f"{weights.partition('*')[0]}*.index.json", weights] for weights in WEIGHTS]
+    return find_snapshot(model, choices, lambda folder: bool(_weight_files(folder)))
 
 
 def _weight_files(folder: Path) -> list[Path]:

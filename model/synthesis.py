@@ -22,6 +22,7 @@ from model.device import usable_device
 from model.encoders import build_encoder
 from model.ensembles import read_ensemble
 from model.hearing import Hearing
+from model.hub import find_checkpoint
 from model.lookahead import check_no_lookahead
 from model.speech_encoder import SpeechEncoder
 from model.streaming import stream_curves
@@ -91,7 +92,8 @@ class Member:
 class Synthesizer:
     """A checkpoint, or an ensemble's folder of them, loaded once for any number of sounds.
 
-    path: a checkpoint, or a folder of checkpoints, whose curves are mixed by its ensemble.json or else evenly.
+    path: a checkpoint, or a folder of checkpoints, whose curves are mixed by its ensemble.json or else evenly; a run's
+    folder or a hub id does too, as model.hub finds them.
     encoder_path: where the speech model's folder is now, for checkpoints whose features come from one.
     device: such as cpu or cuda; by default a GPU where there is one.
     Raises UserError when a checkpoint or an encoder cannot be had or do not fit each other, and for a device that is
@@ -99,7 +101,7 @@ class Synthesizer:
     """
 
     def __init__(self, path: str | Path = SHIPPED, encoder_path: str | None = None, device: str | None = None) -> None:
-        path = Path(path)
+        path = find_checkpoint(path)
         weights = read_ensemble(path) if path.is_dir() else {path: 1.0}
         place, encoders = usable_device(device), dict[str, SpeechEncoder]()
         self.members = [Member(file, weight, encoder_path, place, encoders) for file, weight in weights.items()]

@@ -36,7 +36,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     options = parser(__doc__, EXAMPLES)
     add = options.add_argument
-    add("--ckpt_path", type=Path, default=SHIPPED, help="checkpoint; by default the shipped weights")
+    add("--ckpt_path", type=Path, default=SHIPPED, help="checkpoint, its folder, or a hub id (user/repo)")
     add("--out", type=Path, required=True, metavar="PATH", help="the .onnx file to write")
     add("--lookahead_ms", type=float, help=f"of one that streams: sound after a frame (default: {USUAL_MS:g})")
     add("--domain", help="recording set to sound like; by default the first")

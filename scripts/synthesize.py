@@ -63,7 +63,7 @@ def parse_arguments() -> SynthesisRequest:
         "--ckpt_path",
         type=Path,
         default=SHIPPED,
-        help="checkpoint, or an ensemble's folder of them; by default the shipped weights",
+        help="checkpoint, a run's or an ensemble's folder, or a hub id (user/repo); by default the shipped weights",
     )
     add("--wav_path", type=Path, required=True, help="sound file, or a folder of them")
     add("--transcript_path", type=Path, help="tsv of start, end and token, or a folder of them with the wavs' stems")

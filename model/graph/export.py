@@ -14,6 +14,7 @@ from model.checkpoint import load_decoder
 from model.decoder import Decoder
 from model.graph import stream, windows
 from model.header import Header
+from model.hub import find_checkpoint
 from model.lookahead import check_no_lookahead
 
 CARD = "README.md"  # beside a checkpoint, as on the hub; its licence goes with the weights
@@ -36,6 +37,7 @@ def onnx_model(path: Path, domain: str | None, lookahead_ms: float | None, half:
     streams waits for, None: usual_ms of model.lookahead. half: weights are kept in float16, and computed with as
     float32. Raises UserError for a checkpoint that cannot be had, and a domain or a look-ahead that it does not know.
     """
+    path = find_checkpoint(path)
     header, decoder = load_decoder(path)
     number = header.domain_number(domain)
     facts = {
