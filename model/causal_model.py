@@ -14,7 +14,7 @@ from scipy.special import erf
 
 from config.errors import UserError
 from dataset.blendshapes import ARKIT, indices
-from model.header import AVERAGED, WEIGHTS, Header, read_header, read_tensors
+from model.header import AVERAGED, WEIGHTS, Header, parse_header, read_header, read_tensors
 from model.hub import find_checkpoint
 from model.lookahead import HEARD_STEPS, delays_of
 
@@ -152,14 +152,14 @@ def load_causal(path: str | Path) -> CausalModel:
     tensors, metadata = read_tensors(path, "numpy")
     prefix = AVERAGED if any(name.startswith(AVERAGED) for name in tensors) else WEIGHTS
     weights = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    return CausalModel(read_header(path, metadata), weights, str(path))
+    return CausalModel(parse_header(path, metadata), weights, str(path))
 
 
 def can_stream(path: Path) -> bool:
     """Whether a checkpoint is one that streams; an ensemble's folder is none. Raises UserError as load_causal does."""
     if path.is_dir():
         return False
-    header = read_header(path, read_tensors(path, "numpy")[1])
+    header = read_header(path)
     return delays_of(header.config, header.fps) is not None
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from config.errors import UserError
 from config.yaml_files import shown
 from model.decoder import Decoder, build_decoder, domain_vectors
-from model.header import AVERAGED, WEIGHTS, Header, read_header, read_tensors
+from model.header import AVERAGED, WEIGHTS, Header, parse_header, read_tensors
 
 FEATURE_STD = "normalise.std"
 DOMAINS = "domain.weight"
@@ -27,7 +27,7 @@ def load_checkpoint(path: Path) -> tuple[Header, dict[str, Tensor], dict[str, st
     """(header, tensors, the header's raw strings). Raises UserError for anything but a whole checkpoint of ours."""
     tensors, metadata = read_tensors(path, "pt")
     check_finite(path, tensors, "take another checkpoint, or train again")
-    return read_header(path, metadata), tensors, metadata
+    return parse_header(path, metadata), tensors, metadata
 
 
 def check_finite(path: Path, tensors: Mapping[str, Tensor], mend: str) -> None:

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,20 +96,34 @@ def _number(metadata: Mapping[str, str], key: str, least: float, most: float) ->
     return number
 
 
-def read_tensors(path: Path, framework: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """(tensors by name, the header's raw strings) of a safetensors file; framework: pt or numpy. Raises UserError."""
+@contextmanager
+def _opened(path: Path, framework: str) -> Iterator[Any]:
+    """A safetensors file of which nothing is read yet but its header."""
     if path.is_dir():
         raise UserError(f"{path}: a folder; name the checkpoint in it, such as best.safetensors")
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
         with safe_open(path, framework=framework) as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError):
         raise UserError(f"{path}: not a safetensors file, or a truncated one; pickled weights are not loaded") from None
 
 
-def read_header(path: Path, metadata: Mapping[str, str]) -> Header:
+def read_tensors(path: Path, framework: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """(tensors by name, the header's raw strings) of a safetensors file; framework: pt or numpy. Raises UserError."""
+    with _opened(path, framework) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def read_header(path: Path) -> Header:
+    """A checkpoint's header, without its tensors. Raises UserError for a file that is none."""
+    with _opened(path, "numpy") as file:
+        metadata = file.metadata() or {}
+    return parse_header(path, metadata)
+
+
+def parse_header(path: Path, metadata: Mapping[str, str]) -> Header:
     """The header that a checkpoint's raw strings hold. Raises UserError, saying what makes no sense in it."""
     try:
         return Header.from_metadata(metadata)

@@ -20,10 +20,10 @@ from dataset.split import split_clips
 from dataset.stats import training_stats
 from dataset.store import ClipInfo
 from dataset.windows import Batch, WindowDataset, epoch_batches, versions
-from model.checkpoint import load_checkpoint
 from model.decoder import FeatureNorm
 from model.encoders import build_encoder
 from model.features import cache_features, feature_keys, open_clips, validation_windows
+from model.header import read_header
 from model.lookahead import delays_of
 from model.speech_encoder import SpeechEncoder
 
@@ -46,7 +46,7 @@ class RunData:
             raise UserError(
                 f"{self.store.path}: loss.phones has a weight, but no training clip has phones; set it to 0"
             )
-        known = load_checkpoint(base)[0].stats if base else None
+        known = read_header(base).stats if base else None
         self.stats = training_stats(self.store, self.recorded, known)
         copies = self._add_copies() if config.augment.copies else []
         encoder = build_encoder(config.features, self.store.fps).to(accelerator.device)

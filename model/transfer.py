@@ -8,8 +8,9 @@ from torch import Tensor
 
 from config.errors import UserError
 from config.schema import Config
-from model.checkpoint import DOMAINS, Header, load_checkpoint, load_decoder
+from model.checkpoint import DOMAINS, load_decoder
 from model.decoder import Decoder
+from model.header import Header, read_header
 
 HEAD = "head.linear."
 MOST_NAMED = 3
@@ -23,7 +24,7 @@ def with_domain_size(config: Config, resumed: Path | None) -> Config:
     source = resumed or config.train.init
     if source is None or not config.model.domain_one_hot or config.model.domain_size is not None:
         return config
-    theirs = load_checkpoint(source)[0].config
+    theirs = read_header(source).config
     size = theirs.model.domain_size if resumed else theirs.domain_size
     if size is None or size % config.model.heads:
         return config
