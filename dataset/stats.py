@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import repeat, tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +174,8 @@ def merged_stats(parts: Sequence[Stats]) -> Stats:
 def training_stats(store: "ClipStore", train: Sequence["ClipInfo"], base: Stats | None = None) -> Stats:
     """Statistics of what the training clips of a database capture; base: as compute_stats has it."""
     ids = [clip.id for clip in train]
-    return compute_stats((store[clip].curves for clip in ids), ids, (store[clip].captured for clip in ids), base)
+    curves, captured = tee(store[clip] for clip in ids)  # taken in step, so that a clip is read once and then let go
+    return compute_stats((clip.curves for clip in curves), ids, (clip.captured for clip in captured), base)
 
 
 def save_stats(path: Path, stats: Stats) -> None:

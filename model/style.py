@@ -51,7 +51,8 @@ def style_of(synthesizer: Synthesizer, take: str | Path, sound: str | Path | Non
     if abs(opened.seconds - curves_s) > most:
         lasts = f"{curves_s:.2f} s, but its sound, {opened}, {opened.seconds:.2f} s"
         raise UserError(f"{take}: lasts {lasts}; give the sound of this take")
-    channels = tuple(name for name in recording.names if name not in uncaptured_beside(take))
+    uncaptured = uncaptured_beside(take)
+    channels = tuple(name for name in recording.names if name not in uncaptured)
     return fit_style(synthesizer, audio, curves[:, indices(recording.names, channels)], channels, take.stem)
 
 
