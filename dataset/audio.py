@@ -61,14 +61,12 @@ def read_audio(path: Path, channel: Channel = "mean") -> np.ndarray:
     return np.concatenate(list(audio_blocks(path, channel)))
 
 
-def audio_blocks(path: Path, channel: Channel = "mean") -> Iterator[np.ndarray]:
-    """The samples of read_audio, (samples,) a block of BLOCK_SECONDS or so, so that hours need little memory."""
-    yield from _resampled(_one_channel(path, channel))
+def audio_blocks(path: Path, channel: Channel = "mean", rate: int = SAMPLE_RATE) -> Iterator[np.ndarray]:
+    """The samples of read_audio, (samples,) a block of BLOCK_SECONDS or so, so that hours need little memory.
 
-
-def blocks_at(path: Path, rate: int) -> Iterator[np.ndarray]:
-    """The same at another rate in Hz, the mean of all channels: (samples,) float32 a block."""
-    yield from _resampled(_one_channel(path, "mean"), rate)
+    rate: in Hz, of what is given.
+    """
+    yield from _resampled(_one_channel(path, channel), rate)
 
 
 def read_unresampled(path: Path, channel: Channel = "mean") -> tuple[np.ndarray, int]:

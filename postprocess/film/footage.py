@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from config.errors import UserError
-from dataset.audio import blocks_at
+from dataset.audio import audio_blocks
 from dataset.blendshapes import ARKIT
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
@@ -42,7 +42,7 @@ class Footage:
 
     def sound(self) -> Iterator[np.ndarray] | None:
         """The sound, read anew, (samples,) float32 at SOUND_RATE a block: hours of it need little memory."""
-        return None if self.sound_file is None else blocks_at(self.sound_file, SOUND_RATE)
+        return None if self.sound_file is None else audio_blocks(self.sound_file, rate=SOUND_RATE)
 
     @property
     def seconds(self) -> float:
@@ -97,7 +97,7 @@ def read_footage(
         if not can_write(label):
             raise UserError(f"--label {label}: no installed font has all its characters")
     recordings = tuple(read_recording(file).with_rate(fps) for file in files)
-    samples = sum(map(len, blocks_at(sound_file, SOUND_RATE))) if sound_file else 0
+    samples = sum(map(len, audio_blocks(sound_file, rate=SOUND_RATE))) if sound_file else 0
     words = read_tsv(transcript) if transcript else []
     out_fps = out_fps or (recordings[0].fps if recordings else None) or fps
     footage = Footage(
