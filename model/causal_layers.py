@@ -27,7 +27,7 @@ class HeardSteps(nn.Module):
         """features: (B, T + frames - 1, size); number: (B,), of a delay → (B, T, width)."""
         per_frame, frames = self.delays.grid.settings.steps_per_frame, features.shape[1] - self.delays.frames + 1
         steps = features.unflatten(2, (per_frame, -1)).flatten(1, 2)
-        first = number + (self.delays.lowest - HEARD_STEPS + 1 - self.delays.first_step)
+        first = number + (self.delays.heard(self.delays.lowest)[0] - self.delays.first_step)
         heard = torch.arange(frames)[:, None] * per_frame + torch.arange(HEARD_STEPS)
         places = (first[:, None, None] + heard.to(first)).flatten(1)
         taken = steps.gather(1, places[..., None].expand(-1, -1, steps.shape[2]))

@@ -30,21 +30,22 @@ class LipGap(NamedTuple):
         return curves @ self.moves + self.rest
 
 
-def lip_gap(stats: Stats, curve_scale: str) -> LipGap:
+def lip_gap(stats: Stats, curve_scale: str, device: torch.device | str = "cpu") -> LipGap:
     """That of curves normalised by the stats of the channels, as model.curve_scale says."""
     moves = gap_moves(stats.channels)
-    return LipGap(torch.from_numpy(moves * stats.scale(curve_scale)).float(), float(stats.mean @ moves))
+    per_curve = torch.as_tensor(moves * stats.scale(curve_scale), dtype=torch.float32, device=device)
+    return LipGap(per_curve, float(stats.mean @ moves))
 
 
 def _dtw(prediction: Prediction, batch: Batch[Tensor], loss: Loss, _: LipGap | None) -> Tensor:
     return dtw_loss(prediction.curves, batch.target, mode=loss.dtw_mode, band=loss.dtw_band)
 
 
-def _velocity(prediction: Prediction, batch: Batch[Tensor], _: Loss, __: LipGap | None) -> Tensor:
+def _velocity(prediction: Prediction, batch: Batch[Tensor], *_: Loss | LipGap | None) -> Tensor:
     return functional.mse_loss(prediction.curves.diff(dim=1), batch.target.diff(dim=1))
 
 
-def _phones(prediction: Prediction, batch: Batch[Tensor], _: Loss, __: LipGap | None) -> Tensor:
+def _phones(prediction: Prediction, batch: Batch[Tensor], *_: Loss | LipGap | None) -> Tensor:
     """The mean over the frames of which it is known what is heard; 0 where there is none."""
     assert prediction.phones is not None and batch.phones is not None
     logits, heard = prediction.phones.flatten(0, 1), batch.phones.flatten().long()

@@ -57,8 +57,8 @@ class RunState:
         self.config = config = with_domain_size(config, resumed=last)
         self.accelerator = accelerator
         self.data = RunData(config, accelerator, last or config.train.init)
-        self.lips = lip_gap(self.data.stats.select(GROUPS[config.model.channels]), config.model.curve_scale)
-        self.lips = self.lips._replace(moves=self.lips.moves.to(accelerator.device))
+        stats = self.data.stats.select(GROUPS[config.model.channels])
+        self.lips = lip_gap(stats, config.model.curve_scale, accelerator.device)
         # Of all epochs; domain weights with fractions may make an epoch a batch longer or shorter.
         self.total_steps = config.train.epochs * len(self.data.epoch_examples(0))
         torch.manual_seed(config.run.seed)

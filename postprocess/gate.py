@@ -79,7 +79,7 @@ def prepare(
     close_db: Annotated[float, Field(description="… while it lasts; noise and breath are to be below it")] = CLOSE_DB,
     ahead_ms: Annotated[
         float, Field(description="how long before speech the mouth may move; live, it waits so long")
-    ] = (AHEAD_MS),
+    ] = AHEAD_MS,
     fps: Fps = USUAL_FPS,
     channels: Annotated[
         list[str] | None, Field(description="groups or blendshapes that rest (default: jaw mouth)")

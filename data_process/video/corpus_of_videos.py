@@ -70,8 +70,8 @@ def write_rows(corpus: Corpus, report: VideoReport) -> None:
     """Add the clips to manifest.csv; what somebody has written there of a clip stays, but for what was calibrated."""
     known = corpus.read_manifest()
     kept = {clip: {name: cell for name, cell in row.items() if name != CALIBRATED} for clip, row in known.items()}
-    corpus.write_manifest({**{clip: {**row, **kept.get(clip, {})} for clip, row in report.rows.items()},
-                           **{clip: row for clip, row in known.items() if clip not in report.rows}})  # fmt: skip
+    rows = {clip: {**row, **kept.get(clip, {})} for clip, row in report.rows.items()}
+    corpus.write_manifest({**rows, **{clip: row for clip, row in known.items() if clip not in rows}})
 
 
 def totals_of(report: VideoReport) -> str:
