@@ -36,6 +36,11 @@ class Item:
     inputs: tuple[Path, ...]
     outputs: tuple[Path, ...]
 
+    @property
+    def settings(self) -> str:
+        """What else changes this clip's outputs, beside the settings of all."""
+        return ""
+
 
 @dataclass
 class StageReport:
@@ -216,7 +221,7 @@ class _Step:
         return {}
 
     def _digest(self, item: Item) -> str:
-        digest = hashlib.blake2b(self.settings.encode(), digest_size=16)
+        digest = hashlib.blake2b(self.settings.encode() + item.settings.encode(), digest_size=16)
         for path in item.inputs:
             digest.update(_content_digest(path))
         return digest.hexdigest()

@@ -128,7 +128,6 @@ def test_no_imports_go_in_a_circle() -> None:
 AT_ITS_OWN_NAME = {  # what is written so, and why that is right
     "config/command.py: Path(os.devnull)": "nothing",
     "data_process/align.py: log": "what mfa says while it runs",
-    "data_process/doctor/mend.py: out.manifest": "in the folder of a mended corpus, which is renamed as a whole",
     "model/bench/workloads.py: folder / 'preprocessor_config.json'": "a benchmark's temporary folder",
     "model/run_log.py: self.path": "a log that grows by whole lines, of which one that a kill cut short is dropped",
     "postprocess/send/json_frames.py: self._path": "the lines of a live stream, each there at once",

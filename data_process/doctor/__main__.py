@@ -30,7 +30,12 @@ def parse() -> argparse.Namespace:
     options.add_argument("--val", nargs="+", default=[], metavar="ID", help="validation clips, or patterns: b*")
     options.add_argument("--html", type=Path, metavar="PATH", help="write the report as one page with pictures")
     options.add_argument("--json", type=Path, metavar="PATH", help="write findings and measures")
-    options.add_argument("--fix", type=Path, metavar="FOLDER", help="write the mended corpus to a new folder")
+    options.add_argument(
+        "--fix",
+        type=Path,
+        metavar="FOLDER",
+        help="write the mended corpus to a new folder, or what has changed of it to the one of before",
+    )
     stage_arguments(options)
     given = options.parse_args()
     if given.fps is not None and not 1 <= given.fps <= 1000:

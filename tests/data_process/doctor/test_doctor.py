@@ -32,7 +32,18 @@ from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
 from dataset.transcript import Word
 from tests.data_process.doctor.swaps import SIDEWAYS, swap_sides
-from tests.helpers import CAPTURES, DEMO, FACEGOOD, ROOT, launch, printed_by, run_command, skip_without
+from tests.helpers import (
+    CAPTURES,
+    DEMO,
+    FACEGOOD,
+    KILLED_STATUS,
+    ROOT,
+    launch,
+    printed_by,
+    refused,
+    run_command,
+    skip_without,
+)  # fmt: skip
 
 FPS, RATE = 30, 16_000
 PIECE_S = 20
@@ -455,6 +466,55 @@ def test_fix_writes_to_new_folders_outside_of_the_corpus_only(clips: dict[str, P
         mend(report, tmp_path)
     with pytest.raises(UserError, match="lies in the corpus"):
         mend(report, tmp_path / "corpus" / "fixed")
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from data_process.doctor import mend
+from data_process.doctor.examine import examine
+corpus, out, clip = sys.argv[1:]
+write = mend._cut_sound
+def cut_sound(source, target, how):
+    write(source, target, how)
+    if source.stem == clip:
+        os._exit(9)
+mend._cut_sound = cut_sound
+mend.mend(examine(Path(corpus), 30), Path(out))
+"""
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file() and ".stages" not in path.parts]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_fix_goes_on_after_a_kill_and_takes_up_what_changed(clips: dict[str, Pair], tmp_path: Path) -> None:
+    first, second, third, *_ = sorted(clips)
+    folder = write_corpus(tmp_path / "corpus", {name: late(clips[name]) for name in (first, second, third)})
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    mend(inspect(folder, FPS), whole)
+    words = [sys.executable, "-c", KILLED, *map(str, (folder, out, second))]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode == KILLED_STATUS
+    assert not out.exists(), "half a corpus passes for none"
+    (half,) = tmp_path.glob(".*.partial")
+    kept = (half / "wav" / f"{first}.wav").stat().st_mtime_ns
+    line = mend(inspect(folder, FPS), out)
+    assert line == f"mended 3 clips, copied 0, left out 0\n{out}"
+    assert (out / "wav" / f"{first}.wav").stat().st_mtime_ns == kept, "what was done is not done again"
+    assert contents(out) == contents(whole)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "killed", "whole"]
+
+    assert mend(inspect(folder, FPS), out) == line, "and again, when nothing has changed"
+    (out / "wav" / "mine.txt").write_text("by hand")
+    for kind in ("wav/{}.wav", "bs/{}.csv"):
+        (folder / kind.format(third)).unlink()
+    mend(inspect(folder, FPS), out)
+    assert contents(out) == {"wav/mine.txt": b"by hand"} | {
+        name: content for name, content in contents(whole).items() if third not in name
+    }
+    other = write_corpus(tmp_path / "other", {first: clips[first]})
+    assert refused(mend, inspect(other, FPS), out) == f"{out}: exists already; name a new folder"
 
 
 def test_words_move_with_the_sound() -> None:
