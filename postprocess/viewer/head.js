@@ -104,6 +104,7 @@ export class Painter {
     this.upload();
     this.makeShade();
     gl.enable(gl.DEPTH_TEST);
+    gl.polygonOffset(1, 0); // what is edge-on goes back by a pixel of its slope, or the mouth's walls show through skin
   }
 
   program(vertex, fragment) {
@@ -220,7 +221,9 @@ export class Painter {
       perspective(2 * Math.atan(2 * Math.tan(this.angle / 2)), width / (2 * height), near, away + this.deep),
     );
     gl.uniform1f(places.texel, 1 / SHADE_TEXELS);
+    gl.enable(gl.POLYGON_OFFSET_FILL);
     gl.drawElements(gl.TRIANGLES, this.mesh.triangles.length, this.index, 0);
+    gl.disable(gl.POLYGON_OFFSET_FILL);
     gl.disable(gl.SCISSOR_TEST);
   }
 

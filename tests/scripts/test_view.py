@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from scipy.ndimage import median_filter
 
 from config.errors import UserError
 from dataset.audio import to_int16
@@ -322,6 +323,22 @@ def test_the_mouth_opens_with_the_curve(pair: Path, opened: Callable[..., Any]) 
     assert shut[0] > 20
     assert target > 5 * shut[0]
     assert prediction == shut[1]
+
+
+def test_no_wall_of_the_mouth_shows_through_the_skin(
+    opened: Callable[..., Any], run_main: Callable[..., None], tmp_path: Path
+) -> None:
+    write_curves(tmp_path / "a.csv", 0.15 * np.tile(np.eye(52)[JAW], (4, 1)))
+    run_main(script, "--csv", tmp_path / "a.csv", "--fps", 30)
+    tab = opened(tmp_path / "a.html", width=1280, height=800, device_scale_factor=1)
+    grey = np.asarray(Image.open(BytesIO(tab.screenshot(clip=tab.locator("#heads").bounding_box()))).convert("L"))
+    rows, columns = grey.shape
+    cheeks = grey[round(0.75 * rows) : round(0.85 * rows)].astype(int)
+    for side in (
+        slice(round(0.445 * columns), round(0.46 * columns)),
+        slice(round(0.542 * columns), round(0.557 * columns)),
+    ):
+        assert (median_filter(cheeks, 3) - cheeks)[:, side].max() < 15
 
 
 def test_the_head_turns_as_its_angles_say(
