@@ -33,17 +33,18 @@ def microphone_blocks(device: str | None) -> Iterator[np.ndarray]:
         if not blocks.full():  # what is not fetched for seconds is lost
             blocks.put_nowait(sound[:, 0].copy())
 
-    try:
-        sounddevice = import_sounddevice()
-        with no_device():
-            chosen = int(device) if device is not None and device.isdecimal() else device
-            rate = int(sounddevice.query_devices(chosen, "input")["default_samplerate"])
-            form = {"samplerate": rate, "blocksize": round(rate * BLOCK_S), "channels": 1, "dtype": "float32"}
-            stream = sounddevice.InputStream(device=chosen, callback=take, **form)
-    except OSError as error:
-        raise UserError(f"--mic {device or ''}".rstrip() + f": {error}") from None
+    rate = microphone_rate(device)
+    form = {"samplerate": rate, "blocksize": round(rate * BLOCK_S), "channels": 1, "dtype": "float32"}
+    with _microphone(device) as (sounddevice, chosen):
+        stream = sounddevice.InputStream(device=chosen, callback=take, **form)
     with stream:
         yield from at_16_khz((blocks.get() for _ in itertools.count()), rate)
+
+
+def microphone_rate(device: str | None) -> int:
+    """Samples a second of a microphone, named as for microphone_blocks, which says what is raised."""
+    with _microphone(device) as (sounddevice, chosen):
+        return int(sounddevice.query_devices(chosen, "input")["default_samplerate"])
 
 
 def pcm_blocks(path: Path, rate: int) -> Iterator[np.ndarray]:
@@ -51,9 +52,7 @@ def pcm_blocks(path: Path, rate: int) -> Iterator[np.ndarray]:
 
     rate: in Hz. Raises UserError for a rate that is none, a place that cannot be read, and a stdin that is a keyboard.
     """
-    lowest, highest = RATES_HZ
-    if not lowest <= rate <= highest:
-        raise UserError(f"--rate {rate}: must be from {lowest} to {highest} Hz")
+    check_rate(rate)
     if path == STDIN:
         if sys.stdin is None or sys.stdin.isatty():
             raise UserError("--pcm -: nothing is piped in: ffmpeg -i a.mp3 -f s16le -ar 16000 -ac 1 - | …")
@@ -64,6 +63,13 @@ def pcm_blocks(path: Path, rate: int) -> Iterator[np.ndarray]:
             yield from at_16_khz(_pcm(file, rate), rate)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
+
+
+def check_rate(rate: int) -> None:
+    """rate: of PCM, in Hz. Raises UserError for one that is none."""
+    lowest, highest = RATES_HZ
+    if not lowest <= rate <= highest:
+        raise UserError(f"--rate {rate}: must be from {lowest} to {highest} Hz")
 
 
 def short_blocks(blocks: Iterator[np.ndarray], seconds: float = BLOCK_S) -> Iterator[np.ndarray]:
@@ -89,6 +95,17 @@ def at_16_khz(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
     resampler = StreamResampler(rate)
     yield from map(resampler.push, blocks)
     yield resampler.flush()
+
+
+@contextmanager
+def _microphone(device: str | None) -> Iterator[tuple[ModuleType, int | str | None]]:
+    """The module sounddevice, and what it knows a microphone by; what fails is a UserError."""
+    try:
+        sounddevice = import_sounddevice()
+        with no_device():
+            yield sounddevice, int(device) if device is not None and device.isdecimal() else device
+    except OSError as error:
+        raise UserError(f"--mic {device or ''}".rstrip() + f": {error}") from None
 
 
 def import_sounddevice() -> ModuleType:

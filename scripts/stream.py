@@ -19,8 +19,9 @@ from config.places import LIVE
 from config.units import SAMPLE_RATE
 from dataset.audio import open_sound
 from dataset.face_frame import FaceFrame
-from dataset.live_sound import STDIN, microphone_blocks, pcm_blocks, short_blocks
+from dataset.live_sound import STDIN, check_rate, microphone_blocks, microphone_rate, pcm_blocks, short_blocks
 from dataset.recordings.layouts import read_recording
+from dataset.stream_resampler import REACH_MS, StreamResampler
 from model.lookahead import USUAL_MS
 from postprocess.send.live import CurveStream, LiveStream, Piece, replayed, send_at_once, synthesized
 from postprocess.send.outputs import SCHEMES, Outputs, files_of, parse_address
@@ -47,8 +48,7 @@ USUAL_MIC = ""
 
 def main() -> None:
     given = parse()
-    stream = None if given.csv else stream_of(given)
-    lookahead_ms = stream.lookahead_ms if stream else 0.0
+    stream, lookahead_ms = (None, 0.0) if given.csv else stream_of(given)
     settings = SendSettings(given.out_fps, given.subject, given.host, lookahead_ms, given.no_pace)
     began = time.monotonic()
     with Outputs(given.to, settings) as outputs:
@@ -123,16 +123,30 @@ def check(given: argparse.Namespace) -> None:
         print(f"--host {given.host}: other machines may reach what listens here", file=sys.stderr)
 
 
-def stream_of(given: argparse.Namespace) -> CurveStream:
-    """What tells curves of the sound, and what the steps of --config make of them; imported when there is one."""
+def stream_of(given: argparse.Namespace) -> tuple[CurveStream, float]:
+    """What tells curves of the sound, and what the steps of --config make of them; and how far ahead, in ms, it is said
+    to hear. Imported when there is one."""
     from model.curve_streams import curve_stream
 
     told = curve_stream(given.ckpt_path, given.domain, given.lookahead_ms, given.wav_path)
     stream = post_processed(told, given) if given.config or given.page else told
     more_ms = stream.lookahead_ms - told.lookahead_ms
     added = f", {more_ms:.0f} ms of it by {given.config or 'an upper face'}" if stream is not told else ""
-    print(f"look-ahead {stream.lookahead_ms:.0f} ms{added}", file=sys.stderr)
-    return stream
+    if resampling_ms := resampling_ms_of(given):
+        added += f", {'up to ' if given.serve else ''}{resampling_ms:.0f} ms of it by bringing the sound to 16 kHz"
+    lookahead_ms = stream.lookahead_ms + resampling_ms
+    print(f"look-ahead {lookahead_ms:.0f} ms{added}", file=sys.stderr)
+    return stream, lookahead_ms
+
+
+def resampling_ms_of(given: argparse.Namespace) -> float:
+    """How much live sound waits until it is at 16 kHz, of an agent's the most that it may: its rate is not known."""
+    if given.serve is not None:
+        return REACH_MS
+    if given.pcm is not None:
+        check_rate(given.rate)
+        return StreamResampler(given.rate).delay_ms
+    return 0.0 if given.mic is None else StreamResampler(microphone_rate(given.mic or None)).delay_ms
 
 
 def post_processed(told: CurveStream, given: argparse.Namespace) -> CurveStream:

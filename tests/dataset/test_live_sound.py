@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dataset.audio import resample_audio
-from dataset.live_sound import microphone_blocks, pcm_blocks, short_blocks
+from dataset.live_sound import microphone_blocks, microphone_rate, pcm_blocks, short_blocks
 from tests.helpers import posix_only, refused
 from tests.sound_devices import SoundDevices
 
@@ -86,6 +86,7 @@ def test_a_microphone(device: str | None, chosen: object, monkeypatch: pytest.Mo
     for start in range(0, len(sound), 960):
         card.speak(sound[start : start + 960])
     fetching.join(5)
+    assert microphone_rate(device) == 48_000
     assert (card.opened["device"], card.opened["samplerate"], card.opened["channels"]) == (chosen, 48_000, 1)
     told = np.concatenate(heard)
     assert len(told) > 7_000  # of 8,000: what the filter has not told yet is to come
@@ -95,6 +96,7 @@ def test_a_microphone(device: str | None, chosen: object, monkeypatch: pytest.Mo
 def test_no_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
     SoundDevices(fails="No input device matching 'x'").install(monkeypatch)
     assert refused(next, microphone_blocks("x")) == "--mic x: no such sound device: No input device matching 'x'"
+    assert refused(microphone_rate, "x") == "--mic x: no such sound device: No input device matching 'x'"
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     assert refused(next, microphone_blocks(None)) == "--mic: sounddevice is not installed; pip install sounddevice"
 

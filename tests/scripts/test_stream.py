@@ -15,6 +15,7 @@ import pytest
 from config.places import SHIPPED
 from dataset.blendshapes import FACE, read_curves, write_curves
 from dataset.recordings.layouts import read_recording
+from model.streaming import StreamingSynthesizer
 from postprocess.smooth import smooth
 from scripts import stream
 from tests.helpers import CAPTURES, CAUSAL, DEMO, ROOT, needs_shared, posix_only, random_curves, write_speech
@@ -75,6 +76,20 @@ def test_pcm_says_the_same_as_its_wav(live: Path, tmp_path: Path, run_main: Main
     for source, place in ((("--wav_path", wav), "wav.csv"), (("--pcm", pcm), "pcm.csv")):
         run_main(stream, *source, "--ckpt_path", live, "--no_pace", "--to", f"csv:{tmp_path / place}")
     assert (tmp_path / "wav.csv").read_bytes() == (tmp_path / "pcm.csv").read_bytes()
+
+
+@pytest.mark.parametrize(("rate", "more_ms"), [(16_000, 0), (24_000, 4), (4_000, 8)])
+def test_what_resampling_waits_for_is_in_the_lookahead(
+    rate: int, more_ms: int, live: Path, tmp_path: Path, run_main: Main, capsys: Said
+) -> None:
+    pcm, out = tmp_path / "a.pcm", tmp_path / "out.jsonl"
+    pcm.write_bytes(bytes(rate))  # half a second
+    run_main(stream, "--pcm", pcm, "--rate", rate, "--ckpt_path", live, "--no_pace", "--to", f"jsonl:{out}")
+    alone_ms = StreamingSynthesizer(live, lookahead_ms=100).lookahead_ms
+    header = json.loads(out.read_text(encoding="utf-8").splitlines()[0])
+    assert header["lookahead_ms"] == alone_ms + more_ms
+    added = f", {more_ms} ms of it by bringing the sound to 16 kHz" if more_ms else ""
+    assert capsys.readouterr().err.splitlines()[0] == f"look-ahead {alone_ms + more_ms:.0f} ms{added}"
 
 
 def test_recorded_curves_when_their_sound_is_heard(tmp_path: Path, run_main: Main, capsys: Said) -> None:
