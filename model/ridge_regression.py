@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,36 +22,73 @@ SHRINKAGE = 0.3  # of a standardised feature's variance; on FACEGOOD's folds 0.1
 MOST_FRAMES = 200_000  # to fit: about two hours, more of which hardly changes a thousand weights a channel
 
 
-class Ridge(NamedTuple):
-    """curves = (features - mean) @ weights + offset."""
+class Example(NamedTuple):
+    """A clip to fit to."""
 
-    mean: np.ndarray  # (size,)
+    features: np.ndarray  # (frames, size)
+    curves: np.ndarray  # (frames, channels)
+    captured: np.ndarray  # (channels,) bool: those whose curves say something
+
+
+class Ridge(NamedTuple):
+    """curves = features @ weights + offset."""
+
     weights: np.ndarray  # (size, channels)
     offset: np.ndarray  # (channels,)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """(frames, size) → (frames, channels), not clamped."""
-        return (features - self.mean) @ self.weights + self.offset
+        return features @ self.weights + self.offset
 
 
-def fit_ridge(clips: Iterable[tuple[np.ndarray, np.ndarray]], shrinkage: float = SHRINKAGE) -> Ridge:
+class _Sums(NamedTuple):
+    """Over the frames of clips that capture the same channels."""
+
+    captured: np.ndarray  # (channels,) bool
+    frames: int
+    x: np.ndarray  # (size,), of features
+    y: np.ndarray  # (channels,), of curves
+    xx: np.ndarray  # (size, size)
+    xy: np.ndarray  # (size, channels)
+
+    def with_more(self, other: "_Sums") -> "_Sums":
+        return _Sums(self.captured, *(one + more for one, more in zip(self[1:], other[1:], strict=True)))
+
+
+def fit_ridge(clips: Iterable[Example], shrinkage: float = SHRINKAGE) -> Ridge:
     """The least squares fit that is shrunk (Hoerl & Kennard 1970), in closed form, a clip in memory at a time.
 
-    clips: features (frames, size) and curves (frames, channels). Every feature is divided by its std, so that
-    shrinkage, times the frames, is added to a diagonal of as many frames; one that never changes weighs nothing.
+    Every feature is divided by its std, so that shrinkage, times the frames, is added to a diagonal of as many frames;
+    one that never changes weighs nothing. A channel is fitted to the clips that capture it, and rests at 0 where none
+    does.
     """
-    frames = 0
-    sum_x = sum_y = xx = xy = np.zeros(())
-    for features, curves in clips:
-        x, y = features.astype(np.float64), curves.astype(np.float64)
-        frames, sum_x, sum_y = frames + len(x), sum_x + x.sum(axis=0), sum_y + y.sum(axis=0)
-        xx, xy = xx + x.T @ x, xy + x.T @ y
-    mean, offset = sum_x / frames, sum_y / frames
-    covariance, shared = xx / frames - np.outer(mean, mean), xy / frames - np.outer(mean, offset)
+    sums: dict[bytes, _Sums] = {}  # by what is captured
+    for clip in clips:
+        x, y = clip.features.astype(np.float64), clip.curves.astype(np.float64)
+        own = _Sums(clip.captured, len(x), x.sum(axis=0), y.sum(axis=0), x.T @ x, x.T @ y)
+        key = clip.captured.tobytes()
+        sums[key] = sums[key].with_more(own) if key in sums else own
+    of = list(sums.values())
+    weights, offset = np.zeros_like(of[0].xy), np.zeros_like(of[0].y)
+    captured = np.stack([part.captured for part in of])  # (parts, channels)
+    for parts in np.unique(captured, axis=1).T:
+        if parts.any():
+            places = (captured == parts[:, None]).all(axis=0)
+            whole = reduce(_Sums.with_more, (part for part, is_in in zip(of, parts, strict=True) if is_in))
+            weights[:, places], offset[places] = _solved(whole, places, shrinkage)
+    return Ridge(weights, offset)
+
+
+def _solved(sums: _Sums, places: np.ndarray, shrinkage: float) -> tuple[np.ndarray, np.ndarray]:
+    """The weights (size, n) and offsets (n,) of the n channels among (channels,) bool."""
+    mean, centre = sums.x / sums.frames, sums.y[places] / sums.frames
+    covariance = sums.xx / sums.frames - np.outer(mean, mean)
+    shared = sums.xy[:, places] / sums.frames - np.outer(mean, centre)
     variance = np.diag(covariance)
     scale = 1 / np.sqrt(np.where(variance > 1e-9 * mean**2 + 1e-12, variance, np.inf))
     scaled = covariance * np.outer(scale, scale) + shrinkage * np.eye(len(mean))
-    return Ridge(mean, scale[:, None] * np.linalg.solve(scaled, scale[:, None] * shared), offset)
+    weights = scale[:, None] * np.linalg.solve(scaled, scale[:, None] * shared)
+    return weights, centre - mean @ weights
 
 
 class RidgeMaterial:
@@ -78,16 +116,14 @@ class RidgeMaterial:
         one_hot = np.array([domain.name == clip.domain for domain in self.config.data.domains], np.float32)
         return np.hstack([rows, np.tile(one_hot, (len(rows), 1))])
 
-    def pairs(self, clips: Sequence[ClipInfo]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Features (frames, size) and curves (frames, channels) of each clip.
-
-        Of every so many clips only, where all are more than MOST_FRAMES.
-        """
+    def examples(self, clips: Sequence[ClipInfo]) -> Iterator[Example]:
+        """What each clip gives to fit to; of every so many clips only, where all are more than MOST_FRAMES."""
+        places = indices(ARKIT, self.channels)
         step = -(-sum(clip.frames for clip in clips) // MOST_FRAMES)
         for clip in clips[::step]:
-            features, curves = self.features(clip), self.store[clip.id].curves[:, indices(ARKIT, self.channels)]
-            frames = min(len(features), len(curves))
-            yield features[:frames], curves[:frames]
+            features, recorded = self.features(clip), self.store[clip.id]
+            frames = min(len(features), len(recorded.curves))
+            yield Example(features[:frames], recorded.curves[:frames, places], recorded.captured[places])
 
 
 def run_ridge(configs: Sequence[Config], csvs: Path, scorer: Scorer) -> Scores:
@@ -102,7 +138,7 @@ def run_ridge(configs: Sequence[Config], csvs: Path, scorer: Scorer) -> Scores:
     for config in configs:
         train, held_out = split_clips(material.store.clips, config.data)
         began = time.perf_counter()
-        ridge = fit_ridge(material.pairs(train))
+        ridge = fit_ridge(material.examples(train))
         train_s += (time.perf_counter() - began) / len(configs)
         for clip in held_out:
             curves = ridge.predict(material.features(clip)).clip(0, 1)

@@ -8,14 +8,16 @@ import torch
 from config.load import load_config
 from dataset.audio import read_audio
 from dataset.blendshapes import FACE, read_csv
+from dataset.corpus import Corpus as CorpusFolder
 from dataset.split import split_clips
 from model import ridge_regression
 from model.encoders import build_encoder
 from model.features import audio_windows
-from model.ridge_regression import SHRINKAGE, fit_ridge
+from model.ridge_regression import SHRINKAGE, Example, fit_ridge
 from model.speech_encoder import encode_clip, encode_windows
 from postprocess.score.metrics import clip_scores
 from scripts import ridge
+from tests.helpers import Corpus
 
 
 def by_least_squares(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -32,9 +34,47 @@ def test_the_fit_is_that_of_shrunk_least_squares() -> None:
     x = random.normal(3, random.uniform(0.1, 5, 6), (80, 6))
     y = x[:, :2] @ random.random((2, 3)) + random.normal(0, 0.1, (80, 3))
     x[:, 5] = 7  # never changes: weighs nothing, whatever it is elsewhere
-    fitted = fit_ridge([(x[:30], y[:30]), (x[30:], y[30:])])
+    all_of = np.ones(3, bool)
+    fitted = fit_ridge([Example(x[:30], y[:30], all_of), Example(x[30:], y[30:], all_of)])
     new = random.random((5, 6))
     np.testing.assert_allclose(fitted.predict(new), by_least_squares(x, y, np.where(np.arange(6) == 5, 7, new)))
+
+
+def test_a_channel_is_fitted_to_the_clips_that_capture_it() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(1, 2, (90, 4)), random.random((90, 4))
+    captures = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 0]], bool)  # none the last channel
+    clips = [slice(0, 20), slice(20, 60), slice(60, 90)]
+    shown = y.copy()
+    for clip, captured in zip(clips, captures, strict=True):
+        shown[clip, ~captured] = np.nan
+    fitted = fit_ridge(Example(x[clip], shown[clip], of) for clip, of in zip(clips, captures, strict=True))
+    new = random.random((5, 4))
+    first_and_last = np.r_[clips[0], clips[2]]
+    expected = [by_least_squares(x, y[:, :1], new), by_least_squares(x[first_and_last], y[first_and_last, 1:2], new),
+                by_least_squares(x[clips[1]], y[clips[1], 2:3], new), np.zeros((5, 1))]  # fmt: skip
+    np.testing.assert_allclose(fitted.predict(new), np.hstack(expected), atol=1e-12)
+
+
+def test_what_a_manifest_marks_as_uncaptured_is_not_fitted(tmp_path: Path, run_main: Callable[..., None]) -> None:
+    corpus = Corpus(tmp_path / "corpus")
+    for seed, clip in enumerate(("a1", "a2", "a3")):
+        corpus.buzz(clip, 2.0, seed)
+    config = corpus.configure("tiny.yml")
+    corpus.pack()
+    given = ("--config", config, "data.split.by=list", "data.split.val=[a3]", "--out")
+    run_main(ridge, *given, tmp_path / "all")
+    CorpusFolder(corpus.folder).write_manifest(
+        {clip: {"speaker": "me", "uncaptured": "CheekPuff" if clip == "a1" else "CheekPuff MouthPucker"}
+         for clip in ("a1", "a2", "a3")}
+    )  # fmt: skip
+    corpus.pack()
+    run_main(ridge, *given, tmp_path / "masked")
+    before, after = (read_csv(tmp_path / name / "a3.csv") for name in ("all", "masked"))
+    assert before.select(("CheekPuff",)).any() and not after.select(("CheekPuff",)).any()
+    assert not np.array_equal(before.select(("MouthPucker",)), after.select(("MouthPucker",)))  # of a1 alone
+    others = tuple(name for name in FACE if name not in ("CheekPuff", "MouthPucker"))
+    np.testing.assert_allclose(after.select(others), before.select(others), atol=1e-6)
 
 
 @pytest.mark.parametrize("words", [(), ("features.context=window", "windows.stride_frames=7")], ids=["clip", "window"])
@@ -76,9 +116,9 @@ def test_of_a_large_corpus_every_so_many_clips_are_taken(packed: Path, monkeypat
     material = ridge_regression.RidgeMaterial(load_config(packed))
     train = split_clips(material.store.clips, material.config.data)[0]
     monkeypatch.setattr(ridge_regression, "MOST_FRAMES", 2 * 75)
-    taken = list(material.pairs(train))
+    taken = list(material.examples(train))
     assert len(taken) == 2
-    np.testing.assert_array_equal(taken[1][0], material.features(train[2]))
+    np.testing.assert_array_equal(taken[1].features, material.features(train[2]))
 
 
 def test_refusals(packed: Path, tmp_path: Path, refusal: Callable[..., str]) -> None:
