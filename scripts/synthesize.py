@@ -67,7 +67,11 @@ def parse_arguments() -> SynthesisRequest:
     )
     add("--wav_path", type=Path, required=True, help="sound file, or a folder of them")
     add("--transcript_path", type=Path, help="tsv of start, end and token, or a folder of them with the wavs' stems")
-    add("--out_path", type=Path, help="csv, or a folder for them; by default beside each wav")
+    add(
+        "--out_path",
+        type=Path,
+        help="csv, or, where its name ends in no .csv, a folder for them; by default beside each wav",
+    )
     add("--out_fps", type=float, help="frames a second of the csv; by default the model's")
     renamed(commands, "--fps", "--out_fps")
     add("--overlap", type=int, help="frames that windows share and cross-fade over; 0: none; by default half a window")
@@ -145,11 +149,15 @@ def pair_transcripts(wavs: Sequence[Path], given: SynthesisRequest) -> list[Path
 
 
 def output_of(wav: Path, given: SynthesisRequest) -> Path:
-    """The csv to write. Raises UserError where a folder of wavs would go into one file, and for a name of no csv."""
+    """The csv to write; a name without a suffix is a folder's, there or not, of one wav as of many.
+
+    Raises UserError where a folder of wavs would go into one file, and for the name of another kind of file.
+    """
     if given.out_path is None:
         return wav.with_suffix(".csv")
     if given.wav_path.is_file() and not given.out_path.is_dir():
-        return csv_named(given.out_path, "--out_path")
+        named = csv_named(given.out_path, "--out_path")
+        return named if named.suffix.lower() in (".csv", ".txt") else named / f"{wav.stem}.csv"
     return output_path(wav.with_suffix(".csv"), given.wav_path, given.out_path, "--out_path")
 
 

@@ -167,8 +167,13 @@ def test_where_csvs_go(make_checkpoint: Make, speech: Speech, tmp_path: Path, ru
     run_main(synthesize, *common, wav.parent)
     run_main(synthesize, *common, wav, "--out_path", tmp_path / "new" / "other.csv")
     run_main(synthesize, *common, wav, "--out_path", tmp_path / "new")
+    run_main(synthesize, *common, wav, "--out_path", tmp_path / "newer")
+    run_main(synthesize, *common, wav, "--out_path", tmp_path / "take_1.5")
+    run_main(synthesize, *common, wav.parent, "--out_path", tmp_path / "newest")
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.csv")} == {
-        "wavs/a.csv", "new/other.csv", "new/a.csv"}  # fmt: skip
+        "wavs/a.csv", "new/other.csv", "new/a.csv", "newer/a.csv", "take_1.5/a.csv", "newest/a.csv"}  # fmt: skip
+    line = refusal(synthesize, *common, wav, "--out_path", tmp_path / "a.json")
+    assert line == f"--out_path {tmp_path}/a.json: curves are written as csv; call it a.csv"
     line = refusal(synthesize, *common, wav.parent, "--out_path", tmp_path / "b.csv")
     assert line == f"--out_path {tmp_path}/b.csv: {wav.parent} is a folder, so this must be one too"
     soundfile.write(wav.with_suffix(".flac"), np.zeros(1600), SAMPLE_RATE)
