@@ -21,6 +21,7 @@ KIND_ENDINGS = {  # of names, which say what is in the file and not whose it is
         r"(.+?)[ _.-](blendshapes?([ _.-]?data)?|bs|arkit|curves?|shapes|face|anim(ation)?)", re.IGNORECASE
     ),
 }
+OF_A_CORPUS = ("manifest.csv", "prepare.json")  # beside its bs/: about its clips, and none of them
 LEFTOVERS = (".", "~$", "__MACOSX")  # how names start that file systems and word processors leave behind
 
 
@@ -72,7 +73,8 @@ def find_clips(source: Path, leave_out: Path | None = None) -> Found:
     folders (s1/wav/007.wav and s1/bs/007.csv), and the folders go into the id (s1_007). Of Live Link Face's takes the
     calibrated one counts before the plain and the raw one. A sound file counts before a movie of the same name. What
     is left alone then pairs where names differ by endings such as _audio and _blendshape_data only, or where it is the
-    only sound and the only curves of a folder, whose name the clip gets; a note says so.
+    only sound and the only curves of a folder, whose name the clip gets; a note says so. A corpus is such a folder too:
+    what lies in its neutral/ are poses of the clips in its bs/.
     Raises UserError when there is no recording.
     """
     if not source.is_dir():
@@ -106,7 +108,14 @@ def find_clips(source: Path, leave_out: Path | None = None) -> Found:
 
 def _is_candidate(file: Path, source: Path, leave_out: Path | None) -> bool:
     below = file.relative_to(source).parts
+    if file.name in OF_A_CORPUS and (file.parent / "bs").is_dir():
+        return False
     return file.is_file() and not any(part.startswith(LEFTOVERS) for part in below) and leave_out not in file.parents
+
+
+def _is_neutral(file: Path) -> bool:
+    """Whether it is a neutral pose, by the take's name or as a corpus has it."""
+    return take_of(file)[1] == "neutral" or (file.parent.name == "neutral" and (file.parent.parent / "bs").is_dir())
 
 
 def _is_transcript_table(file: Path) -> bool:
@@ -142,9 +151,10 @@ def _curves(files: list[Path], of_text: set[Path], source: Path, found: Found) -
         takes[file.parent, take_of(file)[0]].append(file)
     performances, neutrals = [], []
     for (_, name), of in takes.items():
-        neutrals += [_piece(name, file, source) for file in of if take_of(file)[1] == "neutral"]
+        neutrals += [_piece(name, file, source) for file in of if _is_neutral(file)]
+        performed = [file for file in of if not _is_neutral(file)]
         try:
-            performances += [_piece(name, file, source) for file in preferred_takes(of).values()]
+            performances += [_piece(name, file, source) for file in preferred_takes(performed).values()]
         except UserError as error:
             found.problems.append(f"{name}: {error}")
     return performances, neutrals

@@ -30,7 +30,7 @@ from dataset.audio import (
     write_wav,
 )
 from dataset.blendshapes import ARKIT, write_columns
-from dataset.corpus import Corpus, Prepared
+from dataset.corpus import Corpus, Prepared, corpus_of
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.timing import RATES
 
@@ -71,7 +71,9 @@ def main() -> None:
         python -m data_process.prepare --source videos/ --out data/me --out_fps 30 --tracker face_landmarker.task
         torchrun --nproc_per_node 4 -m data_process.prepare --source recordings/ --out data/mine""",
     )
-    arguments.add_argument("--source", type=Path, required=True, help="folder of recordings, however deep they lie")
+    arguments.add_argument(
+        "--source", type=Path, required=True, help="folder of recordings, however deep they lie, or a corpus"
+    )
     arguments.add_argument("--out", type=Path, required=True, help="the corpus: gets wav/, bs/, text/, neutral/")
     arguments.add_argument(
         "--out_fps", type=frame_rate, default=25.0, help="frames a second of bs/*.csv (formerly --fps)"
@@ -265,6 +267,7 @@ def close(
     from data_process.video.corpus_of_videos import totals_of, write_rows
 
     problems = [*found.problems, *(f"{clip}: {line}" for clip, line in (report.failed | videos.failed).items())]
+    videos.rows |= _rows_of_corpora([clip for clip in found.clips if clip.id in report.results], found)
     lines = sorted(problems) + sorted(
         [*found.notes, *videos.notes, *_scaled(report), *_lone(found.clips), *_gone(corpus, found.clips)]
     )
@@ -279,12 +282,32 @@ def close(
     corpus.write_prepared(Prepared(settings.out_fps, clips))
     if not clips:
         raise UserError(f"{source}: no clip could be prepared; the first: {problems[0]}")
-    if videos.clips:
+    if videos.rows:
         write_rows(corpus, videos)
+    if videos.clips:
         print(totals_of(videos))
     if found.clips:
         print(_totals(found, report, len(problems), len(lines), log))
     print(_sound_summary({clip: found["wav"] for clip, found in clips.items() if "wav" in found}))
+
+
+def _rows_of_corpora(clips: list[RawClip], found: Found) -> dict[str, dict[str, str]]:
+    """Clip → its row of the manifest of the corpus that its curves come from: who speaks, and what is not captured."""
+    manifests: dict[Path, dict[str, dict[str, str]]] = {}
+    rows = {}
+    for clip in clips:
+        known = corpus_of(clip.curves) if clip.curves else None
+        if clip.curves is None or known is None:
+            continue
+        if known.folder not in manifests:
+            try:
+                manifests[known.folder] = known.read_manifest()
+            except UserError as error:  # another program's
+                found.notes.append(f"{error}; left aside")
+                manifests[known.folder] = {}
+        if row := manifests[known.folder].get(clip.curves.stem):
+            rows[clip.id] = row
+    return rows
 
 
 def _scaled(report: StageReport) -> list[str]:

@@ -14,6 +14,7 @@ from data_process.doctor.sound_checks import hum_db
 from data_process.pairs import find_clips
 from dataset.audio import read_audio
 from dataset.blendshapes import ANGLES, ARKIT, read_csv
+from dataset.corpus import Corpus
 from dataset.recordings.layout_writers import write_livelink
 from dataset.recordings.layouts import read_recording
 from dataset.recordings.recording import Recording
@@ -186,6 +187,15 @@ LAYOUTS: dict[str, tuple[dict[str, str], dict[str, tuple[str, ...]]]] = {
         {"a.wav": "", "b.csv": CSV, "c_neutral.csv": CSV},
         {"a": ("a.wav", "", "", ""), "b": ("", "b.csv", "", "")},
     ),
+    "a corpus": (
+        {"wav/a.wav": "", "bs/a.csv": CSV, "neutral/a.csv": CSV, "manifest.csv": "id,speaker\na,me\n",
+         "prepare.json": "{}", "video.log": "", "neutral/b.csv": CSV, "wav/b.wav": "", "bs/b.csv": CSV},
+        {"a": ("wav/a.wav", "bs/a.csv", "neutral/a.csv", ""), "b": ("wav/b.wav", "bs/b.csv", "neutral/b.csv", "")},
+    ),
+    "neutral is a name as any other": (
+        {"neutral/a.csv": CSV, "neutral/a.wav": ""},
+        {"a": ("neutral/a.wav", "neutral/a.csv", "", "")},
+    ),
     "leftovers of file systems": (
         {"a.wav": "", "._a.wav": "", ".cache/a.wav": "", "__MACOSX/a.wav": "", "a.csv": CSV, "a.jpg": ""},
         {"a": ("a.wav", "a.csv", "", "")},
@@ -211,6 +221,26 @@ def test_the_corpus_is_not_taken_for_recordings(raw: Raw) -> None:
 
 
 # What is written.
+
+
+def test_of_a_corpus_the_first_seconds_keep_what_its_manifest_says(raw: Raw) -> None:
+    for name in "ab":
+        sound(raw / "wav" / f"{name}.wav", 3.0)
+        curves(raw / "bs" / f"{name}.csv", 75)
+    neutral = curves(raw / "neutral" / "a.csv", 1)
+    row = {"speaker": "me", "uncaptured": "CheekPuff TongueOut", "calibrated": "JawOpen/0.69"}
+    Corpus(raw.folder).write_manifest({"a": row, "gone": row})
+    assert raw.prepare("--out_fps", 25, "--first_s", 2).startswith("prepared 2 clips (0 up to date): 2 with sound and")
+    assert raw.log == []
+    assert [len(read_csv(raw.out / "bs" / f"{name}.csv").values) for name in "ab"] == [50, 50]
+    np.testing.assert_allclose(read_csv(raw.out / "neutral" / "a.csv").values, neutral, atol=1e-6)
+    assert Corpus(raw.out).read_manifest() == {"a": {"id": "a", **row}}
+    assert Corpus(raw.out).uncaptured() == {"a": ("CheekPuff", "TongueOut")}
+    text(raw / "manifest.csv", "name,take\na,1\n")
+    raw.prepare("--out_fps", 25, "--first_s", 1)
+    assert raw.log == [
+        f"{raw / 'manifest.csv'}, line 1: no column id; expected id, speaker and, if you like, split; left aside"
+    ]
 
 
 def test_a_pair_becomes_wav_csv_and_text(raw: Raw) -> None:
