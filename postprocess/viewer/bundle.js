@@ -7,7 +7,17 @@ export async function unpacked(text, places) {
   const block = await new Response(stream).arrayBuffer();
   const arrays = {};
   for (const [name, { type, offset, length }] of Object.entries(places)) {
-    arrays[name] = new TYPES[type](block, offset, length);
+    const half = type === "Float16Array"; // few browsers have one yet
+    arrays[name] = half ? widened(new Uint16Array(block, offset, length)) : new TYPES[type](block, offset, length);
   }
   return arrays;
+}
+
+// Float32Array of half precision's bits: a sign, five of the exponent, ten of the fraction (IEEE 754); all finite.
+function widened(halves) {
+  return Float32Array.from(halves, (bits) => {
+    const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+    const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
+    return bits >> 15 ? -size : size;
+  });
 }

@@ -9,8 +9,8 @@ import numpy as np
 
 ALIGNMENT = 4  # bytes: a JavaScript typed array begins at a multiple of its element's size
 # numpy's name → JavaScript's typed array, little-endian as every browser's machine is.
-ARRAYS = {"float32": "Float32Array", "int16": "Int16Array", "int8": "Int8Array", "uint32": "Uint32Array",
-          "uint16": "Uint16Array", "uint8": "Uint8Array"}  # fmt: skip
+ARRAYS = {"float32": "Float32Array", "float16": "Float16Array", "int16": "Int16Array", "int8": "Int8Array",
+          "uint32": "Uint32Array", "uint16": "Uint16Array", "uint8": "Uint8Array"}  # fmt: skip
 
 
 def packed(arrays: Mapping[str, np.ndarray]) -> tuple[str, dict[str, Any]]:

@@ -26,7 +26,7 @@ from postprocess.face.gltf import write_head
 from postprocess.face.heads import read_head
 from postprocess.face.mesh import Head, Mesh, Part
 from postprocess.life.enlivener import HEAD
-from postprocess.viewer import live_page
+from postprocess.viewer import live_page, talk_page
 from postprocess.viewer.bundle import ARRAYS, packed
 from postprocess.viewer.geometry import head_arrays
 from postprocess.viewer.showing import labels_of, read_takes, target_of
@@ -123,8 +123,8 @@ def unpacked(text: str, places: dict[str, Any]) -> dict[str, np.ndarray]:
 
 def test_every_module_is_on_the_page_after_those_that_it_imports() -> None:
     modules = {file.stem: file.read_text(encoding="utf-8") for file in TEMPLATE.parent.glob("*.js")}
-    assert {*SCRIPTS, *live_page.SCRIPTS} == set(modules)
-    for scripts in (SCRIPTS, live_page.SCRIPTS):
+    assert {*SCRIPTS, *live_page.SCRIPTS, *talk_page.SCRIPTS} == set(modules)
+    for scripts in (SCRIPTS, live_page.SCRIPTS, talk_page.SCRIPTS):
         for place, name in enumerate(scripts):
             assert set(re.findall(r'from "\./(\w+)\.js"', modules[name])) <= set(scripts[:place])
 

@@ -1,0 +1,28 @@
+"""The page that needs no server: it holds the head and the network, and a microphone or a sound file drives them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from config import pages
+from dataset.blendshapes import DECIMALS
+from postprocess.face.mesh import Head
+from postprocess.viewer.bundle import packed
+from postprocess.viewer.geometry import head_arrays
+from postprocess.viewer.live_page import FACE_SCRIPTS, about_face
+from postprocess.viewer.viewer_page import script
+
+TEMPLATE = Path(__file__).with_name("talk.html")
+SCRIPTS = (*FACE_SCRIPTS, "microphone", "talk", "talk_page")
+NETWORK = "network_"  # before the names of its arrays, beside the head's
+
+
+def write_talk_page(
+    path: Path, head: Head, title: str, numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Write the page, whole or not at all; numbers, and arrays of any shape: what talk.js computes with."""
+    block, places = packed(head_arrays(head) | {f"{NETWORK}{name}": array for name, array in arrays.items()})
+    told = about_face(title, places) | {"network": numbers, "prefix": NETWORK, "decimals": DECIMALS}
+    pages.write_page(path, TEMPLATE, title=title, about=told, block=block, script=script(SCRIPTS))
