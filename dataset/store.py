@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from config.errors import UserError
 from dataset.clip import AGAIN, VERSION, Clip
+from dataset.lmdb_pages import check_pages
 from dataset.shards import current_files, discard, finish_replacing, partials, replace_set, writing
 
 INDEX = b"index"
@@ -144,16 +145,13 @@ def _key(clip_id: str) -> bytes:
 class Snapshot:
     """What an LMDB holds, to which nobody writes any more.
 
-    Raises lmdb.Error for a file that is no LMDB or not a whole one. A forked worker goes on reading its parent's
-    snapshot, which is nothing but mapped memory.
+    Raises lmdb.Error for a file that is no LMDB, or not a whole one, or damaged. A forked worker goes on reading its
+    parent's snapshot, which is nothing but mapped memory.
     """
 
     def __init__(self, path: Path) -> None:
+        check_pages(path)  # to read past a mapped file's end would kill the process
         environment = lmdb.open(str(path), subdir=False, readonly=True, lock=False, readahead=False)
-        pages = environment.info()["last_pgno"] + 1
-        if pages * environment.stat()["psize"] > path.stat().st_size:
-            environment.close()
-            raise lmdb.CorruptedError("truncated")  # to read past a mapped file's end would kill the process
         self._transaction = environment.begin(buffers=True)
 
     def get(self, key: bytes) -> pa.Buffer | None:
