@@ -1,5 +1,6 @@
 """The command that sends a face as its voice is heard."""
 
+import argparse
 import itertools
 import json
 import os
@@ -20,6 +21,7 @@ from postprocess.smooth import smooth
 from scripts import stream
 from tests.helpers import CAPTURES, CAUSAL, DEMO, ROOT, needs_shared, posix_only, random_curves, write_speech
 from tests.receivers import UdpEar, read_live_link
+from tests.sound_devices import SoundDevices
 
 Main = Callable[..., None]
 Refusal = Callable[..., str]
@@ -90,6 +92,15 @@ def test_what_resampling_waits_for_is_in_the_lookahead(
     assert header["lookahead_ms"] == alone_ms + more_ms
     added = f", {more_ms} ms of it by bringing the sound to 16 kHz" if more_ms else ""
     assert capsys.readouterr().err.splitlines()[0] == f"look-ahead {alone_ms + more_ms:.0f} ms{added}"
+
+
+@pytest.mark.parametrize(("source", "more_ms"), [({"serve": "ws://127.0.0.1:1"}, 4), ({"mic": ""}, 4), ({}, 0)])
+def test_an_agent_and_a_microphone_wait_for_resampling_too_and_no_file(
+    source: dict[str, str], more_ms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SoundDevices(rate=48_000).install(monkeypatch)
+    given = {"serve": None, "mic": None, "pcm": None, **source}
+    assert stream.resampling_ms_of(argparse.Namespace(**given)) == more_ms
 
 
 def test_recorded_curves_when_their_sound_is_heard(tmp_path: Path, run_main: Main, capsys: Said) -> None:
