@@ -6,6 +6,7 @@ import os
 # few cores would only wait for one another's threads. Libraries read it when they are first imported.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import contextlib
 import json
 import shutil
 import signal
@@ -28,18 +29,28 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A headless Chromium that draws WebGL on the CPU."""
+def launch_browser() -> Iterator[Callable[..., Any]]:
+    """What starts a headless Chromium that draws WebGL on the CPU, with more arguments than it needs for that."""
     if CHROMIUM is None:
         pytest.skip("needs a Chromium: install chromium, chromium-browser or google-chrome")
     from playwright.sync_api import sync_playwright
 
     offline = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
     drawn = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox", "--disable-quic")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*offline, *drawn])
-        yield chromium
-        chromium.close()
+    with sync_playwright() as playwright, contextlib.ExitStack() as started:
+
+        def launch(*more: str) -> Any:
+            chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*offline, *drawn, *more])
+            started.callback(chromium.close)
+            return chromium
+
+        yield launch
+
+
+@pytest.fixture(scope="session")
+def browser(launch_browser: Callable[..., Any]) -> Any:
+    """A headless Chromium that draws WebGL on the CPU."""
+    return launch_browser()
 
 
 @pytest.fixture(scope="session")

@@ -31,9 +31,8 @@ export class Microphone {
     const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true };
     this.stream = await navigator.mediaDevices.getUserMedia({ audio });
     this.context = new AudioContext({ sampleRate: rateHz });
-    const module = URL.createObjectURL(new Blob([TAKER], { type: "text/javascript" }));
-    await this.context.audioWorklet.addModule(module);
-    URL.revokeObjectURL(module);
+    // Not as a Blob: a page that was opened from a file has no origin that a Blob's address could share.
+    await this.context.audioWorklet.addModule(`data:text/javascript,${encodeURIComponent(TAKER)}`);
     const taker = new AudioWorkletNode(this.context, "taker", {
       numberOfOutputs: 0,
       channelCount: 1,

@@ -227,6 +227,7 @@ class TalkPage {
     this.stop();
     this.source = null;
     this.begin();
+    this.show();
     const { turn } = this;
     const resumed = this.resumed();
     try {
@@ -284,6 +285,12 @@ class TalkPage {
     source?.tick(now);
     const [heard, silence] = source ? [source.heard, source.silence] : [0, Infinity];
     const speaks = silence === 0;
+    this.show(speaks);
+    this.face.draw(now, speaks, heard, this.face.presence(silence, false));
+  }
+
+  show(speaks = false) {
+    const { source } = this;
     const working = source instanceof Played && !source.done;
     this.face.say(
       this.microphone ? "hearing you" : speaks ? "speaking" : working ? "listening" : "ready",
@@ -292,7 +299,6 @@ class TalkPage {
     $("play").disabled = !(source instanceof Played);
     $("play").textContent = source?.playing ? "Stop" : "Play";
     $("save").disabled = !(source?.frames.length && (source.done || this.microphone));
-    this.face.draw(now, speaks, heard, this.face.presence(silence, false));
   }
 
   // The curves as a csv, as scripts/synthesize.py writes them.
