@@ -123,8 +123,7 @@ def evaluate(scoring: Scoring) -> Scored:
         if repeats:
             others = read_repeats(pair.clip, repeats, scoring.fps, curves.rates.target)
             clips[pair.clip]["diversity"] = diversity([curves.prediction[:, indices(curves.names, FACE)], *others])
-        for name, floor in floor_curves(curves, speech, stats, scoring.stats):
-            angles = curves.target_angles if name == TARGET else {}
+        for name, floor, angles in floor_curves(curves, speech, stats, scoring.stats):
             of_clip = score(curves._replace(prediction=floor, prediction_angles=angles), speech, scoring.pieces_s)
             floors.setdefault(name, {})[pair.clip] = of_clip
     remarks = [
@@ -160,16 +159,18 @@ def score(curves: CurvePair, speech: Speech, pieces_s: float | None = None) -> C
 
 def floor_curves(
     curves: CurvePair, speech: Speech, stats: Stats | None, stats_path: Path | None
-) -> Iterator[tuple[str, np.ndarray]]:
-    """What stands beside the prediction in the table, name by name, each (frames, len(names)) as the target is."""
+) -> Iterator[tuple[str, np.ndarray, Mapping[str, np.ndarray]]]:
+    """What stands beside the prediction in the table: its name, (frames, len(names)) as the target is, and the head's
+    angles, radians, where it has any."""
     target, frames = curves.target, len(curves.target)
     if stats and stats_path:
-        yield MEAN_FACE, mean_face(stats, curves.names, frames, stats_path)
+        yield MEAN_FACE, mean_face(stats, curves.names, frames, stats_path), {}
     if speech.words is not None:
-        yield VISEME_FACE, viseme_face(phones(speech.words), curves.names, frames, curves.rates.target)
-    yield TARGET, target
+        yield VISEME_FACE, viseme_face(phones(speech.words), curves.names, frames, curves.rates.target), {}
+    yield TARGET, target, curves.target_angles
     for by in LATE_FRAMES:
-        yield f"target {by} late", late(target, by)
+        angles = {name: late(angle, by) for name, angle in curves.target_angles.items()}
+        yield f"target {by} late", late(target, by), angles
 
 
 def read_speech(transcript: Path | None, sound: Path | None) -> Speech:

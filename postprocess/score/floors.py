@@ -46,5 +46,5 @@ def _in_order(phones: Sequence[Word], duration_s: float) -> Iterator[Phone]:
 
 
 def late(target: np.ndarray, frames: int) -> np.ndarray:
-    """The target itself, (frames, channels), so many frames late: its first frame held, its end cut off."""
+    """The target itself, (frames, …), so many frames late: its first frame held, its end cut off."""
     return np.concatenate([np.repeat(target[:1], frames, axis=0), target])[: len(target)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataset.blendshapes import ARKIT, FACE, read_csv, write_curves
+from dataset.blendshapes import ARKIT, FACE, read_csv, write_columns, write_curves
 from dataset.corpus import Corpus as CorpusFolder
 from dataset.phones import phones
 from dataset.stats import compute_stats, save_stats
@@ -51,6 +51,17 @@ def test_scores_on_disk_are_those_of_the_metrics_to_the_last_bit(
     assert scores["interval"] == nested(intervals([expected["b"], expected["c"]]))
     assert (scores["fps"], scores["pieces_s"]) == (25, None)
     assert list(scores["floors"]) == ["target", "target 1 late", "target 2 late"]
+
+
+def test_a_target_that_is_late_turns_its_head_late(tmp_path: Path, run_main: Callable[..., None]) -> None:
+    yaw = np.linspace(0, 1, 41)
+    columns = {**dict.fromkeys(ARKIT, np.zeros(41)), "HeadYaw": yaw, "HeadPitch": 0 * yaw, "HeadRoll": 0 * yaw}
+    write_columns(tmp_path / "a.csv", {**columns, "JawOpen": yaw})
+    run_main(script, "--predictions", tmp_path, "--targets", tmp_path, "--fps", "25", "--json", tmp_path / "s.json")
+    floors = json.loads((tmp_path / "s.json").read_text())["floors"]
+    ranges = [floors[name]["mean"]["head_range_deg"] for name in ("target", "target 1 late", "target 2 late")]
+    turns = [np.concatenate([np.zeros(by), yaw])[:41] for by in range(3)]
+    assert ranges == pytest.approx([np.degrees(np.diff(np.percentile(turn, (2, 98)))[0]) for turn in turns], abs=1e-4)
 
 
 def test_the_screen_shows_clips_mean_groups_channels_and_what_is_missing(
