@@ -16,6 +16,28 @@ const RESUMED_MS = 500;
 const APART_S = 0.15; // a microphone's face jumps to what was told last where it lags so far behind
 const STRAIGHT = [0, 0, 0]; // the head's angles
 const EVERY_MS = 100;
+const [SHUTS_S, OPENS_S] = [0.09, 0.15]; // a blink
+
+// Lids that shut now and then, the same for a seed: on the head alone, not in the csv.
+class Blinks {
+  constructor(seed) {
+    Object.assign(this, { state: seed, next: 1 });
+  }
+
+  // From 0 to 1; a linear congruential generator (Numerical Recipes, 1992).
+  get random() {
+    this.state = (Math.imul(this.state, 1664525) + 1013904223) >>> 0;
+    return this.state / 2 ** 32;
+  }
+
+  // How far they are shut at a time, s, that only grows.
+  at(time) {
+    const since = time - this.next;
+    if (since > SHUTS_S + OPENS_S) this.next = time + 1.2 - 2.3 * Math.log(1 - this.random); // 17 a minute
+    if (since < 0 || since > SHUTS_S + OPENS_S) return 0;
+    return since < SHUTS_S ? since / SHUTS_S : 1 - (since - SHUTS_S) / OPENS_S;
+  }
+}
 
 // What is spoken into the microphone: shown as soon as it is told.
 class Spoken {
@@ -143,6 +165,7 @@ class TalkPage {
     Object.assign(this, { about, weights, network: about.network, source: null, turn: 0 });
     this.face = new LiveFace(about, arrays);
     this.sound = new LiveSound(PLAYED_HZ);
+    this.blinks = new Blinks(0);
     this.write();
     this.listen();
     this.begin();
@@ -286,7 +309,9 @@ class TalkPage {
     const [heard, silence] = source ? [source.heard, source.silence] : [0, Infinity];
     const speaks = silence === 0;
     this.show(speaks);
-    this.face.draw(now, speaks, heard, this.face.presence(silence, false));
+    const blink = this.blinks.at(now / 1000);
+    const lids = { EyeBlinkLeft: blink, EyeBlinkRight: blink };
+    this.face.draw(now, speaks, heard, this.face.presence(silence, false), lids);
   }
 
   show(speaks = false) {
