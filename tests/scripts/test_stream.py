@@ -99,7 +99,7 @@ def test_an_agent_and_a_microphone_wait_for_resampling_too_and_no_file(
     source: dict[str, str], more_ms: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     SoundDevices(rate=48_000).install(monkeypatch)
-    given = {"serve": None, "mic": None, "pcm": None, **source}
+    given: dict[str, str | None] = {"serve": None, "mic": None, "pcm": None, **source}
     assert stream.resampling_ms_of(argparse.Namespace(**given)) == more_ms
 
 
