@@ -1,9 +1,13 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from config.load import load_config
 from dataset.blendshapes import FACE, read_csv
@@ -13,6 +17,7 @@ from model.synthesis import Synthesizer
 from model.trials import run_trial
 from postprocess.score.held_out import HeldOutScorer
 from scripts import evaluate, kfold, synthesize
+from tests.helpers import KILLED_STATUS, ROOT
 
 SCORER = HeldOutScorer()
 CLIPS = {"a1", "a2", "a3", "b1", "b2"}
@@ -101,6 +106,43 @@ def test_what_is_done_is_not_done_again_and_what_is_missing_is(
     assert f"no_onehot against base: {np.mean(gains):+.4f} (95%: " in shown
     assert f"better on {sum(gain < 0 for gain in gains)} of 5 clips" in shown
     assert "10 models, 5 clips, each scored by models that never heard it" in shown
+
+
+KILLED = """
+import os
+from model import run_state
+from scripts import kfold
+finish_step = run_state.RunState.finish_step
+def finish_or_die(run, losses):
+    finish_step(run, losses)
+    if run.config.run.name == "fold_2" and run.step == 2:
+        os._exit(9)
+run_state.RunState.finish_step = finish_or_die
+kfold.main()
+"""
+
+
+def test_folds_that_were_killed_and_run_again_equal_unbroken_ones(
+    result: Path, packed: Path, run_main: Callable[..., None], tmp_path: Path
+) -> None:
+    folder = tmp_path / "tiny_kfold"
+    given = words(folder, packed, "train.checkpoint_steps=1", "--variants", "base")
+    killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, given)], cwd=ROOT, capture_output=True, text=True)
+    assert killed.returncode == KILLED_STATUS, killed.stderr
+    assert load_checkpoint(folder / "base" / "fold_2" / "last.safetensors")[0].step == 2
+    assert not (folder / "base" / "fold_3").exists()
+    run_main(kfold, *given)
+    for fold in range(5):
+        for name in ("last", "best"):
+            file = Path("base") / f"fold_{fold}" / f"{name}.safetensors"
+            ours, theirs = load_file(folder / file), load_file(result / file)
+            assert ours.keys() == theirs.keys()
+            assert all(torch.equal(tensor, theirs[key]) for key, tensor in ours.items()), file
+    for clip in CLIPS:
+        csv = Path("base") / "oof" / f"{clip}.csv"
+        assert (folder / csv).read_bytes() == (result / csv).read_bytes()
+    new, old = (json.loads((place / "kfold.json").read_text())["variants"]["base"] for place in (folder, result))
+    assert new["clips"] == old["clips"] and new["mean"] == old["mean"]
 
 
 def test_other_settings_are_refused_until_they_may_overwrite(
