@@ -166,7 +166,8 @@ def cut_for(clip: Measured, cures: set[str]) -> Cut | None:
     return Cut(frames, sound_s, math.floor(length_s * clip.curves.fps + 1e-6) / clip.curves.fps)
 
 
-def _write_clip(item: _MendItem) -> None:
+def _write_clip(item: Item) -> None:
+    assert isinstance(item, _MendItem)
     files, how = item.clip.files, item.how
     for file, target in zip(item.inputs, item.outputs, strict=True):
         if how is not None and file == files.bs:

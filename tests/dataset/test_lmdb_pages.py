@@ -36,12 +36,12 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def newest_meta(content: bytes) -> int:
+def newest_meta(content: bytes | bytearray) -> int:
     """Where the meta page begins that counts."""
     return PAGE if unpack_from("=Q", content, PAGE + 144) > unpack_from("=Q", content, 144) else 0
 
 
-def nodes(content: bytes, page: int) -> list[int]:
+def nodes(content: bytes | bytearray, page: int) -> list[int]:
     """Where a page's nodes begin, in the file."""
     (lower,) = unpack_from("=H", content, page + 12)
     return [page + place for place in unpack_from(f"={(lower - HEADER) // 2}H", content, page + HEADER)]
