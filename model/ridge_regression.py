@@ -52,7 +52,14 @@ class _Sums(NamedTuple):
     xy: np.ndarray  # (size, channels)
 
     def with_more(self, other: "_Sums") -> "_Sums":
-        return _Sums(self.captured, *(one + more for one, more in zip(self[1:], other[1:], strict=True)))
+        return _Sums(
+            self.captured,
+            self.frames + other.frames,
+            self.x + other.x,
+            self.y + other.y,
+            self.xx + other.xx,
+            self.xy + other.xy,
+        )
 
 
 def fit_ridge(clips: Iterable[Example], shrinkage: float = SHRINKAGE) -> Ridge:
