@@ -1,4 +1,6 @@
-// What the parts of the page share of the document: its elements, its colours and its font.
+// What the parts of a page share of the document: its elements, its colours and its font, and how it opens.
+import { unpacked } from "./bundle.js";
+
 export const $ = (id) => document.getElementById(id);
 
 export function element(tag, properties, ...children) {
@@ -18,4 +20,21 @@ export function colour(name) {
 // For what is written on canvases: the page's own.
 export function font(px) {
   return `${px}px ${getComputedStyle(document.body).fontFamily}`;
+}
+
+// Say what is wrong.
+export function trouble(line) {
+  $("trouble").textContent = line;
+  $("trouble").hidden = false;
+}
+
+// make: given what the page is told of itself, and its arrays by name; where it fails, the page says so.
+export async function openPage(make) {
+  try {
+    const about = JSON.parse($("about").textContent);
+    make(about, await unpacked($("block").textContent, about.arrays));
+  } catch (error) {
+    trouble(`${error.message} Open the page in a current Chrome, Edge, Firefox or Safari.`);
+    throw error;
+  }
 }

@@ -1,6 +1,5 @@
 // The live page: a face by the clock of the sound that is heard, as a WebSocket tells both.
-import { unpacked } from "./bundle.js";
-import { $ } from "./dom.js";
+import { $, openPage } from "./dom.js";
 import { followNight, LiveFace } from "./live_face.js";
 import { LiveSound } from "./live_sound.js";
 
@@ -79,5 +78,4 @@ class LivePage {
 }
 
 followNight();
-const about = JSON.parse($("about").textContent);
-new LivePage(about, await unpacked($("block").textContent, about.arrays));
+await openPage((about, arrays) => new LivePage(about, arrays));

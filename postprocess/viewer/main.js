@@ -1,8 +1,7 @@
 // The page put together: what is chosen, and who is told when it changes.
-import { unpacked } from "./bundle.js";
 import { ChannelList } from "./channels.js";
 import { Clock, SPEEDS } from "./clock.js";
-import { $, element, sample } from "./dom.js";
+import { $, element, openPage, sample, trouble } from "./dom.js";
 import { Mesh } from "./head.js";
 import { PoseSliders } from "./pose.js";
 import { Showing } from "./showing.js";
@@ -134,14 +133,9 @@ class Page {
     else {
       this.setPosing(false);
       this.dirty = true;
-      await this.clock.play().catch((error) => this.say(`The sound cannot be played: ${error.message}`));
+      await this.clock.play().catch((error) => trouble(`The sound cannot be played: ${error.message}`));
     }
     this.dirty = true;
-  }
-
-  say(line) {
-    $("trouble").textContent = line;
-    $("trouble").hidden = false;
   }
 
   setSpeed(speed) {
@@ -200,7 +194,7 @@ class Page {
     $("speed").addEventListener("change", () => this.setSpeed(Number($("speed").value)));
     $("tabs").addEventListener("keydown", (event) => this.tabKey(event));
     this.clock.audio.addEventListener("ended", () => (this.dirty = true));
-    this.clock.audio.addEventListener("error", () => this.say("This browser cannot play the page's sound (FLAC)."));
+    this.clock.audio.addEventListener("error", () => trouble("This browser cannot play the page's sound (FLAC)."));
     document.addEventListener("keydown", (event) => this.key(event));
     // A button that was clicked shall not take the next press of the space bar.
     document.addEventListener(
@@ -291,11 +285,4 @@ function followTheme(told) {
 }
 
 setTheme(darkSystem.matches ? "dark" : "light");
-const about = JSON.parse($("about").textContent);
-try {
-  new Page(about, await unpacked($("block").textContent, about.arrays));
-} catch (error) {
-  $("trouble").textContent = `${error.message} Open the page in a current Chrome, Edge, Firefox or Safari.`;
-  $("trouble").hidden = false;
-  throw error;
-}
+await openPage((about, arrays) => new Page(about, arrays));

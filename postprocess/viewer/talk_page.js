@@ -1,6 +1,5 @@
 // The page that needs no server: a microphone or a sound file drives the head, by the network that the page holds.
-import { unpacked } from "./bundle.js";
-import { $, element } from "./dom.js";
+import { $, element, openPage, trouble } from "./dom.js";
 import { followNight, LiveFace } from "./live_face.js";
 import { LiveSound } from "./live_sound.js";
 import { Microphone } from "./microphone.js";
@@ -242,7 +241,7 @@ class TalkPage {
       [this.microphone, this.source] = [microphone, new Spoken(this.talk, this.face)];
       $("microphone").setAttribute("aria-pressed", true);
     } catch (error) {
-      this.trouble(error.message);
+      trouble(error.message);
     }
   }
 
@@ -260,14 +259,14 @@ class TalkPage {
       this.follow();
       if ((await resumed) && turn === this.turn) this.play();
     } catch (error) {
-      if (turn === this.turn) this.trouble(error.message);
+      if (turn === this.turn) trouble(error.message);
     }
   }
 
   // The file is heard by the settings as they are.
   follow() {
     this.source = new Played(this.talk, this.face, this.sound, this.file);
-    this.source.work().catch((error) => this.trouble(error.message));
+    this.source.work().catch((error) => trouble(error.message));
   }
 
   // Whether there is sound: a browser waits for a click before it gives any.
@@ -336,11 +335,6 @@ class TalkPage {
     element("a", { href: url, download: `${this.source.name}.csv` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   }
-
-  trouble(line) {
-    $("trouble").textContent = line;
-    $("trouble").hidden = false;
-  }
 }
 
 // A file's channels in one, at each of these rates.
@@ -365,14 +359,8 @@ async function decoded(file, ratesHz) {
 }
 
 followNight();
-const about = JSON.parse($("about").textContent);
-try {
-  const arrays = await unpacked($("block").textContent, about.arrays);
+await openPage((about, arrays) => {
   const ofNetwork = Object.entries(arrays).filter(([name]) => name.startsWith(about.prefix));
   const network = Object.fromEntries(ofNetwork.map(([name, array]) => [name.slice(about.prefix.length), array]));
   new TalkPage(about, arrays, network);
-} catch (error) {
-  $("trouble").textContent = `${error.message} Open the page in a current Chrome, Edge, Firefox or Safari.`;
-  $("trouble").hidden = false;
-  throw error;
-}
+});
