@@ -10,6 +10,7 @@ from config.errors import UserError, as_user_error
 from data_process.transcripts import NAME_COLUMNS, TEXT_COLUMNS, load_transcripts, loose_name, match_names
 from data_process.transcripts import SUFFIXES as TRANSCRIPT_SUFFIXES
 from dataset.audio import SOUND_SUFFIXES, TRACK_SUFFIXES
+from dataset.corpus import Corpus
 from dataset.recordings.layout_facecap import is_facecap
 from dataset.recordings.layouts import SUFFIXES as CURVE_SUFFIXES
 from dataset.recordings.layouts import find_recordings, preferred_takes, take_of
@@ -21,7 +22,6 @@ KIND_ENDINGS = {  # of names, which say what is in the file and not whose it is
         r"(.+?)[ _.-](blendshapes?([ _.-]?data)?|bs|arkit|curves?|shapes|face|anim(ation)?)", re.IGNORECASE
     ),
 }
-OF_A_CORPUS = ("manifest.csv", "prepare.json")  # beside its bs/: about its clips, and none of them
 LEFTOVERS = (".", "~$", "__MACOSX")  # how names start that file systems and word processors leave behind
 
 
@@ -108,8 +108,9 @@ def find_clips(source: Path, leave_out: Path | None = None) -> Found:
 
 def _is_candidate(file: Path, source: Path, leave_out: Path | None) -> bool:
     below = file.relative_to(source).parts
-    if file.name in OF_A_CORPUS and (file.parent / "bs").is_dir():
-        return False
+    corpus = Corpus(file.parent)
+    if file in (corpus.manifest, corpus.prepared) and (file.parent / "bs").is_dir():
+        return False  # about its clips, and none of them
     return file.is_file() and not any(part.startswith(LEFTOVERS) for part in below) and leave_out not in file.parents
 
 
@@ -151,10 +152,11 @@ def _curves(files: list[Path], of_text: set[Path], source: Path, found: Found) -
         takes[file.parent, take_of(file)[0]].append(file)
     performances, neutrals = [], []
     for (_, name), of in takes.items():
-        neutrals += [_piece(name, file, source) for file in of if _is_neutral(file)]
-        performed = [file for file in of if not _is_neutral(file)]
+        poses = [file for file in of if _is_neutral(file)]
+        neutrals += [_piece(name, file, source) for file in poses]
         try:
-            performances += [_piece(name, file, source) for file in preferred_takes(performed).values()]
+            performed = preferred_takes([file for file in of if file not in poses])
+            performances += [_piece(name, file, source) for file in performed.values()]
         except UserError as error:
             found.problems.append(f"{name}: {error}")
     return performances, neutrals
