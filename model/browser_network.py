@@ -10,7 +10,7 @@ import numpy as np
 
 from config.units import SAMPLE_RATE
 from dataset.blendshapes import ARKIT
-from model.causal_model import NORM_EPSILON, CausalModel, Layer
+from model.causal_model import NORM_EPSILON, CausalModel
 from model.lookahead import HEARD_STEPS
 from model.mel import FLOOR
 
@@ -84,17 +84,13 @@ def lookaheads_ms(model: CausalModel) -> list[float]:
 
 def _of_delay(model: CausalModel, index: int, place: int) -> dict[str, np.ndarray]:
     """place: the delay in steps, counted from the lowest."""
-
-    def of(number: int, layer: Layer) -> dict[str, np.ndarray]:
-        return {f"scale_{number}_{index}": layer.scale[place], f"shift_{number}_{index}": layer.offset[place]}
-
     arrays = {
         f"means_{index}": model.step_means[place],
         f"stds_{index}": model.step_stds[place],
         f"offset_{index}": model.project_bias + model.delay_vectors[place],
     }
     for number, layer in enumerate(model.layers):
-        arrays |= of(number, layer)
+        arrays |= {f"scale_{number}_{index}": layer.scale[place], f"shift_{number}_{index}": layer.offset[place]}
     return arrays
 
 
