@@ -12,13 +12,14 @@ from pydantic_core import ErrorDetails
 
 from config.errors import UserError
 from config.files import written_whole
-from config.places import ROOT
+from config.places import ROOT, is_hub_id
 from config.schema import Config
 from config.suggest import nearest
 from config.yaml_files import DEEPEST, Dumper, Keys, Places, parse_yaml, read_yaml, shown
 
 DEFAULT = ROOT / "config" / "default.yml"
 PATH_KEYS = (("run", "dir"), ("data", "corpus"), ("data", "lmdb"), ("features", "cache"), ("train", "init"))
+HUB_KEY = "train.init"  # may be a hub id too
 
 Tree = dict[str, Any]
 
@@ -114,7 +115,8 @@ def _resolve_paths(tree: Tree, base: Path) -> None:
 
 def _resolved(base: Path, key: str, path: str) -> str:
     try:
-        return str((base / Path(path).expanduser()).resolve())
+        place = (base / Path(path).expanduser()).resolve()
+        return path if key == HUB_KEY and is_hub_id(path) and not place.exists() else str(place)
     except (RuntimeError, ValueError):  # ~nobody, a NUL character
         raise UserError(f"{key}: not a path: {shown(repr(path))}") from None
 

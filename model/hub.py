@@ -1,14 +1,12 @@
 """What a person may name a model by: a file, a folder, or its id on the Hugging Face hub."""
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from config.errors import UserError
+from config.places import is_hub_id
 from config.run_folder import BEST, SUFFIX
 from model.ensembles import WEIGHTS
-
-HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")  # user/repo
 
 
 def find_checkpoint(source: str | Path) -> Path:
@@ -22,7 +20,7 @@ def find_checkpoint(source: str | Path) -> Path:
     if path.is_dir():
         return _checkpoint_in(path)
     name = path.as_posix()
-    if path.exists() or path.suffix == SUFFIX or not HUB_ID.fullmatch(name):
+    if path.exists() or not is_hub_id(name):
         return path
     found = find_snapshot(name, [[f"*{SUFFIX}", WEIGHTS]], lambda folder: any(folder.glob(f"*{SUFFIX}")))
     if found is None:

@@ -27,6 +27,7 @@ from dataset.windows import Batch
 from model import checkpoint
 from model.checkpoint import Header, prefixed, unprefixed, with_domains
 from model.decoder import FeatureNorm, build_decoder
+from model.hub import find_checkpoint
 from model.learner import Learner
 from model.losses import TOTAL, compute_losses, lip_gap
 from model.run_data import RunData
@@ -54,9 +55,10 @@ class RunState:
     def __init__(self, config: Config, accelerator: Accelerator, resume: bool) -> None:
         folder, asked = config.run_dir, config
         last = folder / LAST if resume and (folder / LAST).exists() else None
-        self.config = config = with_domain_size(config, resumed=last)
+        base = last or (config.train.init and find_checkpoint(config.train.init))
+        self.config = config = with_domain_size(config, base, resumed=last is not None)
         self.accelerator = accelerator
-        self.data = RunData(config, accelerator, last or config.train.init)
+        self.data = RunData(config, accelerator, base)
         stats = self.data.stats.select(GROUPS[config.model.channels])
         self.lips = lip_gap(stats, config.model.curve_scale, accelerator.device)
         # Of all epochs; domain weights with fractions may make an epoch a batch longer or shorter.
@@ -66,8 +68,8 @@ class RunState:
         if isinstance(self.decoder.normalise, FeatureNorm):
             self.data.fit(self.decoder.normalise)
         self.step = self.epoch = self.batch = self.stale_epochs = self.best_epoch = 0
-        if config.train.init and not last:
-            accelerator.print(start_from(config.train.init, self.decoder, self._header()))
+        if base and not last:
+            accelerator.print(start_from(base, self.decoder, self._header()))
         freeze(self.decoder, config.train.freeze)
         self.learner = Learner(self.decoder, config.loss)
         self.model = accelerator.prepare(self.learner)

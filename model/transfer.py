@@ -16,12 +16,12 @@ HEAD = "head.linear."
 MOST_NAMED = 3
 
 
-def with_domain_size(config: Config, resumed: Path | None) -> Config:
-    """The config, its model.domain_size as train.init has it where it says none; resumed: as the run itself has it.
+def with_domain_size(config: Config, source: Path | None, resumed: bool) -> Config:
+    """The config, its model.domain_size as the checkpoint it starts from has it where it says none.
 
+    resumed: the checkpoint is of the run itself.
     Raises UserError for a checkpoint that cannot be had.
     """
-    source = resumed or config.train.init
     if source is None or not config.model.domain_one_hot or config.model.domain_size is not None:
         return config
     theirs = read_header(source).config

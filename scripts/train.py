@@ -26,7 +26,11 @@ def main() -> None:
     arguments = commands.parse_args()
     config = load_config(arguments.config, arguments.overrides)
     check_run_folder(config.run_dir, arguments.resume, arguments.overwrite)
-    keep_apart([config.train.init], [("run.name", config.run_dir / name) for name in (BEST, LAST)])
+    if config.train.init and not arguments.resume:
+        from model.hub import find_checkpoint
+
+        base = find_checkpoint(config.train.init)
+        keep_apart([base], [("run.name", config.run_dir / name) for name in (BEST, LAST)])
     from model.training import train
 
     train(config, resume=arguments.resume)

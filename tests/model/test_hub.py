@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from config.load import load_config
 from config.units import SAMPLE_RATE
 from model.causal_model import load_causal
 from model.curve_streams import curve_stream
 from model.hub import find_checkpoint
 from model.synthesis import Synthesizer
-from tests.helpers import posix_only, refused
+from scripts import train
+from tests.helpers import posix_only, refused, run_main
 
 COMMIT = "c" * 40
 Make = Callable[..., Path]
@@ -53,6 +55,20 @@ def test_a_hub_id_in_the_cache_is_synthesized_and_streamed_by(
     np.testing.assert_array_equal(by_id, by_file)
     np.testing.assert_array_equal(load_causal("someone/live").head, load_causal(streaming).head)
     assert 0 < curve_stream(Path("someone/live"), None, 50, None).lookahead_ms <= 50
+
+
+@posix_only
+def test_a_training_starts_from_a_hub_id_and_goes_on_without_it(
+    cache: Path, make_checkpoint: Make, packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snapshot = cached(cache, "someone/a-face", {"best.safetensors": make_checkpoint(name="base")})
+    words = ("--config", packed, f"run.dir={tmp_path}", "run.name=mine", "train.init=someone/a-face")
+    run_main(train, *words, "train.epochs=1")
+    assert f"{snapshot / 'best.safetensors'}: " in capsys.readouterr().out
+    assert load_config(tmp_path / "mine" / "config.yml").train.init == Path("someone/a-face")
+    snapshot.rename(tmp_path / "gone")
+    run_main(train, *words, "train.epochs=2", "--resume")
+    assert refused(run_main, train, *words, "--overwrite").startswith("someone/a-face: no such file or folder, and")
 
 
 @posix_only
