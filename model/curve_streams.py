@@ -10,6 +10,7 @@ from dataset.blendshapes import to_arkit
 from dataset.split import named_domain
 from model.causal_model import can_stream, load_causal
 from model.hub import find_checkpoint
+from model.onnx_stream import ONNX, OnnxStream
 from model.streaming import StreamingSynthesizer, TimedCurves
 
 
@@ -50,12 +51,14 @@ class WholeSound:
 
 def curve_stream(
     ckpt_path: Path, domain: str | None, lookahead_ms: float | None, wav_path: Path | None
-) -> StreamingSynthesizer | WholeSound:
+) -> StreamingSynthesizer | OnnxStream | WholeSound:
     """What tells curves of sound, from lookahead_ms of it, None: model.lookahead.USUAL_MS where it streams.
 
     Raises UserError for sound that comes live and a checkpoint that cannot stream.
     """
     ckpt_path = find_checkpoint(ckpt_path)
+    if ckpt_path.suffix == ONNX:
+        return OnnxStream(ckpt_path, domain, lookahead_ms)
     if can_stream(ckpt_path):
         model = load_causal(ckpt_path)
         named = named_domain(wav_path.stem, model.header.config.data.domains) if wav_path else None

@@ -86,7 +86,7 @@ def parse() -> argparse.Namespace:
     add("--audio_delay_ms", type=float, default=0.0, help="how much later than here the sound is heard: the face waits")
     add("--host", default=LOOPBACK, help="where to listen, for ifacialmocap:// and --serve; 0.0.0.0: to other machines")
     whose = "checkpoint, its folder, or a hub id (user/repo), of config/live.yml, which streams; for a wav any"
-    add("--ckpt_path", type=Path, default=LIVE, help=whose)
+    add("--ckpt_path", type=Path, default=LIVE, help=f"{whose}; or an .onnx of one by export_model.py")
     add("--lookahead_ms", type=float, help=f"of sound after a frame that it waits for (default: {USUAL_MS:g})")
     add("--domain", help="recording set to sound like; by default the one that the wav's name belongs to, or the first")
     given = options.parse_args()

@@ -11,9 +11,11 @@ import pytest
 from config.places import SHIPPED
 from config.units import SAMPLE_RATE, frame_count
 from model.causal_model import load_causal
+from model.curve_streams import curve_stream
 from model.streaming import StreamingSynthesizer, stream_curves
 from model.synthesis import Synthesizer
-from tests.helpers import refused
+from scripts import export_model
+from tests.helpers import refused, refused_file, run_main
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra of requirements-onnx.txt is not installed")
 pytest.importorskip("onnx", reason="the extra of requirements-onnx.txt is not installed")
@@ -90,6 +92,39 @@ def test_a_frame_is_told_once_its_look_ahead_is_heard(make_streaming_checkpoint:
         curves, *carried = exported.session.run(None, {"samples": block, **states})
         states = dict(zip(states, carried, strict=True))
         assert len(curves) == len(stream.push(block))
+
+
+def test_stream_py_runs_an_exported_stream(make_streaming_checkpoint: Make, tmp_path: Path) -> None:
+    path, out = make_streaming_checkpoint(), tmp_path / "live.onnx"
+    run_main(export_model, "--ckpt_path", path, "--out", out, "--domain", "b", "--lookahead_ms", 80)
+    stream, ours = curve_stream(out, None, None, None), StreamingSynthesizer(path, "b", 80)
+    assert (stream.fps, stream.lookahead_ms, stream.moving) == (ours.fps, ours.lookahead_ms, ours.moving)
+    for seed in (1, 2):  # the second sound after the first
+        audio, told, expected = sound(0.7, seed), [], []
+        for block in np.split(audio, 16):
+            told.append(stream.push(block))
+            expected.append(ours.push(block))
+            assert len(told[-1]) == len(expected[-1])
+        frames, wanted = ([frame for part in (*parts, end) for frame in part]
+                          for parts, end in ((told, stream.flush()), (expected, ours.flush())))  # fmt: skip
+        assert [frame.time_s for frame in frames] == [frame.time_s for frame in wanted]
+        for frame, want in zip(frames, wanted, strict=True):
+            np.testing.assert_allclose(frame.values, want.values.clip(0, 1), atol=1e-5)
+    wrong = "is exported as b; export it anew"
+    assert refused(curve_stream, out, "a", None, None) == f"--domain a: {out} {wrong}"
+    assert refused(curve_stream, out, None, 10, None).endswith(f"{out} waits for {ours.lookahead_ms:g}; export it anew")
+
+
+def test_what_is_no_exported_stream_is_refused(make_checkpoint: Make, tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.onnx", tmp_path / "cut.onnx"
+    run_main(export_model, "--ckpt_path", make_checkpoint(), "--out", whole)
+    cut.write_bytes(whole.read_bytes()[:-100])
+    assert refused_file(lambda path: curve_stream(path, None, None, None), whole) == (
+        "no stream that scripts/export_model.py wrote; export one of config/live.yml"
+    )
+    assert refused_file(lambda path: curve_stream(path, None, None, None), cut) == (
+        "no ONNX file that can be run, or a truncated one; export it anew"
+    )
 
 
 @pytest.mark.parametrize(
