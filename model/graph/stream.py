@@ -71,6 +71,13 @@ class Clock:
         newest = ((centre * 2 + 1) * down - 1) // (2 * up)
         return ((newest - self.delay) // self.per_frame + 1).at_least(self.frames - self.delays.ahead)
 
+    def wrapped(self, heard: Value) -> Value:
+        """Samples heard (1,) → as few as tell the same from here on (1,): fewer than two times `samples`.
+
+        So that 32 bits, all that some programs have for them, never run out at a whole number of frames a second.
+        """
+        return heard - ((heard // self.samples).at_least(1) - 1) * self.samples
+
 
 def stream_graph(model: CausalModel, voice: Voice, half: bool) -> Graph:
     """Samples (samples,) → curves (frames, channels) in [0, 1], and the states of DESCRIPTION.
@@ -97,7 +104,7 @@ def stream_graph(model: CausalModel, voice: Voice, half: bool) -> Graph:
     curves = finished(linear(x, model.head, model.head_bias), model.header.config.model.output, model.scale, model.mean)
     graph.output("curves", curves, "frames", len(model.channels))
     graph.output("next_sound", sound.rows(-clock.kept_samples), clock.kept_samples)
-    graph.output("next_heard", heard + graph.length(samples), 1, kind=TensorProto.INT64)
+    graph.output("next_heard", clock.wrapped(heard + graph.length(samples)), 1, kind=TensorProto.INT64)
     graph.output("next_memory", graph.concat(*carried), *primed.shape)
     return graph
 

@@ -127,6 +127,19 @@ def test_what_is_no_exported_stream_is_refused(make_checkpoint: Make, tmp_path: 
     )
 
 
+def test_the_time_that_is_carried_does_not_grow(make_streaming_checkpoint: Make) -> None:
+    exported = Exported(make_streaming_checkpoint("data.fps=30"), None, 200)
+    states = {one.name: np.zeros(one.shape, np.int64 if one.name == "heard" else np.float32)
+              for one in exported.session.get_inputs()[1:]}  # fmt: skip
+    heard = []
+    for block in np.split(sound(4.0), 80):
+        _, *carried = exported.session.run(None, {"samples": block, **states})
+        states = dict(zip(states, carried, strict=True))
+        heard.append(int(states["heard"][0]))
+    assert heard[:3] == [800, 1600, 2400]
+    assert max(heard) < SAMPLE_RATE
+
+
 @pytest.mark.parametrize(
     "overrides",
     [
