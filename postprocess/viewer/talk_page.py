@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from config import pages
-from dataset.blendshapes import DECIMALS
+from config.files import write_json
+from dataset.blendshapes import ARKIT, DECIMALS
 from postprocess.face.mesh import Head
 from postprocess.viewer.bundle import packed
 from postprocess.viewer.geometry import head_arrays
@@ -26,3 +27,9 @@ def write_talk_page(
     block, places = packed(head_arrays(head) | {f"{NETWORK}{name}": array for name, array in arrays.items()})
     told = about_face(title, places) | {"network": numbers, "prefix": NETWORK, "decimals": DECIMALS}
     pages.write_page(path, TEMPLATE, title=title, about=told, block=block, script=script(SCRIPTS))
+
+
+def write_network(path: Path, numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """What talk.js computes with, as above, for a page of one's own; names: of the values that it tells."""
+    block, places = packed(arrays)
+    write_json(path, {"names": ARKIT, "network": numbers, "arrays": places, "block": block})
