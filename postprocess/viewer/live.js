@@ -78,4 +78,5 @@ class LivePage {
 }
 
 followNight();
+document.documentElement.classList.toggle("alone", new URLSearchParams(location.search).has("alone"));
 await openPage((about, arrays) => new LivePage(about, arrays));
