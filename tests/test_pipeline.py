@@ -239,7 +239,8 @@ def test_every_step_of_the_demo_is_understood(step: str, understand: Callable[[s
     understand(f"python {demo.STEPS[step]}")
 
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "result").glob("*.md"), *(ROOT / "result").glob("*/README.md")])
+ROOMS_PAGES = ("result/*.md", "result/*/README.md", "postprocess/integrations/**/README.md")
+PAGES = sorted([*ROOT.glob("*.md"), *(page for pattern in ROOMS_PAGES for page in ROOT.glob(pattern))])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
