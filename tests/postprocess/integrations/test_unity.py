@@ -89,14 +89,42 @@ def test_sentis_has_the_operators(exported: Any) -> None:
     assert {node.op_type for model in graphs for node in model.graph.node} <= SUPPORTED
 
 
+def in_32_bits(model: Any) -> Any:
+    """The graph as Sentis has it, whose whole numbers are int32; ONNX itself wants int64 for shapes and axes."""
+    from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+    short = ModelProto.FromString(model.SerializeToString())
+    graph = short.graph
+    long = {name for node in graph.node if node.op_type in ("Reshape", "Unsqueeze") for name in node.input[1:]}
+    bounds = np.iinfo(np.int32)
+    for array in graph.initializer:
+        if array.data_type == TensorProto.INT64 and array.name not in long:
+            values = numpy_helper.to_array(array).clip(bounds.min, bounds.max).astype(np.int32)
+            array.CopyFrom(numpy_helper.from_array(values, array.name))
+    for value in (*graph.input, *graph.output):
+        if value.type.tensor_type.elem_type == TensorProto.INT64:
+            value.type.tensor_type.elem_type = TensorProto.INT32
+    nodes = []
+    for node in graph.node:
+        nodes.append(node)
+        if node.op_type == "Shape":
+            (name,) = node.output
+            node.output[0] = f"{name}_long"
+            nodes.append(helper.make_node("Cast", [f"{name}_long"], [name], to=TensorProto.INT32))
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return short
+
+
 def test_each_of_its_calls_tells_a_frame(exported: Any) -> None:
-    """By SpeechFace's rule when to call: no tensor is ever empty, and the curves are those of Python."""
+    """By SpeechFace's rule when to call no tensor is ever empty, and the curves are Python's, in 32 bits."""
     onnxruntime = pytest.importorskip("onnxruntime", reason="the extra of requirements-onnx.txt is not installed")
-    session = onnxruntime.InferenceSession(exported.SerializeToString(), providers=["CPUExecutionProvider"])
+    content = in_32_bits(exported).SerializeToString()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     metadata = {one.key: one.value for one in exported.metadata_props}
     frame, flush = math.ceil(SAMPLE_RATE / float(metadata["fps"])), int(metadata["flush_samples"])
-    sound = read_audio(DEMO / "hello.flac")[: 2 * SAMPLE_RATE]
-    kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
+    sound = read_audio(DEMO / "hello.flac")
+    kinds = {"tensor(float)": np.float32, "tensor(int32)": np.int32}
     states = {one.name: np.zeros(one.shape, kinds[one.type]) for one in session.get_inputs()[1:]}
     read, told = 0, list[np.ndarray]()
     while read + frame <= len(sound):
@@ -109,4 +137,5 @@ def test_each_of_its_calls_tells_a_frame(exported: Any) -> None:
     model = load_causal(LIVE)
     expected = stream_curves(model, [sound], model.header.domains[0], model.delays.usual_ms)[:, model.places]
     curves = np.concatenate(told)
+    assert len(curves) > 0.97 * len(expected)
     np.testing.assert_allclose(curves, expected[: len(curves)].clip(0, 1), atol=1e-4)
