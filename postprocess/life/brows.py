@@ -8,8 +8,10 @@ CHANCE = 0.6  # that an accent is seen in the brows: they mark some of them (Fle
 RISE_S, HOLD_S, FALL_S = 0.16, (0.05, 0.2), 0.36  # up at the syllable's peak, which is known before it is heard
 LIFT, LIFT_LEAST = 0.45, 0.10  # of BrowInnerUp for an accent of strength 1, and the least
 OUTER = (0.55, 1.0)  # a person's outer brows over the inner ones
+UNEVEN = (-0.12, 0.12)  # how much more a person's left outer brow rises, as the right one rises less
 OPENING_LIFT = 0.10  # as a phrase begins
-REST, REST_HZ = 0.008, 0.11  # what a face that is awake never stops
+REST, REST_HZ = 0.008, 0.11  # what a face that is awake never stops …
+REST_LIFT = 0.02  # … and about which height it does so
 
 
 class Brows:
@@ -21,7 +23,7 @@ class Brows:
         self._raises = Pulses()
         self._rest = Sway(random, REST_HZ, REST)
         self._outer = random.between(*OUTER)
-        self._uneven = random.between(-0.12, 0.12)
+        self._uneven = random.between(*UNEVEN)
 
     def step(self, now_s: float, cue: Cue) -> None:
         if cue.begins:
@@ -34,6 +36,6 @@ class Brows:
 
     def at(self, time_s: float) -> tuple[float, float, float]:
         """BrowInnerUp, and BrowOuterUp left and right."""
-        inner = self._raises.at(time_s) + self._size * (2.5 * REST + self._rest.at(time_s))
+        inner = self._raises.at(time_s) + self._size * (REST_LIFT + self._rest.at(time_s))
         outer = self._outer * inner
         return max(inner, 0.0), max(outer * (1 + self._uneven), 0.0), max(outer * (1 - self._uneven), 0.0)

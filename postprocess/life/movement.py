@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from postprocess.life.seeded import Seeded
 
+RATES = (1.0, 1.618, 2.414)  # of a sway's sines, times the slowest: they share no common beat …
+UNEVEN = (0.9, 1.1)  # … and times this, of each sway's own
+
 
 def ease(share: float) -> float:
     """0 at 0, 1 at 1, at rest at both: the path of least jerk (Flash & Hogan 1985)."""
@@ -73,18 +76,15 @@ class Pulses:
 
 
 class Sway:
-    """A slow wander about 0: three sines whose rates share no common beat, of rms `size` together."""
-
-    RATES = (1.0, 1.618, 2.414)  # times the slowest
+    """A slow wander about 0: sines of RATES, of rms `size` together."""
 
     def __init__(self, random: Seeded, slowest_hz: float, size: float) -> None:
-        jitter = [random.between(0.9, 1.1) for _ in self.RATES]
-        phases = [random.between(0, 2 * math.pi) for _ in self.RATES]
+        jitter = [random.between(*UNEVEN) for _ in RATES]
+        phases = [random.between(0, 2 * math.pi) for _ in RATES]
         self._sines = [
-            (2 * math.pi * slowest_hz * rate * by, phase)
-            for rate, by, phase in zip(self.RATES, jitter, phases, strict=True)
+            (2 * math.pi * slowest_hz * rate * by, phase) for rate, by, phase in zip(RATES, jitter, phases, strict=True)
         ]
-        self._size = size * math.sqrt(2 / len(self.RATES))
+        self._size = size * math.sqrt(2 / len(RATES))
 
     def at(self, time_s: float) -> float:
         return self._size * sum(math.sin(pace * time_s + phase) for pace, phase in self._sines)

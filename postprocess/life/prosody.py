@@ -15,19 +15,27 @@ LEVEL_SAMPLES = 400  # 25 ms
 HIGHEST_HZ, LOWEST_HZ = 400.0, 70.0  # of speakers' pitch
 APERIODIC = 0.2  # YIN's threshold: a dip of the normalised difference below this is a period
 QUIETEST_DB = -100.0
+FAINTEST = 1e-6  # the least sum of squares of a window that may have a pitch
+NOT_ZERO, NOT_FLAT = 1e-12, 1e-9  # what is divided by: a running sum, a dip's curvature
 
 LOUD_DB = (-35.0, -45.0)  # full scale: what is taken for the loud parts at first, and at least
-FORGET_DB = 0.02  # a step, by which the loud parts fade from memory
+LOUDER = 0.2  # the share of what is louder that they take in a step,
+FORGET_DB = 0.02  # … and by how much they fade from memory
 DEPTH_DB, FLOOR_DB = 26.0, -58.0  # a voice is no deeper below the loud parts, nor below full scale
 BEGUN_STEPS = 3  # of voice make a beginning,
 ENDING_STEPS = 13  # … and of silence an end, as far as a nod is concerned: a stop's closure is mostly shorter
 ENDED_STEPS = 30  # … after which nobody speaks
 LONG_S = 0.7  # a phrase that is worth a nod
-RISE_DB, FALL_DB = 3.0, 1.5  # of the level, before and after a syllable's peak
+LONG_ENDS, SHORT_ENDS = 0.3, 0.1  # the strength of a long phrase's end at least, and of any other's
+ENVELOPE = 0.35  # the share of the way to the level that its envelope goes in a step
+RISE_DB, FALL_DB = 3.0, 1.5  # of the envelope, before and after a syllable's peak
+HELD_STEPS, LATE_STEPS = 6, 8  # for so long a peak stands without a fall; so late it still is an accent
 APART_S = 0.4  # accents
 SYLLABLES, PITCHES = 12.0, 250.0  # how many of them a running mean remembers: 2.5 s of voice
 EVEN_DB = 2.0  # the least by which syllables are taken to differ
-ACCENT = 0.65  # a syllable of this strength is one
+USUAL, BY_LEVEL, BY_PITCH = 0.5, 0.12, 0.04  # a syllable's strength: as most are, for each usual difference of level,
+ACCENT = 0.65  # … for each semitone; and that from which it is an accent
+LIFT, MOST_LIFT, LIFT_KEPT = 0.3, 9.0, 0.98  # of the way to the pitch in a step; semitones; what a pause leaves
 
 
 class Heard(NamedTuple):
@@ -101,12 +109,13 @@ def pitches_hz(windows: np.ndarray) -> np.ndarray:
     difference = power[:, length, None] + power[:, lags + length] - power[:, lags] - 2 * product[:, : longest + 2]
     difference = difference.clip(0)
     running = np.cumsum(difference[:, 1:], axis=1)
-    normalised = difference[:, 1:] * lags[1:] / (running + 1e-12)  # of lag 1 on
+    normalised = difference[:, 1:] * lags[1:] / (running + NOT_ZERO)  # of lag 1 on
     rows, place = np.arange(len(windows)), _first_dips(normalised[:, shortest - 1 : longest]) + shortest - 1
     before, at, after = (normalised[rows, place + aside] for aside in (-1, 0, 1))
     curvature = before - 2 * at + after
-    aside = np.divide(before - after, 2 * curvature, out=np.zeros(len(rows)), where=curvature > 1e-9).clip(-0.5, 0.5)
-    return np.where((at < APERIODIC) & (power[:, -1] > 1e-6), SAMPLE_RATE / (place + 1 + aside), 0.0)
+    aside = np.divide(before - after, 2 * curvature, out=np.zeros(len(rows)), where=curvature > NOT_FLAT)
+    pitches = SAMPLE_RATE / (place + 1 + aside.clip(-0.5, 0.5))
+    return np.where((at < APERIODIC) & (power[:, -1] > FAINTEST), pitches, 0.0)
 
 
 def _first_dips(normalised: np.ndarray) -> np.ndarray:
@@ -135,7 +144,7 @@ class VoiceFollower:
         self._ended = True
         self._loud_db = LOUD_DB[0]
         self._envelope_db = self._valley_db = self._peak_db = QUIETEST_DB
-        self._since_peak, self._since_accent = 0, 1e9
+        self._since_peak, self._since_accent = 0, math.inf
         self._usual_db, self._differ_db = _Mean(SYLLABLES), _Mean(SYLLABLES)
         self._usual_pitch = _Mean(PITCHES)  # semitones above 1 Hz
         self._lift = self._peak_lift = 0.0
@@ -144,7 +153,7 @@ class VoiceFollower:
     def follow(self, step: Heard, spoken: bool | None = None) -> Cue:
         """spoken: whether somebody speaks, where a transcript tells; else the level does."""
         louder = step.level_db - self._loud_db
-        self._loud_db = max(self._loud_db + (0.2 * louder if louder > 0 else -FORGET_DB), LOUD_DB[1])
+        self._loud_db = max(self._loud_db + (LOUDER * louder if louder > 0 else -FORGET_DB), LOUD_DB[1])
         voiced = step.level_db > max(self._loud_db - DEPTH_DB, FLOOR_DB) if spoken is None else spoken
         lift = self._follow_pitch(step.pitch_hz if voiced else 0.0)
         begins = self._follow_phrase(voiced)
@@ -154,11 +163,12 @@ class VoiceFollower:
 
     def _follow_pitch(self, pitch_hz: float) -> float:
         if not pitch_hz:
-            self._lift *= 0.98
+            self._lift *= LIFT_KEPT
             return 0.0
         pitch = 12 * math.log2(pitch_hz)
         self._usual_pitch.add(pitch)
-        self._lift += 0.3 * (min(max(pitch - self._usual_pitch.value, -9.0), 9.0) - self._lift)
+        above = pitch - self._usual_pitch.value
+        self._lift += LIFT * (min(max(above, -MOST_LIFT), MOST_LIFT) - self._lift)
         return self._lift
 
     def _follow_phrase(self, voiced: bool) -> bool:
@@ -180,20 +190,20 @@ class VoiceFollower:
             return 0.0
         length_s = (self._phrase_steps - ENDING_STEPS) * STEP_S
         self._ended, self._phrase_steps = True, 0
-        return max(0.3, self._strongest) if length_s >= LONG_S else 0.1
+        return max(LONG_ENDS, self._strongest) if length_s >= LONG_S else SHORT_ENDS
 
     def _follow_level(self, level_db: float) -> float:
         """The strength of an accent that has just been heard."""
         self._since_peak += 1
         self._since_accent += STEP_S
-        self._envelope_db += 0.35 * (level_db - self._envelope_db)
+        self._envelope_db += ENVELOPE * (level_db - self._envelope_db)
         if self._envelope_db > self._peak_db:
             self._peak_db, self._since_peak, self._peak_lift = self._envelope_db, 0, self._lift
-        elif self._peak_db - self._envelope_db > FALL_DB or self._since_peak > 6:
+        elif self._peak_db - self._envelope_db > FALL_DB or self._since_peak > HELD_STEPS:
             rise_db, peak_db = self._peak_db - self._valley_db, self._peak_db
             self._valley_db = min(self._valley_db, self._envelope_db) if rise_db < RISE_DB else self._envelope_db
             self._peak_db = self._envelope_db
-            return self._strength(peak_db) if rise_db >= RISE_DB and self._since_peak <= 8 else 0.0
+            return self._strength(peak_db) if rise_db >= RISE_DB and self._since_peak <= LATE_STEPS else 0.0
         return 0.0
 
     def _strength(self, peak_db: float) -> float:
@@ -201,7 +211,8 @@ class VoiceFollower:
         self._usual_db.add(peak_db)
         above_db = peak_db - self._usual_db.value
         self._differ_db.add(abs(above_db))
-        strength = min(1.0, 0.5 + 0.12 * above_db / max(self._differ_db.value, EVEN_DB) + 0.04 * self._peak_lift)
+        by_level = BY_LEVEL * above_db / max(self._differ_db.value, EVEN_DB)
+        strength = min(1.0, USUAL + by_level + BY_PITCH * self._peak_lift)
         if strength < ACCENT or self._since_accent < APART_S:
             return 0.0
         self._since_accent = 0.0

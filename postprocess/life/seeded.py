@@ -3,15 +3,16 @@
 import math
 
 _MASK = 0xFFFFFFFF
-_FNV_BASIS, _FNV_PRIME = 0x811C9DC5, 0x01000193
+FNV_BASIS, FNV_PRIME = 0x811C9DC5, 0x01000193
+STEP = 0x6D2B79F5  # of mulberry32's state
 STRATA = 16
 
 
 def fnv1a(text: str) -> int:
     """A text's 32-bit hash: FNV-1a (Fowler, Noll, Vo) of its UTF-8 bytes."""
-    value = _FNV_BASIS
+    value = FNV_BASIS
     for byte in text.encode():
-        value = (value ^ byte) * _FNV_PRIME & _MASK
+        value = (value ^ byte) * FNV_PRIME & _MASK
     return value
 
 
@@ -42,7 +43,7 @@ class Seeded(Draws):
 
     def uniform(self) -> float:
         """In [0, 1), in steps of 2⁻³²."""
-        self._state = (self._state + 0x6D2B79F5) & _MASK
+        self._state = (self._state + STEP) & _MASK
         word = self._state
         word = (word ^ word >> 15) * (word | 1) & _MASK
         word ^= (word + ((word ^ word >> 7) * (word | 61) & _MASK)) & _MASK
