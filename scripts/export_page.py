@@ -1,7 +1,9 @@
 """A checkpoint and a head as one offline page: a microphone or a sound file drives the face, in any browser.
 
 The page needs no network, no server and no other file: send it by mail, open it by a double click, on a phone too.
-It hears by the checkpoint's own weights, as stream.py does, and what it hears leaves it only as a csv that one saves.
+It hears by the checkpoint's own weights, as stream.py does, and eyes, brows and head live as postprocess/enliven.py has
+them of the same seed and mood. What it hears leaves it only as a csv that one saves: for a sound file, that of
+synthesize.py --enliven with this checkpoint, domain and look-ahead.
 As .json it is what a page of your own hears by, without a head: postprocess/integrations/three/ is one.
 """
 

@@ -3,10 +3,12 @@
 import contextlib
 import importlib
 import io
+import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -112,6 +114,29 @@ def launch(processes: int, *words: object) -> list[subprocess.CompletedProcess[s
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE))  # fmt: skip
     ended = [(process, *process.communicate(timeout=120)) for process in started]
     return [subprocess.CompletedProcess(process.args, process.returncode, out, err) for process, out, err in ended]
+
+
+def in_node(folder: Path, modules: Sequence[str], program: str, given: object) -> Any:
+    """The JSON that a JavaScript program prints which has a page's modules and the constant `given`."""
+    from postprocess.viewer.viewer_page import script
+
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node, which is not there")
+    (folder / "given.json").write_text(json.dumps(given), encoding="utf-8")
+    reading = f"""
+import {{ readFileSync }} from "node:fs";
+const given = JSON.parse(readFileSync({json.dumps(str(folder / "given.json"))}));
+"""
+    done = subprocess.run(
+        [node, "--input-type=module"],
+        input=f"{script(modules)}{reading}{program}",
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def refused(call: Callable[..., object], *given: Any, **named: Any) -> str:

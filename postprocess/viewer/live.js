@@ -38,7 +38,12 @@ class LivePage {
     const told = JSON.parse(data);
     if (told.interrupt) this.interrupt();
     else if (told.names) this.begin(told);
-    else this.face.passage?.put(told.time_s, told.values, told.angles_deg);
+    else this.put(told);
+  }
+
+  put({ time_s: time, values, angles_deg: angles }) {
+    const turn = angles.slice(0, 3).map((angle) => (angle * Math.PI) / 180); // the head's
+    this.face.passage?.put(time, [...values, ...turn]);
   }
 
   begin({ fps, lookahead_ms: lookahead }) {

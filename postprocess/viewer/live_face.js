@@ -55,12 +55,11 @@ class Passage {
     this.time = (place - this.first) / this.fps;
   }
 
-  // Of a frame: its coefficients, and its angles in degrees, the head's first.
-  put(time, values, angles) {
+  // Of a frame: its coefficients, then the head's angles in radians.
+  put(time, values) {
     const index = Math.round(time * this.fps) - this.first;
     if (index < 0 || index >= this.frames) return;
-    const turn = angles.slice(0, 3).map((angle) => (angle * Math.PI) / 180);
-    for (const [row, value] of [...values, ...turn].entries()) this.rows[row][index] = value;
+    for (const [row, value] of values.entries()) this.rows[row][index] = value;
   }
 
   hear(begins, samples, rateHz) {
@@ -107,31 +106,27 @@ export class LiveFace {
     return left * left * (3 - 2 * left);
   }
 
-  // heard: s; presence: of the face; added: coefficients by name that are drawn besides.
-  draw(now, speaks, heard, presence, added = {}) {
+  // heard: s; presence: of the face; rest: what is drawn in its stead where it is less than 1.
+  draw(now, speaks, heard, presence, rest = this.rest) {
     this.stage.pace(speaks ? now - (this.ticked ?? now) || 1 : 0);
     this.ticked = speaks ? now : undefined;
-    const face = this.passage ? this.face(heard, presence) : this.rest;
-    for (const [name, value] of Object.entries(added)) {
-      const place = this.about.names.indexOf(name);
-      face.coefficients[place] = Math.max(face.coefficients[place], value);
-    }
-    this.stage.draw([face]);
+    const face = this.passage ? this.face(heard) : rest;
+    const mixed = (spoken, at) => spoken.map((value, place) => at[place] + presence * (value - at[place]));
+    this.stage.draw([{ coefficients: mixed(face.coefficients, rest.coefficients), turn: mixed(face.turn, rest.turn) }]);
   }
 
   get rest() {
     return { coefficients: new Float32Array(this.about.names.length), turn: [0, 0, 0] };
   }
 
-  face(heard, presence) {
+  face(heard) {
     const { passage, timeline } = this;
     passage.move(heard);
     if (heard !== this.drawn || timeline.stale) timeline.redraw();
     this.drawn = heard;
     timeline.draw();
     $("time").textContent = `${heard.toFixed(3)} s`;
-    const [coefficients, turn] = [passage.showing.coefficients(0, passage.time), passage.showing.turn(0, passage.time)];
-    return { coefficients: coefficients.map((value) => value * presence), turn: turn.map((angle) => angle * presence) };
+    return { coefficients: passage.showing.coefficients(0, passage.time), turn: passage.showing.turn(0, passage.time) };
   }
 
   // state: a word; how: what it looks like.

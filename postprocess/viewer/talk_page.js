@@ -1,9 +1,11 @@
 // The page that needs no server: a microphone or a sound file drives the head, by the network that the page holds.
 import { $, element, openPage, trouble } from "./dom.js";
+import { Enlivener } from "./life/enlivener.js";
 import { followNight, LiveFace } from "./live_face.js";
 import { LiveSound } from "./live_sound.js";
 import { Microphone } from "./microphone.js";
 import { Talk } from "./talk.js";
+import { TalkingFace } from "./talking_face.js";
 
 const PLAYED_HZ = 48000;
 const PIECE_S = 0.1; // of a file, heard at a time
@@ -13,68 +15,62 @@ const SCHEDULED_S = 4; // of which are given ahead of what is heard
 const TOLD_S = 20; // frames that the curves are given ahead of it
 const RESUMED_MS = 500;
 const APART_S = 0.15; // a microphone's face jumps to what was told last where it lags so far behind
-const STRAIGHT = [0, 0, 0]; // the head's angles
 const EVERY_MS = 100;
-const [SHUTS_S, OPENS_S] = [0.09, 0.15]; // a blink
+const IDLE_FPS = 60;
+const RISEN_S = 0.2; // a face that begins to speak has left off being idle
+const SPOKEN = "microphone"; // the clip's name
+const LONGEST_TICK_S = 0.1; // that a face lives on, who waits: a page in the background is not drawn
+const CALM = "neutral"; // the mood
 
-// Lids that shut now and then, the same for a seed: on the head alone, not in the csv.
-class Blinks {
-  constructor(seed) {
-    Object.assign(this, { state: seed, next: 1 });
+// A face while nobody speaks: it blinks and looks about.
+class Idle {
+  constructor(enlivener, names) {
+    Object.assign(this, { enlivener, names, row: enlivener.LIVING.map(() => 0) });
   }
 
-  // From 0 to 1; a linear congruential generator (Numerical Recipes, 1992).
-  get random() {
-    this.state = (Math.imul(this.state, 1664525) + 1013904223) >>> 0;
-    return this.state / 2 ** 32;
-  }
-
-  // How far they are shut at a time, s, that only grows.
-  at(time) {
-    const since = time - this.next;
-    if (since > SHUTS_S + OPENS_S) this.next = time + 1.2 - 2.3 * Math.log(1 - this.random); // 17 a minute
-    if (since < 0 || since > SHUTS_S + OPENS_S) return 0;
-    return since < SHUTS_S ? since / SHUTS_S : 1 - (since - SHUTS_S) / OPENS_S;
+  // What is drawn at a time of the page, ms: coefficients, and the head's turn in radians.
+  at(now) {
+    const { LIVING, HEAD, SAMPLE_RATE } = this.enlivener;
+    const passed = Math.min((now - (this.ticked ?? now)) / 1000, LONGEST_TICK_S);
+    this.ticked = now;
+    this.row = this.enlivener.hear(new Float32Array(Math.round(passed * SAMPLE_RATE))).at(-1) ?? this.row;
+    const value = (name) => this.row[LIVING.indexOf(name)] ?? 0;
+    return { coefficients: this.names.map((name) => Math.min(1, value(name))), turn: HEAD.map(value) };
   }
 }
 
-// What is spoken into the microphone: shown as soon as it is told.
+// What is spoken into the microphone: shown as soon as the mouth is told, which is sooner than what lives besides.
 class Spoken {
-  constructor(talk, face) {
-    Object.assign(this, {
-      talk,
-      face,
-      name: "microphone",
-      frames: [],
-      samples: 0,
-      reached: 0,
-      ended: null,
-      done: false,
-    });
+  constructor(talking, face) {
+    Object.assign(this, { talking, face, name: SPOKEN, samples: 0, reached: 0, put: 0, ended: null, done: false });
   }
 
   hear(samples) {
-    const { rateHz } = this.talk.network;
+    const { rateHz } = this.talking.talk.network;
     this.face.passage.hear(this.samples / rateHz, samples, rateHz);
     this.samples += samples.length;
-    this.tell(this.talk.push(samples));
+    this.talking.push(samples);
+    this.show();
   }
 
-  tell(frames) {
-    for (const frame of frames) this.face.passage.put(frame.time, frame.values, STRAIGHT);
-    this.frames.push(...frames);
+  show() {
+    const { told } = this.talking;
+    for (; this.put < told.length; this.put++) {
+      this.face.passage.put(told[this.put].time, this.talking.frame(this.put));
+    }
   }
 
   end() {
     if (this.ended !== null) return;
-    this.tell(this.talk.flush());
+    this.talking.flush();
+    this.show();
     this.done = true;
     this.ended = performance.now();
   }
 
   // Frames come in bursts: the time runs on between them, and is led back.
   tick(now) {
-    const newest = this.frames.at(-1)?.time ?? 0;
+    const newest = this.talking.told.at(-1)?.time ?? 0;
     const running = this.reached + (now - (this.ticked ?? now)) / 1000;
     this.ticked = now;
     const led = Math.abs(newest - running) > APART_S ? newest : running + 0.1 * (newest - running);
@@ -90,10 +86,10 @@ class Spoken {
   }
 }
 
-// A sound file: heard through as fast as the machine can, and played as soon as its first frames are told.
+// A sound file: heard through as fast as the machine can, and played as soon as its first seconds are told.
 class Played {
-  constructor(talk, face, sound, { name, heardSamples, playedSamples }) {
-    Object.assign(this, { talk, face, sound, name, heardSamples, playedSamples, frames: [], place: 0, done: false });
+  constructor(talking, face, sound, { name, heardSamples, playedSamples }) {
+    Object.assign(this, { talking, face, sound, name, heardSamples, playedSamples, place: 0, done: false });
     this.reset();
   }
 
@@ -105,14 +101,14 @@ class Played {
 
   // Resolves once all frames are told, or another sound took its place.
   async work() {
-    const piece = Math.round(PIECE_S * this.talk.network.rateHz);
+    const piece = Math.round(PIECE_S * this.talking.talk.network.rateHz);
     while (!this.done && !this.dropped) {
       const until = performance.now() + SLICE_MS;
       while (!this.done && performance.now() < until) {
-        this.frames.push(...this.talk.push(this.heardSamples.subarray(this.place, this.place + piece)));
+        this.talking.push(this.heardSamples.subarray(this.place, this.place + piece));
         this.place += piece;
         if (this.place < this.heardSamples.length) continue;
-        this.frames.push(...this.talk.flush());
+        this.talking.flush();
         this.done = true;
       }
       this.serve();
@@ -122,9 +118,10 @@ class Played {
 
   // Give what is near: sound to be played, frames to be shown.
   serve() {
-    const { face, sound, playedSamples } = this;
+    const { face, sound, playedSamples, talking } = this;
     if (!this.playing) return;
-    const told = this.done ? Infinity : (this.frames.at(-1)?.time ?? 0);
+    const told = this.done ? Infinity : talking.known / talking.talk.network.fps;
+    if (told < SCHEDULED_S) return; // what moves by itself shows in the first seconds
     while (this.given < playedSamples.length) {
       const ends = this.given / PLAYED_HZ + GIVEN_S;
       if (ends > told || ends - GIVEN_S > sound.heard + SCHEDULED_S) break;
@@ -134,8 +131,8 @@ class Played {
       face.passage.hear(this.given / PLAYED_HZ, samples, PLAYED_HZ);
       this.given += samples.length;
     }
-    for (; this.frames[this.put]?.time < sound.heard + TOLD_S; this.put++) {
-      face.passage.put(this.frames[this.put].time, this.frames[this.put].values, STRAIGHT);
+    for (; this.put < talking.known && talking.told[this.put].time < sound.heard + TOLD_S; this.put++) {
+      face.passage.put(talking.told[this.put].time, talking.frame(this.put));
     }
   }
 
@@ -161,11 +158,19 @@ class Played {
 class TalkPage {
   // weights: the network's arrays.
   constructor(about, arrays, weights) {
-    Object.assign(this, { about, weights, network: about.network, source: null, turn: 0 });
+    Object.assign(this, {
+      about,
+      weights,
+      network: about.network,
+      life: about.life,
+      source: null,
+      turn: 0,
+      presence: 0,
+    });
     this.face = new LiveFace(about, arrays);
     this.sound = new LiveSound(PLAYED_HZ);
-    this.blinks = new Blinks(0);
     this.write();
+    this.rest();
     this.listen();
     this.begin();
     requestAnimationFrame((now) => this.tick(now));
@@ -176,6 +181,8 @@ class TalkPage {
     const { lookaheads, domains, usual } = this.network;
     Object.assign($("lookahead"), { max: lookaheads.length - 1, value: usual, disabled: lookaheads.length < 2 });
     $("domain").replaceChildren(...domains.map((name, value) => element("option", { value }, name)));
+    $("mood").replaceChildren(...Object.keys(this.life.mood.POSES).map((name) => element("option", {}, name)));
+    $("mood").value = CALM;
     this.showSettings();
   }
 
@@ -183,7 +190,11 @@ class TalkPage {
     const { lookaheads, fps } = this.network;
     const { ms, heardMs } = lookaheads[$("lookahead").value];
     $("lookahead-ms").textContent = `${Number(ms.toFixed(1))} ms`;
-    $("lookahead").style.setProperty("--part", $("lookahead").value / Math.max(1, lookaheads.length - 1));
+    for (const id of ["liveliness", "strength"]) $(`${id}-share`).textContent = `${Math.round(100 * $(id).value)} %`;
+    $("strength").disabled = $("mood").value === CALM;
+    for (const slider of document.querySelectorAll(".settings [type=range]")) {
+      slider.style.setProperty("--part", slider.value / Math.max(1, slider.max));
+    }
     $("summary").textContent = `${Number(fps.toFixed(2))} frames a second · hears ${heardMs.toFixed(0)} ms ahead`;
   }
 
@@ -197,8 +208,8 @@ class TalkPage {
       if ($("file").files.length) this.open($("file").files[0]);
       $("file").value = ""; // the same one may be chosen again
     });
-    $("lookahead").addEventListener("input", () => this.showSettings());
-    for (const id of ["lookahead", "domain"]) $(id).addEventListener("change", () => this.again());
+    $("settings").addEventListener("input", () => this.showSettings());
+    $("settings").addEventListener("change", () => this.again());
     const dropping = (on) => document.body.classList.toggle("dropping", on);
     document.addEventListener("dragover", (event) => {
       event.preventDefault();
@@ -212,8 +223,26 @@ class TalkPage {
     });
   }
 
-  get talk() {
-    return new Talk(this.network, this.weights, Number($("domain").value), Number($("lookahead").value));
+  // A face of a sound, by the settings as they are; clip: its name.
+  talking(clip) {
+    const { about, life, network, weights } = this;
+    const talk = new Talk(network, weights, Number($("domain").value), Number($("lookahead").value));
+    return new TalkingFace(talk, this.enlivener(clip, network.fps), life, about.names);
+  }
+
+  enlivener(clip, fps) {
+    const amount = Number($("liveliness").value);
+    return new Enlivener(this.life, {
+      seed: Math.trunc($("seed").value),
+      clip,
+      fps,
+      manner: { blinks: amount, gaze: amount, brows: amount, head: amount },
+      mood: { name: $("mood").value, strength: Number($("strength").value) },
+    });
+  }
+
+  rest() {
+    this.idle = new Idle(this.enlivener("", IDLE_FPS), this.about.names);
   }
 
   begin() {
@@ -238,7 +267,7 @@ class TalkPage {
         if (this.microphone === microphone) this.source.hear(samples);
       });
       if (turn !== this.turn) return microphone.close();
-      [this.microphone, this.source] = [microphone, new Spoken(this.talk, this.face)];
+      [this.microphone, this.source] = [microphone, new Spoken(this.talking(SPOKEN), this.face)];
       $("microphone").setAttribute("aria-pressed", true);
     } catch (error) {
       trouble(error.message);
@@ -255,7 +284,7 @@ class TalkPage {
     try {
       const [heardSamples, playedSamples] = await decoded(file, [this.network.rateHz, PLAYED_HZ]);
       if (turn !== this.turn) return;
-      this.file = { name: file.name.replace(/\.[^.]*$/, ""), heardSamples, playedSamples };
+      this.file = { name: file.name.replace(/(?<=.)\.[^.]+$/, ""), heardSamples, playedSamples };
       this.follow();
       if ((await resumed) && turn === this.turn) this.play();
     } catch (error) {
@@ -265,7 +294,7 @@ class TalkPage {
 
   // The file is heard by the settings as they are.
   follow() {
-    this.source = new Played(this.talk, this.face, this.sound, this.file);
+    this.source = new Played(this.talking(this.file.name), this.face, this.sound, this.file);
     this.source.work().catch((error) => trouble(error.message));
   }
 
@@ -288,10 +317,11 @@ class TalkPage {
 
   // After a setting was changed.
   again() {
+    this.rest();
     if (this.microphone) {
       this.source.end();
       this.begin();
-      this.source = new Spoken(this.talk, this.face);
+      this.source = new Spoken(this.talking(SPOKEN), this.face);
     } else if (this.source instanceof Played) {
       const { playing } = this.source;
       this.source.end();
@@ -308,9 +338,10 @@ class TalkPage {
     const [heard, silence] = source ? [source.heard, source.silence] : [0, Infinity];
     const speaks = silence === 0;
     this.show(speaks);
-    const blink = this.blinks.at(now / 1000);
-    const lids = { EyeBlinkLeft: blink, EyeBlinkRight: blink };
-    this.face.draw(now, speaks, heard, this.face.presence(silence, false), lids);
+    const risen = this.presence + (now - (this.ticked ?? now)) / 1000 / RISEN_S;
+    this.presence = Math.min(this.face.presence(silence, false), risen);
+    this.ticked = now;
+    this.face.draw(now, speaks, heard, this.presence, this.idle.at(now));
   }
 
   show(speaks = false) {
@@ -322,40 +353,37 @@ class TalkPage {
     );
     $("play").disabled = !(source instanceof Played);
     $("play").textContent = source?.playing ? "Stop" : "Play";
-    $("save").disabled = !(source?.frames.length && (source.done || this.microphone));
+    $("save").disabled = !(source?.talking.known && (source.done || this.microphone));
   }
 
-  // The curves as a csv, as scripts/synthesize.py writes them.
+  // The curves as a csv, as scripts/synthesize.py --enliven writes them.
   save() {
-    const { names, decimals } = this.about;
-    const rows = this.source.frames.map(({ values }) =>
-      Array.from(values, (value) => Math.min(1, Math.max(0, value)).toFixed(decimals)).join(),
-    );
-    const url = URL.createObjectURL(new Blob([[names.join(), ...rows, ""].join("\n")], { type: "text/csv" }));
-    element("a", { href: url, download: `${this.source.name}.csv` }).click();
+    const { talking, name } = this.source;
+    const rows = talking.frames().map((row) => row.map((value) => value.toFixed(this.about.decimals)).join());
+    const url = URL.createObjectURL(new Blob([[talking.columns.join(), ...rows, ""].join("\n")], { type: "text/csv" }));
+    element("a", { href: url, download: `${name}.csv` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   }
 }
 
 // A file's channels in one, at each of these rates.
-async function decoded(file, ratesHz) {
-  const bytes = await file.arrayBuffer();
-  const sounds = [];
-  for (const rateHz of ratesHz) {
-    let buffer;
-    try {
-      buffer = await new OfflineAudioContext(1, 1, rateHz).decodeAudioData(bytes.slice(0));
-    } catch {
-      throw new Error(`${file.name}: no sound that this browser can decode; take a wav, mp3, ogg, flac or m4a.`);
-    }
-    const mixed = new Float32Array(buffer.length);
-    for (let channel = 0; channel < buffer.numberOfChannels; channel++) {
-      const samples = buffer.getChannelData(channel);
-      for (let i = 0; i < mixed.length; i++) mixed[i] += samples[i] / buffer.numberOfChannels;
-    }
-    sounds.push(mixed);
+function decoded(file, ratesHz) {
+  return file.arrayBuffer().then((bytes) => Promise.all(ratesHz.map((rateHz) => mixed(file, bytes.slice(0), rateHz))));
+}
+
+async function mixed(file, bytes, rateHz) {
+  let buffer;
+  try {
+    buffer = await new OfflineAudioContext(1, 1, rateHz).decodeAudioData(bytes);
+  } catch {
+    throw new Error(`${file.name}: no sound that this browser can decode; take a wav, mp3, ogg, flac or m4a.`);
   }
-  return sounds;
+  const sum = new Float32Array(buffer.length);
+  for (let channel = 0; channel < buffer.numberOfChannels; channel++) {
+    const samples = buffer.getChannelData(channel);
+    for (let i = 0; i < sum.length; i++) sum[i] += samples[i] / buffer.numberOfChannels;
+  }
+  return sum;
 }
 
 followNight();

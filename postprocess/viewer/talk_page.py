@@ -10,13 +10,18 @@ from config import pages
 from config.files import write_json
 from dataset.blendshapes import ARKIT, DECIMALS
 from postprocess.face.mesh import Head
+from postprocess.life.constants import life_constants
 from postprocess.viewer.bundle import packed
 from postprocess.viewer.geometry import head_arrays
 from postprocess.viewer.live_page import FACE_SCRIPTS, about_face
 from postprocess.viewer.viewer_page import script
 
 TEMPLATE = Path(__file__).with_name("talk.html")
-SCRIPTS = (*FACE_SCRIPTS, "microphone", "talk", "talk_page")
+LIFE_SCRIPTS = (
+    "life/seeded", "life/movement", "life/prosody", "life/blinks", "life/gaze", "life/brows", "life/head_turns",
+    "life/enlivener",
+)  # fmt: skip
+SCRIPTS = (*FACE_SCRIPTS, "microphone", "talk", *LIFE_SCRIPTS, "talking_face", "talk_page")
 NETWORK = "network_"  # before the names of its arrays, beside the head's
 
 
@@ -25,7 +30,9 @@ def write_talk_page(
 ) -> None:
     """Write the page, whole or not at all; numbers, and arrays of any shape: what talk.js computes with."""
     block, places = packed(head_arrays(head) | {f"{NETWORK}{name}": array for name, array in arrays.items()})
-    told = about_face(title, places) | {"network": numbers, "prefix": NETWORK, "decimals": DECIMALS}
+    told = about_face(title, places) | {
+        "network": numbers, "prefix": NETWORK, "decimals": DECIMALS, "life": life_constants(),
+    }  # fmt: skip
     pages.write_page(path, TEMPLATE, title=title, about=told, block=block, script=script(SCRIPTS))
 
 

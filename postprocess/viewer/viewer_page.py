@@ -72,7 +72,7 @@ def studio() -> dict[str, Any]:
 
 def script(names: Sequence[str] = SCRIPTS) -> Markup:
     """The modules as one, which a page that may load nothing can hold: without what they import and export."""
-    modules = (TEMPLATE.with_name(f"{name}.js").read_text(encoding="utf-8") for name in names)
+    modules = ((TEMPLATE.parent / f"{name}.js").read_text(encoding="utf-8") for name in names)
     return Markup("\n".join(re.sub(r"^import [^;]*;\n|^export ", "", module, flags=re.MULTILINE) for module in modules))
 
 

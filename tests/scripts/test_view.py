@@ -122,11 +122,14 @@ def unpacked(text: str, places: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def test_every_module_is_on_the_page_after_those_that_it_imports() -> None:
-    modules = {file.stem: file.read_text(encoding="utf-8") for file in TEMPLATE.parent.glob("*.js")}
+    folder = TEMPLATE.parent
+    modules = {file.relative_to(folder).with_suffix("").as_posix(): file for file in folder.rglob("*.js")}
     assert {*SCRIPTS, *live_page.SCRIPTS, *talk_page.SCRIPTS} == set(modules)
     for scripts in (SCRIPTS, live_page.SCRIPTS, talk_page.SCRIPTS):
         for place, name in enumerate(scripts):
-            assert set(re.findall(r'from "\./(\w+)\.js"', modules[name])) <= set(scripts[:place])
+            imported = re.findall(r'from "(\.[\w./]+)"', modules[name].read_text(encoding="utf-8"))
+            needed = {(modules[name].parent / path).resolve() for path in imported}
+            assert needed <= {modules[before].resolve() for before in scripts[:place]}
 
 
 def test_arrays_come_back_as_they_were() -> None:

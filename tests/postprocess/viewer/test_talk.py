@@ -1,8 +1,5 @@
 """talk.js, which a page holds, tells what model.streaming does, however the sound is cut."""
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,45 +12,33 @@ from model.browser_network import BrowserNetwork, browser_network
 from model.causal_model import CausalModel, load_causal
 from model.streaming import stream_curves
 from postprocess.viewer.bundle import packed
-from postprocess.viewer.viewer_page import script
-from tests.helpers import DEMO
+from tests.helpers import DEMO, in_node
 
-NODE = shutil.which("node")
 SAMPLES = 24_000
 RUN = """
-import {{ readFileSync }} from "node:fs";
-const given = JSON.parse(readFileSync({path}));
 const arrays = await unpacked(given.block, given.places);
 const sound = Float32Array.from(given.sound);
-const told = given.runs.map(([domain, lookahead, size]) => {{
+const told = given.runs.map(([domain, lookahead, size]) => {
   const talk = new Talk(given.numbers, arrays, domain, lookahead);
   const frames = [];
-  for (let sounds = 0; sounds < 2; sounds++) {{
+  for (let sounds = 0; sounds < 2; sounds++) {
     frames.length = 0;
     for (let i = 0; i < sound.length; i += size) frames.push(...talk.push(sound.subarray(i, i + size)));
     frames.push(...talk.flush());
-  }}
-  return {{ times: frames.map(({{ time }}) => time), values: frames.map(({{ values }}) => Array.from(values)) }};
-}});
+  }
+  return { times: frames.map(({ time }) => time), values: frames.map(({ values }) => Array.from(values)) };
+});
 let refused = null;
-try {{ new Talk(given.numbers, arrays).push(Float32Array.of(0, NaN)); }} catch (error) {{ refused = error.message; }}
-console.log(JSON.stringify({{ told, refused }}));
+try { new Talk(given.numbers, arrays).push(Float32Array.of(0, NaN)); } catch (error) { refused = error.message; }
+console.log(JSON.stringify({ told, refused }));
 """
 
 
-def in_node(tmp_path: Path, network: BrowserNetwork, sound: np.ndarray, runs: list[list[int]]) -> dict[str, Any]:
+def told(folder: Path, network: BrowserNetwork, sound: np.ndarray, runs: list[list[int]]) -> dict[str, Any]:
     """What node tells of runs [domain, lookahead, samples a piece], each of two times the sound by one Talk."""
-    if NODE is None:
-        pytest.skip("needs node, which is not there")
     block, places = packed(network.arrays)
     given = {"numbers": network.numbers, "block": block, "places": places, "sound": sound.tolist(), "runs": runs}
-    (tmp_path / "given.json").write_text(json.dumps(given), encoding="utf-8")
-    program = "".join(script(("bundle", "talk"))) + RUN.format(path=json.dumps(str(tmp_path / "given.json")))
-    done = subprocess.run(
-        [NODE, "--input-type=module"], input=program, capture_output=True, text=True, encoding="utf-8"
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return in_node(folder, ("bundle", "talk"), RUN, given)
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +52,12 @@ def test_node_tells_what_numpy_does(model: CausalModel, tmp_path: Path) -> None:
     assert [choice["ms"] for choice in network.numbers["lookaheads"]] == [0, 50, 100, 200]
     assert network.numbers["usual"] == 2
     runs = [[0, 2, SAMPLES], [0, 2, 1600], [0, 2, 97], [1, 0, 1600], [2, 1, 128], [0, 3, 5000]]
-    got = in_node(tmp_path, network, sound, runs)
-    for (domain, lookahead, _), told in zip(runs, got["told"], strict=True):
+    got = told(tmp_path, network, sound, runs)
+    for (domain, lookahead, _), heard in zip(runs, got["told"], strict=True):
         lookahead_ms = network.numbers["lookaheads"][lookahead]["ms"]
         expected = stream_curves(model, [sound], model.header.domains[domain], lookahead_ms)
-        np.testing.assert_allclose(told["times"], np.arange(len(expected)) / model.fps)
-        np.testing.assert_allclose(told["values"], expected, atol=2e-6)
+        np.testing.assert_allclose(heard["times"], np.arange(len(expected)) / model.fps)
+        np.testing.assert_allclose(heard["values"], expected, atol=2e-6)
         assert np.ptp(expected, axis=0).max() > 0.1
     assert got["refused"] == "The sound holds samples that are not finite."
 
