@@ -19,7 +19,7 @@ from config.units import frame_count
 from dataset.audio import AUDIO_SUFFIXES, open_sound
 from dataset.blendshapes import ARKIT, to_arkit, write_columns, write_curves
 from dataset.recordings.resample import resample_curves
-from dataset.transcript import Word, check_within, read_tsv
+from dataset.transcript import check_within, read_tsv
 from postprocess.life.enlivener import HEAD, Enlivener, enliven, living_face
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class SynthesisRequest:
     style_wav: Path | None
     style_out: Path | None
     enliven: bool
+    seed: int | None
     no_clamp: bool
     encoder_path: str | None
     device: str | None
@@ -88,6 +89,7 @@ def parse_arguments() -> SynthesisRequest:
     add("--style_wav", type=Path, help="the sound of these curves; by default the one beside them, by its name")
     lively = "eyes, brows and head by rule and by the sound; postprocess/enliven.py has more to choose from"
     add("--enliven", action="store_true", help=lively)
+    add("--seed", type=int, help="with --enliven: another one gives another face (default: 0)")
     add("--no_clamp", action="store_true", help="write values below 0 and above 1 as they come")
     add("--encoder_path", help="where the speech model's folder is, if not where it was in training")
     add("--device", help="such as cpu or cuda; by default a GPU where there is one")
@@ -96,6 +98,8 @@ def parse_arguments() -> SynthesisRequest:
     for option, value in (("--style_wav", given.style_wav), ("--style_out", given.style_out)):
         if value and not given.style_from:
             raise UserError(f"{option} needs --style_from: the curves of someone's take")
+    if given.seed is not None and not given.enliven:
+        raise UserError("--seed: is of the face that --enliven gives")
     if given.style_from and given.domain:
         raise UserError("--domain and --style_from each say whose style it is; leave one out")
     return given
@@ -183,16 +187,17 @@ def synthesize_file(
     curves = resample_curves(curves, synthesizer.fps, fps, frame_count(sound.samples, fps))
     curves = curves if given.no_clamp else curves.clip(0, 1)
     if given.enliven:
-        write_living(target, to_arkit(curves, synthesizer.channels), wav, fps, words if transcript else None)
+        enlivener = Enlivener(given.seed or 0, wav.stem, fps, words=words if transcript else None)
+        write_living(target, to_arkit(curves, synthesizer.channels), wav, enlivener)
     else:
         write_curves(target, curves, synthesizer.channels)
     took = (time.perf_counter() - began) / sound.seconds
     return f"{target}: {len(curves)} frames at {fps:g} fps, {took:.4f} s of compute per second of audio"
 
 
-def write_living(target: Path, curves: np.ndarray, wav: Path, fps: float, words: Sequence[Word] | None) -> None:
+def write_living(target: Path, curves: np.ndarray, wav: Path, enlivener: Enlivener) -> None:
     """Write curves (frames, 52) with a living upper face, and the head's angles besides."""
-    living = living_face(wav, Enlivener(0, wav.stem, fps, words=words), len(curves))
+    living = living_face(wav, enlivener, len(curves))
     write_columns(target, dict(zip((*ARKIT, *HEAD), enliven(curves, ARKIT, living).T, strict=True)))
 
 

@@ -134,6 +134,10 @@ def test_a_living_face_keeps_its_mouth_and_turns_its_head(
     np.testing.assert_array_equal(living.select(tuple(mouth)), plain[:, [ARKIT.index(name) for name in mouth]])
     assert np.ptp(living.select(EYE), axis=0).max() > 0.01
     assert np.ptp(np.array(living.cells("HeadPitch"), float)) > 1e-3
+    run_main(synthesize, *words, "--out_fps", 50, "--seed", 0)
+    np.testing.assert_array_equal(read_csv(tmp_path / "b.csv").values, living.values)
+    run_main(synthesize, *words, "--out_fps", 50, "--seed", 3)
+    assert np.abs(read_csv(tmp_path / "b.csv").select(EYE) - living.select(EYE)).max() > 0.01
 
 
 def test_a_folder_with_one_bad_file_among_good_ones(
@@ -210,6 +214,7 @@ def test_transcripts(make_checkpoint: Make, speech: Speech, tmp_path: Path, run:
         (("--wav_path", "."), ".: no .wav or .flac or .ogg or .mp3 file in this folder"),
         (("--wav_path", "click.flac"), "click.flac: 0.010 s of sound is less than one frame"),
         (("--domain", "c"), "--domain c: the checkpoint knows a, b"),
+        (("--seed", "7"), "--seed: is of the face that --enliven gives"),
         (("--overlap", "20"), "--overlap 20: must be from 0 to 19 frames"),
         (("--overlap", "-1"), "--overlap -1: must be from 0 to 19 frames"),
         (("--out_fps", "0"), "--out_fps 0: must be above 0 and at most 240"),
