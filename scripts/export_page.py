@@ -3,7 +3,7 @@
 The page needs no network, no server and no other file: send it by mail, open it by a double click, on a phone too.
 It hears by the checkpoint's own weights, as stream.py does, and eyes, brows and head live as postprocess/enliven.py has
 them of the same seed and mood. What it hears leaves it only as a csv that one saves: for a sound file, that of
-synthesize.py --enliven with this checkpoint, domain and look-ahead.
+synthesize.py --enliven with the same checkpoint, domain, look-ahead and seed.
 As .json it is what a page of your own hears by, without a head: postprocess/integrations/three/ is one.
 """
 
