@@ -4,10 +4,13 @@ import { Enlivener } from "./life/enlivener.js";
 import { followNight, LiveFace } from "./live_face.js";
 import { LiveSound } from "./live_sound.js";
 import { Microphone } from "./microphone.js";
+import { Resampler } from "./resampler.js";
+import { ownRate } from "./sound_file.js";
 import { Talk } from "./talk.js";
 import { TalkingFace } from "./talking_face.js";
 
 const PLAYED_HZ = 48000;
+const DECODED_HZ = [8000, 96000]; // what every browser decodes to
 const PIECE_S = 0.1; // of a file, heard at a time
 const SLICE_MS = 12; // of work on a file, before the page is drawn again
 const GIVEN_S = 1; // pieces that are played
@@ -88,8 +91,9 @@ class Spoken {
 
 // A sound file: heard through as fast as the machine can, and played as soon as its first seconds are told.
 class Played {
-  constructor(talking, face, sound, { name, heardSamples, playedSamples }) {
-    Object.assign(this, { talking, face, sound, name, heardSamples, playedSamples, place: 0, done: false });
+  // resampler: of its own rate to the network's.
+  constructor(talking, face, sound, resampler, { name, ownSamples, playedSamples }) {
+    Object.assign(this, { talking, face, sound, resampler, name, ownSamples, playedSamples, place: 0, done: false });
     this.reset();
   }
 
@@ -101,13 +105,14 @@ class Played {
 
   // Resolves once all frames are told, or another sound took its place.
   async work() {
-    const piece = Math.round(PIECE_S * this.talking.talk.network.rateHz);
+    const piece = Math.round(PIECE_S * this.resampler.rate);
     while (!this.done && !this.dropped) {
       const until = performance.now() + SLICE_MS;
       while (!this.done && performance.now() < until) {
-        this.talking.push(this.heardSamples.subarray(this.place, this.place + piece));
+        this.talking.push(this.resampler.push(this.ownSamples.subarray(this.place, this.place + piece)));
         this.place += piece;
-        if (this.place < this.heardSamples.length) continue;
+        if (this.place < this.ownSamples.length) continue;
+        this.talking.push(this.resampler.flush());
         this.talking.flush();
         this.done = true;
       }
@@ -282,9 +287,11 @@ class TalkPage {
     const { turn } = this;
     const resumed = this.resumed();
     try {
-      const [heardSamples, playedSamples] = await decoded(file, [this.network.rateHz, PLAYED_HZ]);
+      const bytes = await file.arrayBuffer();
+      const rate = decodable(ownRate(bytes));
+      const [ownSamples, playedSamples] = await decoded(file.name, bytes, [rate, PLAYED_HZ]);
       if (turn !== this.turn) return;
-      this.file = { name: file.name.replace(/(?<=.)\.[^.]+$/, ""), heardSamples, playedSamples };
+      this.file = { name: file.name.replace(/(?<=.)\.[^.]+$/, ""), rate, ownSamples, playedSamples };
       this.follow();
       if ((await resumed) && turn === this.turn) this.play();
     } catch (error) {
@@ -294,7 +301,8 @@ class TalkPage {
 
   // The file is heard by the settings as they are.
   follow() {
-    this.source = new Played(this.talking(this.file.name), this.face, this.sound, this.file);
+    const resampler = new Resampler(this.about.resampling, this.file.rate, this.network.rateHz);
+    this.source = new Played(this.talking(this.file.name), this.face, this.sound, resampler, this.file);
     this.source.work().catch((error) => trouble(error.message));
   }
 
@@ -366,17 +374,23 @@ class TalkPage {
   }
 }
 
-// A file's channels in one, at each of these rates.
-function decoded(file, ratesHz) {
-  return file.arrayBuffer().then((bytes) => Promise.all(ratesHz.map((rateHz) => mixed(file, bytes.slice(0), rateHz))));
+// The rate at which a file of its own one is decoded: itself, so that nobody else resamples it, where browsers can.
+function decodable(rateHz) {
+  return rateHz >= DECODED_HZ[0] && rateHz <= DECODED_HZ[1] ? rateHz : PLAYED_HZ;
 }
 
-async function mixed(file, bytes, rateHz) {
+// A file's channels in one, at each of these rates.
+function decoded(name, bytes, ratesHz) {
+  const made = new Map([...new Set(ratesHz)].map((rateHz) => [rateHz, mixed(name, bytes.slice(0), rateHz)]));
+  return Promise.all(ratesHz.map((rateHz) => made.get(rateHz)));
+}
+
+async function mixed(name, bytes, rateHz) {
   let buffer;
   try {
     buffer = await new OfflineAudioContext(1, 1, rateHz).decodeAudioData(bytes);
   } catch {
-    throw new Error(`${file.name}: no sound that this browser can decode; take a wav, mp3, ogg, flac or m4a.`);
+    throw new Error(`${name}: no sound that this browser can decode; take a wav, mp3, ogg, flac or m4a.`);
   }
   const sum = new Float32Array(buffer.length);
   for (let channel = 0; channel < buffer.numberOfChannels; channel++) {

@@ -8,9 +8,10 @@ import numpy as np
 
 from config import pages
 from config.files import write_json
+from dataset import stream_resampler
 from dataset.blendshapes import ARKIT, DECIMALS
 from postprocess.face.mesh import Head
-from postprocess.life.constants import life_constants
+from postprocess.life.constants import constants_of, life_constants
 from postprocess.viewer.bundle import packed
 from postprocess.viewer.geometry import head_arrays
 from postprocess.viewer.live_page import FACE_SCRIPTS, about_face
@@ -21,7 +22,7 @@ LIFE_SCRIPTS = (
     "life/seeded", "life/movement", "life/prosody", "life/blinks", "life/gaze", "life/brows", "life/head_turns",
     "life/enlivener",
 )  # fmt: skip
-SCRIPTS = (*FACE_SCRIPTS, "microphone", "talk", *LIFE_SCRIPTS, "talking_face", "talk_page")
+SCRIPTS = (*FACE_SCRIPTS, "microphone", "sound_file", "resampler", "talk", *LIFE_SCRIPTS, "talking_face", "talk_page")
 NETWORK = "network_"  # before the names of its arrays, beside the head's
 
 
@@ -32,6 +33,7 @@ def write_talk_page(
     block, places = packed(head_arrays(head) | {f"{NETWORK}{name}": array for name, array in arrays.items()})
     told = about_face(title, places) | {
         "network": numbers, "prefix": NETWORK, "decimals": DECIMALS, "life": life_constants(),
+        "resampling": constants_of(stream_resampler),
     }  # fmt: skip
     pages.write_page(path, TEMPLATE, title=title, about=told, block=block, script=script(SCRIPTS))
 

@@ -13,6 +13,7 @@ from config.places import LIVE
 from config.units import SAMPLE_RATE
 from dataset.audio import read_audio
 from dataset.blendshapes import ARKIT
+from dataset.stream_resampler import StreamResampler
 from model.browser_network import browser_network
 from model.causal_model import CausalModel, load_causal
 from model.streaming import stream_curves
@@ -120,10 +121,19 @@ def test_the_settings_are_pythons(tab: Any, model: CausalModel, wav: Path, tmp_p
     np.testing.assert_allclose(curves, enliven(mouth, ARKIT, living_face(wav, enlivener, len(mouth))), atol=1e-4)
 
 
-@pytest.mark.parametrize("suffix", ["ogg", "mp3"])
-def test_a_dropped_file_is_spoken(tab: Any, model: CausalModel, wav: Path, tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"hello.{suffix}"
-    soundfile.write(path, read_audio(wav), SAMPLE_RATE)
+def hissing_stereo(sound: np.ndarray, rate: int) -> np.ndarray:
+    """(samples, 2) at another rate, with noise up to its own highest frequency."""
+    resampler = StreamResampler(SAMPLE_RATE, rate)
+    sound = np.concatenate([resampler.push(sound), resampler.flush()])
+    return np.column_stack([sound, sound / 2]) + np.random.default_rng(0).standard_normal((len(sound), 2)) / 200
+
+
+@pytest.mark.parametrize(("suffix", "rate"), [("ogg", SAMPLE_RATE), ("mp3", SAMPLE_RATE), ("wav", 44_100)])
+def test_a_dropped_file_is_spoken(
+    tab: Any, model: CausalModel, wav: Path, tmp_path: Path, suffix: str, rate: int
+) -> None:
+    path, sound = tmp_path / f"hello.{suffix}", read_audio(wav)
+    soundfile.write(path, sound if rate == SAMPLE_RATE else hissing_stereo(sound, rate), rate)
     drop(tab, path)
     _, curves = saved(tab, tmp_path / "page.csv")
     mouth = stream_curves(model, [read_audio(path)], "clear", 100.0).clip(0, 1)
