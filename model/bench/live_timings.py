@@ -4,7 +4,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from config.tables import table
 from config.units import SAMPLE_RATE
 from model.bench.timings import Effort
 from model.causal_model import CausalModel, load_causal
+from model.onnx_stream import OnnxStream
 from model.streaming import StreamingSynthesizer, push_all
 
 STREAMS = 50  # that shall go at once on two cores
@@ -24,9 +27,10 @@ FRAMES = 2000
 # Starts as a command does; sound until the first frame comes.
 START = """
 import sys
+from pathlib import Path
 import numpy as np
-from model.streaming import StreamingSynthesizer
-stream = StreamingSynthesizer(sys.argv[1])
+from model.curve_streams import curve_stream
+stream = curve_stream(Path(sys.argv[1]), None, None, None)
 while not stream.push(np.zeros(640, np.float32)): pass
 """
 
@@ -56,7 +60,7 @@ def live_figures(checkpoint: Path, effort: Effort) -> list[LiveFigure]:
     Raises UserError for a checkpoint that cannot stream.
     """
     model = load_causal(checkpoint)
-    frame_ms = frame_times_ms(model, effort.repeats(FRAMES))
+    frame_ms = frame_times_ms(StreamingSynthesizer(model), effort.repeats(FRAMES))
     minutes = effort.repeats(MINUTES)
     return [
         LiveFigure("look-ahead", StreamingSynthesizer(model).lookahead_ms, "ms"),
@@ -67,7 +71,22 @@ def live_figures(checkpoint: Path, effort: Effort) -> list[LiveFigure]:
         ),
         LiveFigure(f"memory more after {minutes} minutes", growth_mb(model, minutes), "MB", most=1.0),
         LiveFigure("from start to the first frame", start_s(checkpoint), "s", most=3.0),
+        *(onnx_figures(checkpoint, effort) if all(map(find_spec, ("onnx", "onnxruntime"))) else ()),
     ]
+
+
+def onnx_figures(checkpoint: Path, effort: Effort) -> list[LiveFigure]:
+    """Of the same checkpoint, exported and run by onnxruntime."""
+    from model.graph.export import export_model
+
+    with TemporaryDirectory() as folder:
+        exported = Path(folder) / "live.onnx"
+        export_model(checkpoint, exported, None, None, half=False)
+        frame_ms = frame_times_ms(OnnxStream(exported), effort.repeats(FRAMES))
+        return [
+            LiveFigure("as ONNX: a frame, median", float(np.median(frame_ms)), "ms"),
+            LiveFigure("as ONNX: from start to the first frame", start_s(exported), "s", most=1.0),
+        ]
 
 
 def live_report(figures: Sequence[LiveFigure]) -> str:
@@ -80,18 +99,18 @@ def noise(seed: int) -> np.ndarray:
     return (0.1 * np.random.default_rng(seed).standard_normal(SAMPLE_RATE)).astype(np.float32)
 
 
-def blocks_of(model: CausalModel, frames: int) -> Iterator[np.ndarray]:
+def blocks_of(fps: float, frames: int) -> Iterator[np.ndarray]:
     """(samples,) of one frame each."""
-    size = round(SAMPLE_RATE / model.fps)
+    size = round(SAMPLE_RATE / fps)
     sound = noise(0)
     for frame in range(frames):
         yield np.roll(sound, -frame * size)[:size]
 
 
-def frame_times_ms(model: CausalModel, frames: int) -> np.ndarray:
+def frame_times_ms(stream: StreamingSynthesizer | OnnxStream, frames: int) -> np.ndarray:
     """How long each push of a frame's sound takes, once the first frames have come."""
-    stream, taken = StreamingSynthesizer(model), []
-    for number, block in enumerate(blocks_of(model, frames + 100)):
+    taken = []
+    for number, block in enumerate(blocks_of(stream.fps, frames + 100)):
         began = time.perf_counter()
         stream.push(block)
         if number >= 100:
@@ -103,10 +122,10 @@ def streams_a_core(model: CausalModel, effort: Effort) -> float:
     """How many streams of one process, whose frames are told together, keep up with their sound."""
     streams = [StreamingSynthesizer(model) for _ in range(STREAMS)]
     frames = effort.repeats(300)
-    for block in blocks_of(model, 20):
+    for block in blocks_of(model.fps, 20):
         push_all(streams, [block] * STREAMS)
     began = time.perf_counter()
-    for block in blocks_of(model, frames):
+    for block in blocks_of(model.fps, frames):
         push_all(streams, [block] * STREAMS)
     return STREAMS * frames / model.fps / (time.perf_counter() - began)
 
