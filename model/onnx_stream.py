@@ -79,6 +79,8 @@ def _session(path: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # a frame is too small to be shared
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint")
     content = regular(path).read_bytes()
     try:
         return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"], enable_fallback=0)

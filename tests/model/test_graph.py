@@ -116,7 +116,7 @@ def test_stream_py_runs_an_exported_stream(make_streaming_checkpoint: Make, tmp_
 
 
 def test_what_is_no_exported_stream_is_refused(make_checkpoint: Make, tmp_path: Path) -> None:
-    whole, cut = tmp_path / "whole.onnx", tmp_path / "cut.onnx"
+    whole, cut, absent = tmp_path / "whole.onnx", tmp_path / "cut.onnx", tmp_path / "absent.onnx"
     run_main(export_model, "--ckpt_path", make_checkpoint(), "--out", whole)
     cut.write_bytes(whole.read_bytes()[:-100])
     assert refused_file(lambda path: curve_stream(path, None, None, None), whole) == (
@@ -125,6 +125,7 @@ def test_what_is_no_exported_stream_is_refused(make_checkpoint: Make, tmp_path: 
     assert refused_file(lambda path: curve_stream(path, None, None, None), cut) == (
         "no ONNX file that can be run, or a truncated one; export it anew"
     )
+    assert refused_file(lambda path: curve_stream(path, None, None, None), absent) == "no such checkpoint"
 
 
 def test_the_time_that_is_carried_does_not_grow(make_streaming_checkpoint: Make) -> None:
