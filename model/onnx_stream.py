@@ -9,6 +9,7 @@ import numpy as np
 from config.errors import UserError
 from config.files import regular
 from config.packages import check_installed
+from config.places import LIVE, ROOT
 from config.units import frame_count
 from dataset.blendshapes import ARKIT, indices, to_arkit
 from model.streaming import TimedCurves
@@ -33,12 +34,14 @@ class OnnxStream:
             exported = facts["domain"]
         except (KeyError, ValueError, TypeError):
             raise UserError(
-                f"{path}: no stream that scripts/export_model.py wrote; export one of config/live.yml"
+                f"{path}: does not stream; export a checkpoint that does: {LIVE.relative_to(ROOT).as_posix()}"
             ) from None
         if domain not in (None, exported):
             raise UserError(f"--domain {domain}: {path} is exported as {exported}; export it anew")
         if lookahead_ms is not None and lookahead_ms < self.lookahead_ms:
-            raise UserError(f"--lookahead_ms {lookahead_ms:g}: {path} waits for {self.lookahead_ms:g}; export it anew")
+            raise UserError(
+                f"--lookahead_ms {lookahead_ms:g}: {path} waits for {self.lookahead_ms:.0f} ms; export it anew"
+            )
         self.interrupt()
 
     @property

@@ -60,7 +60,7 @@ def parse() -> argparse.Namespace:
             if getattr(given, option) is not None:
                 raise UserError(f"--{option}: has no meaning for a {NETWORK}, only for a page")
     elif given.out.suffix.lower() not in PAGES:
-        raise UserError(f"--out {given.out}: pages are .html files")
+        raise UserError(f"--out {given.out}: pages are .html files, a network alone is a .json")
     keep_apart([given.ckpt_path, *filter(None, [given.head])], [("--out", given.out)])
     return given
 

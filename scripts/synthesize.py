@@ -89,7 +89,7 @@ def parse_arguments() -> SynthesisRequest:
     add("--style_wav", type=Path, help="the sound of these curves; by default the one beside them, by its name")
     lively = "eyes, brows and head by rule and by the sound; postprocess/enliven.py has more to choose from"
     add("--enliven", action="store_true", help=lively)
-    add("--seed", type=int, help="with --enliven: another one gives another face (default: 0)")
+    add("--seed", type=int, help="with --enliven: another gives another face, as another file name does (default: 0)")
     add("--no_clamp", action="store_true", help="write values below 0 and above 1 as they come")
     add("--encoder_path", help="where the speech model's folder is, if not where it was in training")
     add("--device", help="such as cpu or cuda; by default a GPU where there is one")

@@ -112,7 +112,8 @@ def test_stream_py_runs_an_exported_stream(make_streaming_checkpoint: Make, tmp_
             np.testing.assert_allclose(frame.values, want.values.clip(0, 1), atol=1e-5)
     wrong = "is exported as b; export it anew"
     assert refused(curve_stream, out, "a", None, None) == f"--domain a: {out} {wrong}"
-    assert refused(curve_stream, out, None, 10, None).endswith(f"{out} waits for {ours.lookahead_ms:g}; export it anew")
+    line = refused(curve_stream, out, None, 10, None)
+    assert line == f"--lookahead_ms 10: {out} waits for {ours.lookahead_ms:.0f} ms; export it anew"
 
 
 def test_what_is_no_exported_stream_is_refused(make_checkpoint: Make, tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_what_is_no_exported_stream_is_refused(make_checkpoint: Make, tmp_path: 
     run_main(export_model, "--ckpt_path", make_checkpoint(), "--out", whole)
     cut.write_bytes(whole.read_bytes()[:-100])
     assert refused_file(lambda path: curve_stream(path, None, None, None), whole) == (
-        "no stream that scripts/export_model.py wrote; export one of config/live.yml"
+        "does not stream; export a checkpoint that does: result/live/best.safetensors"
     )
     assert refused_file(lambda path: curve_stream(path, None, None, None), cut) == (
         "no ONNX file that can be run, or a truncated one; export it anew"

@@ -39,7 +39,7 @@ def test_the_network_alone_for_a_page_of_one_s_own(
 
 
 def test_mistakes_in_one_line(make_checkpoint: Callable[..., Path], refusal: Callable[..., str]) -> None:
-    assert refusal(export_page, "--out", "a.txt") == "--out a.txt: pages are .html files"
+    assert refusal(export_page, "--out", "a.txt") == "--out a.txt: pages are .html files, a network alone is a .json"
     message = "a.html: is a source too; write to another place with --out"
     assert refusal(export_page, "--head", "a.html", "--out", "a.html") == message
     message = "--head: has no meaning for a .json, only for a page"
