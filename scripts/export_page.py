@@ -61,7 +61,7 @@ def parse() -> argparse.Namespace:
                 raise UserError(f"--{option}: has no meaning for a {NETWORK}, only for a page")
     elif given.out.suffix.lower() not in PAGES:
         raise UserError(f"--out {given.out}: pages are .html files, a network alone is a .json")
-    keep_apart([given.ckpt_path, *filter(None, [given.head])], [("--out", given.out)])
+    keep_apart([given.ckpt_path, given.head], [("--out", given.out)])
     return given
 
 
